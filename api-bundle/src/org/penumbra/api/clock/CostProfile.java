@@ -1,0 +1,27 @@
+package org.penumbra.api.clock;
+
+import java.util.List;
+import org.osgi.annotation.versioning.ProviderType;
+
+/** The geometry and the prices of one processor generation: data, each figure with its source. Immutable. */
+@ProviderType
+public interface CostProfile {
+    /** One figure: {@code value} in {@code unit} ("cycles", "entries", "ways" …), and where it was published. */
+    record Figure(String key, long value, String unit, String source) {}
+
+    /** The profile's name, as a user selects it. */
+    String name();
+
+    /** One line for people: which processor this stands for. */
+    String description();
+
+    /** Every figure, in the order of the file. */
+    List<Figure> figures();
+
+    /**
+     * The figure {@code key}, in the unit its entry names.
+     *
+     * @throws IllegalArgumentException if the profile has no such figure; a missing price is never taken as free
+     */
+    long figure(String key);
+}

@@ -1,0 +1,54 @@
+package org.penumbra.api.cpu;
+
+/**
+ * A first-level TLB, split by page size, in the layout that engines look up inline on every access.
+ *
+ * <p>A hit needs an entry whose {@code allowed} mask has the access kind; anything else is a miss, which the processor resolves
+ * (second-level TLB, walk, fault). The processor fills it, flushes it, and sets {@link #context} and {@link #globalContext} when
+ * the address space changes. One thread.
+ */
+public final class FirstLevelTlb {
+    /** Answer of {@link #lookup} on a miss. */
+    public static final long MISS = -1;
+
+    /** Translations of 4 KiB pages, tagged by gva &gt;&gt;&gt; 12. */
+    public final TlbArray small;
+    /** Translations of 2 MiB pages, tagged by gva &gt;&gt;&gt; 21. */
+    public final TlbArray large;
+    /** Context of the current address space. */
+    public int context;
+    /** Context of global translations of the current virtual processor, or -1 while CR4.PGE = 0. */
+    public int globalContext = -1;
+
+    public FirstLevelTlb(TlbArray small, TlbArray large) {
+        this.small = small;
+        this.large = large;
+    }
+
+    /** The hpa of {@code gva} for an access of kind {@code access}, or {@link #MISS}. */
+    public long lookup(long gva, int access) {
+        if (gva << 7 >> 7 != gva) {
+            // Not canonical in any mode; the tag does not hold the bits that say so.
+            return MISS;
+        }
+        long hpa = lookup(gva, access, context);
+        return hpa >= 0 || globalContext < 0 ? hpa : lookup(gva, access, globalContext);
+    }
+
+    private long lookup(long gva, int access, int ctx) {
+        int i = small.find(page(gva, 12), ctx);
+        if (i >= 0) {
+            return (small.allowed[i] >>> access & 1) != 0 ? small.frame[i] | gva & 0xfff : MISS;
+        }
+        i = large.find(page(gva, 21), ctx);
+        if (i >= 0 && (large.allowed[i] >>> access & 1) != 0) {
+            return large.frame[i] | gva & 0x1f_ffff;
+        }
+        return MISS;
+    }
+
+    /** The page number that tags {@code gva}: its bits 56:{@code shift}, which fit a tag beside the context. */
+    public static long page(long gva, int shift) {
+        return (gva & 0x01ff_ffff_ffff_ffffL) >>> shift;
+    }
+}

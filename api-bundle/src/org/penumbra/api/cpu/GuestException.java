@@ -1,0 +1,26 @@
+package org.penumbra.api.cpu;
+
+/**
+ * An exception on its way to the guest. Mutable and reused, so that a fault allocates nothing: copy what must outlive the next
+ * operation.
+ */
+public final class GuestException {
+    /** #DE … SDM vol. 3, "Exceptions and Interrupts Vectors". */
+    public static final int UD = 6;
+    public static final int GP = 13;
+    public static final int PF = 14;
+
+    /** Vector number. */
+    public int vector;
+    /** Error code, for vectors that have one. */
+    public int errorCode;
+    /** For #PF: the faulting linear address, which delivery puts into CR2. */
+    public long address;
+
+    /** Sets all fields. */
+    public void set(int vector, int errorCode, long address) {
+        this.vector = vector;
+        this.errorCode = errorCode;
+        this.address = address;
+    }
+}

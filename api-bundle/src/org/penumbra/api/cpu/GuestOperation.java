@@ -1,0 +1,22 @@
+package org.penumbra.api.cpu;
+
+/**
+ * The operation at which an engine stopped, as the hypervisor needs it to emulate: what KVM's emulator decodes from the
+ * instruction bytes. Mutable and reused by its engine; valid from the stop until the next {@code run}.
+ */
+public final class GuestOperation {
+    /** What the operation does. */
+    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL }
+
+    public Kind kind;
+    /** Linear address of a memory operand, or the operand of INVLPG. */
+    public long gva;
+    /** Bytes of the memory or port operand. */
+    public int width;
+    /** Value to be stored, operand of an update, new value of a control register, or value to be put out. */
+    public long value;
+    /** For UPDATE: an {@link UpdateFunction}. */
+    public int function;
+    /** For OUT: the port. */
+    public int port;
+}

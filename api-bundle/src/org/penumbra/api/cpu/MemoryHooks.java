@@ -1,0 +1,19 @@
+package org.penumbra.api.cpu;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Memory as an emulated operation reaches it: the hypervisor's own walk and its own stores instead of the processor's. A hook
+ * that cannot proceed (the walk faults) refuses, and the engine then leaves the operation without effect.
+ */
+@ProviderType
+public interface MemoryHooks {
+    /** Makes {@code width} (1 to 4096) bytes at {@code gva} reachable for reading, or writing too; false if refused. */
+    boolean prepare(long gva, int width, boolean write);
+
+    /** Reads {@code width} (1 to 8) bytes that were prepared. */
+    long load(long gva, int width);
+
+    /** Writes {@code width} (1 to 4096) bytes that were prepared; a value is repeated every 8 bytes. */
+    void store(long gva, int width, long value);
+}

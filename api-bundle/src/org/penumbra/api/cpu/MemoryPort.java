@@ -1,0 +1,154 @@
+package org.penumbra.api.cpu;
+
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.observe.TranslationObserver;
+
+/**
+ * How an engine reaches guest memory by linear address: the first-level TLB inline, the processor on a miss, and the run's
+ * observer told of every translation and store. One per vCPU and engine; allocates nothing per access.
+ *
+ * <p>An access that crosses a page translates both pages before it has any effect, so that a fault leaves nothing half-done and
+ * the operation can be restarted. Accesses that cross an 8-byte boundary are made in parts and are not atomic. All methods
+ * return an {@link Outcome} and take {@code width} from 1 to 4096 bytes; of an access wider than 8 bytes the value is the low
+ * 8 bytes for a load, and is repeated for a store.
+ */
+public final class MemoryPort {
+    private static final int PAGE = PhysicalMemory.FRAME_BYTES;
+
+    private final Processor cpu;
+    private final PhysicalMemory memory;
+    private final FirstLevelTlb data;
+    private final FirstLevelTlb code;
+    private final TranslationObserver observer;
+    private final int vcpu;
+    private long second;
+    private long accesses;
+    private long misses;
+
+    /** What the last successful {@link #load} or {@link #update} read (before the update). */
+    public long value;
+
+    /** A port of vCPU number {@code vcpu}, which runs on {@code cpu}. */
+    public MemoryPort(Processor cpu, int vcpu) {
+        this.cpu = cpu;
+        this.memory = cpu.memory();
+        this.data = cpu.dataTlb();
+        this.code = cpu.instructionTlb();
+        this.observer = cpu.observer();
+        this.vcpu = vcpu;
+    }
+
+    /** Reads {@code width} bytes, zero-extended, into {@link #value}. */
+    public int load(long gva, int width, int access) {
+        long hpa = translate(data, gva, width, access);
+        if (hpa < 0) {
+            return outcome(hpa);
+        }
+        value = read(hpa, gva, Math.min(width, 8));
+        return Outcome.DONE;
+    }
+
+    /** Writes the low {@code width} bytes of {@code datum}. */
+    public int store(long gva, int width, long datum, int access) {
+        long hpa = translate(data, gva, width, access);
+        if (hpa < 0) {
+            return outcome(hpa);
+        }
+        write(hpa, gva, width, datum);
+        return Outcome.DONE;
+    }
+
+    /**
+     * Reads {@code width} (1 to 8) bytes into {@link #value} and replaces them by {@code function} (an
+     * {@link UpdateFunction}) of them and {@code operand}; atomic if the operand is aligned. {@code access} is a write kind.
+     */
+    public int update(long gva, int width, int function, long operand, int access) {
+        long hpa = translate(data, gva, width, access);
+        if (hpa < 0) {
+            return outcome(hpa);
+        }
+        int n = Math.min(width, 8);
+        if (n == 8 && (gva & 7) == 0) {
+            do {
+                value = memory.load64(hpa);
+            } while (!memory.compareAndSet64(hpa, value, UpdateFunction.apply(function, value, operand)));
+            told(hpa, 8);
+        } else {
+            value = read(hpa, gva, n);
+            write(hpa, gva, n, UpdateFunction.apply(function, value, operand));
+        }
+        return Outcome.DONE;
+    }
+
+    /** Translates for an instruction fetch of {@code width} bytes; {@code access} is a fetch kind. */
+    public int fetch(long gva, int width, int access) {
+        long hpa = translate(code, gva, width, access);
+        return hpa < 0 ? outcome(hpa) : Outcome.DONE;
+    }
+
+    /** Translations asked for since the port was made: one per access and page; an attempt repeated after a fault counts again. */
+    public long accesses() {
+        return accesses;
+    }
+
+    /** How many of {@link #accesses} missed the first-level TLB. */
+    public long misses() {
+        return misses;
+    }
+
+    private long translate(FirstLevelTlb tlb, long gva, int width, int access) {
+        long hpa = page(tlb, gva, access);
+        if (hpa < 0 || (gva & PAGE - 1) + width <= PAGE) {
+            return hpa;
+        }
+        long next = page(tlb, (gva | PAGE - 1) + 1, access);
+        if (next < 0) {
+            return next;
+        }
+        second = next;
+        return hpa;
+    }
+
+    private long page(FirstLevelTlb tlb, long gva, int access) {
+        accesses++;
+        long hpa = tlb.lookup(gva, access);
+        if (hpa < 0) {
+            misses++;
+            hpa = cpu.translate(gva, access);
+        }
+        if (observer != null && hpa >= 0) {
+            observer.translated(vcpu, gva, access, hpa);
+        }
+        return hpa;
+    }
+
+    private static int outcome(long negative) {
+        return negative == Processor.FAULT ? Outcome.FAULT : Outcome.EXIT;
+    }
+
+    private long read(long hpa, long gva, int width) {
+        if ((gva & PAGE - 1) + width <= PAGE) {
+            return memory.load(hpa, width);
+        }
+        int low = PAGE - (int) (gva & PAGE - 1);
+        return memory.load(hpa, low) | memory.load(second, width - low) << 8 * low;
+    }
+
+    private void write(long hpa, long gva, int width, long datum) {
+        for (int done = 0; done < width; ) {
+            int part = Math.min(width - done, 8 - (int) (gva + done & 7));
+            int offset = (int) (gva & PAGE - 1) + done;
+            long at = offset < PAGE ? hpa + done : second + (offset - PAGE);
+            long shifted = done == 0 || width > 8 ? datum : datum >>> 8 * done;
+            memory.store(at, part, shifted);
+            told(at, part);
+            done += part;
+        }
+    }
+
+    private void told(long hpa, int bytes) {
+        if (observer != null) {
+            observer.written(hpa, bytes);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package org.penumbra.api.cpu;
+
+import org.osgi.annotation.versioning.ProviderType;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.vmx.ExitRecord;
+
+/**
+ * A logical processor as an execution engine uses it: translation, and the privileged operations, each defined once. In VMX
+ * non-root operation any of them may exit instead of taking effect, by the rules of SDM vol. 3, "Instructions That Cause VM
+ * Exits"; outside VMX operation none does. Every method is called by the thread that runs the vCPU.
+ */
+@ProviderType
+public interface Processor {
+    /** Answers of {@link #translate} that are no address. */
+    long FAULT = -1;
+    long EXIT = -2;
+
+    /** The registers of the vCPU that runs now. */
+    RegisterFile registers();
+
+    /** First-level TLB for data accesses. */
+    FirstLevelTlb dataTlb();
+
+    /** First-level TLB for instruction fetches. */
+    FirstLevelTlb instructionTlb();
+
+    /** The memory behind translated addresses. */
+    PhysicalMemory memory();
+
+    CycleClock cycles();
+
+    GuestClock guestTime();
+
+    /** Whoever compares this run with the specification; null on an unchecked run. */
+    TranslationObserver observer();
+
+    /**
+     * Resolves a first-level TLB miss: second-level TLB, paging-structure caches, walk; fills the TLBs.
+     *
+     * @return the hpa, {@link #FAULT} with {@link #exception()} set, or {@link #EXIT} with {@link #exit()} set
+     */
+    long translate(long gva, int access);
+
+    /** MOV to CR3. {@code value} bit 63 asks to keep the PCID's entries. An {@link Outcome}. */
+    int movToCr3(long value);
+
+    /** MOV to CR0. An {@link Outcome}. */
+    int movToCr0(long value);
+
+    /** MOV to CR4. An {@link Outcome}. */
+    int movToCr4(long value);
+
+    /** INVLPG. An {@link Outcome}. */
+    int invlpg(long gva);
+
+    /** HLT. An {@link Outcome}; DONE means the processor is halted now. */
+    int hlt();
+
+    /** OUT of {@code width} (1, 2 or 4) bytes. An {@link Outcome}. */
+    int out(int port, int width, long value);
+
+    /** VMCALL. An {@link Outcome}; #UD outside VMX operation. */
+    int vmcall();
+
+    /** The exception behind the last FAULT; valid until the next operation. */
+    GuestException exception();
+
+    /** The exit behind the last EXIT; valid until the next entry. */
+    ExitRecord exit();
+
+    /**
+     * An event that VM entry injects, to be delivered before the next operation; null if there is none. Taking it consumes it.
+     */
+    GuestException takeInjectedEvent();
+
+    /** What this processor has counted so far. */
+    TranslationStatistics statistics();
+}

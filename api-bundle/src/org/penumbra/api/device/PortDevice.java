@@ -1,0 +1,22 @@
+package org.penumbra.api.device;
+
+import org.osgi.annotation.versioning.ConsumerType;
+
+/** A device on I/O ports, one object per machine. Called by vCPU threads, one at a time per device. */
+@ConsumerType
+public interface PortDevice {
+    /** What a device can do to its machine. */
+    interface Host {
+        /** Powers the machine off with {@code exitCode}: the guest runs no further operation. */
+        void powerOff(int exitCode);
+    }
+
+    /** The first port of the device. */
+    int basePort();
+
+    /** How many consecutive ports it has. */
+    int ports();
+
+    /** A write of {@code width} (1, 2, 4) bytes to port {@code basePort() + offset}. */
+    void out(int offset, int width, long value, Host host);
+}

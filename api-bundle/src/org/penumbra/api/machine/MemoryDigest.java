@@ -1,0 +1,37 @@
+package org.penumbra.api.machine;
+
+import java.util.function.LongUnaryOperator;
+import org.penumbra.api.memory.PhysicalMemory;
+
+/**
+ * A digest of guest-physical memory by which runs under different MMUs are compared: FNV-1a over (gpa, value) of every 8 bytes
+ * that are not zero, so that it does not matter where the host keeps a frame or whether an all-zero frame exists.
+ */
+public final class MemoryDigest {
+    private static final long OFFSET = 0xcbf2_9ce4_8422_2325L;
+    private static final long PRIME = 0x100_0000_01b3L;
+
+    private MemoryDigest() {}
+
+    /**
+     * The digest of {@code bytes} bytes from gpa 0.
+     *
+     * @param gpaToHpa where a frame's first byte is; −1 for a frame that the host has not provided yet
+     */
+    public static long of(long bytes, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
+        long digest = OFFSET;
+        for (long frame = 0; frame < bytes; frame += PhysicalMemory.FRAME_BYTES) {
+            long hpa = gpaToHpa.applyAsLong(frame);
+            if (hpa < 0) {
+                continue;
+            }
+            for (int i = 0; i < PhysicalMemory.FRAME_BYTES; i += 8) {
+                long value = memory.load64(hpa + i);
+                if (value != 0) {
+                    digest = ((digest ^ (frame + i)) * PRIME ^ value) * PRIME;
+                }
+            }
+        }
+        return digest;
+    }
+}

@@ -1,0 +1,144 @@
+package org.penumbra.api.memory;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * Sparse physical memory in frames of 4 KiB, little-endian. A frame that was never written costs nothing and reads as zero.
+ *
+ * <p>Final data layout, not a service: engines and walkers reach a frame's {@code long[]} directly. Aligned 8-byte accesses are
+ * single-copy atomic with acquire and release order, as x86-TSO needs for tables; narrower stores are a compare-and-set on the
+ * containing 8 bytes, so that concurrent neighbours are kept. An access that crosses an 8-byte boundary is two accesses, as
+ * the SDM allows (vol. 3, "Guaranteed Atomic Operations"). Accesses may come from any thread.
+ */
+public final class PhysicalMemory {
+    /** Bytes of a frame. */
+    public static final int FRAME_BYTES = 4096;
+
+    private static final int CHUNK_BITS = 10;
+    private static final int CHUNK = 1 << CHUNK_BITS;
+    private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final VarHandle FRAME = MethodHandles.arrayElementVarHandle(long[][].class);
+    private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(long[][][].class);
+
+    private final long bytes;
+    private final long[][][] chunks;
+
+    /**
+     * Empty memory of {@code bytes} bytes.
+     *
+     * @throws IllegalArgumentException unless {@code bytes} is a positive multiple of 4096 and at most 16 TiB
+     */
+    public PhysicalMemory(long bytes) {
+        if (bytes <= 0 || bytes % FRAME_BYTES != 0 || bytes > 1L << 44) {
+            throw new IllegalArgumentException("physical memory of " + bytes + " bytes: a positive multiple of 4096 up to 16 TiB is needed");
+        }
+        this.bytes = bytes;
+        this.chunks = new long[(int) ((bytes / FRAME_BYTES + CHUNK - 1) >>> CHUNK_BITS)][][];
+    }
+
+    /** Size in bytes. */
+    public long bytes() {
+        return bytes;
+    }
+
+    /** Reads the aligned 8 bytes that contain {@code hpa}. */
+    public long load64(long hpa) {
+        long[] f = find(hpa);
+        return f == null ? 0 : (long) WORD.getAcquire(f, (int) (hpa >>> 3) & 511);
+    }
+
+    /** Writes the aligned 8 bytes that contain {@code hpa}. */
+    public void store64(long hpa, long value) {
+        WORD.setRelease(materialise(hpa), (int) (hpa >>> 3) & 511, value);
+    }
+
+    /** Locked compare-and-set of the aligned 8 bytes that contain {@code hpa}; true if they held {@code expected}. */
+    public boolean compareAndSet64(long hpa, long expected, long value) {
+        return WORD.compareAndSet(materialise(hpa), (int) (hpa >>> 3) & 511, expected, value);
+    }
+
+    /** Reads {@code width} (1 to 8) bytes at {@code hpa}, zero-extended; they must lie within one frame. */
+    public long load(long hpa, int width) {
+        int shift = (int) (hpa & 7) << 3;
+        long low = load64(hpa) >>> shift;
+        int bits = width << 3;
+        if (shift + bits > 64) {
+            low |= load64(hpa + 8) << (64 - shift);
+        }
+        return bits == 64 ? low : low & (1L << bits) - 1;
+    }
+
+    /** Writes the low {@code width} (1 to 8) bytes of {@code value} at {@code hpa}; they must lie within one frame. */
+    public void store(long hpa, int width, long value) {
+        int shift = (int) (hpa & 7) << 3;
+        int bits = width << 3;
+        if (bits == 64 && shift == 0) {
+            store64(hpa, value);
+            return;
+        }
+        long mask = bits == 64 ? -1 : (1L << bits) - 1;
+        merge(hpa, mask << shift, (value & mask) << shift);
+        if (shift + bits > 64) {
+            merge(hpa + 8, mask >>> (64 - shift), (value & mask) >>> (64 - shift));
+        }
+    }
+
+    /** Fills the frame at {@code hpa} with zeroes and gives its storage back. */
+    public void clearFrame(long hpa) {
+        long[][] chunk = chunks[index(hpa)];
+        if (chunk != null) {
+            chunk[(int) (hpa >>> 12) & CHUNK - 1] = null;
+        }
+    }
+
+    /** Frames that hold storage now. */
+    public long residentFrames() {
+        long n = 0;
+        for (long[][] chunk : chunks) {
+            if (chunk != null) {
+                for (long[] f : chunk) {
+                    n += f == null ? 0 : 1;
+                }
+            }
+        }
+        return n;
+    }
+
+    private void merge(long hpa, long mask, long bits) {
+        long[] f = materialise(hpa);
+        int i = (int) (hpa >>> 3) & 511;
+        long old;
+        do {
+            old = (long) WORD.getAcquire(f, i);
+        } while (!WORD.compareAndSet(f, i, old, old & ~mask | bits));
+    }
+
+    private int index(long hpa) {
+        if (hpa < 0 || hpa >= bytes) {
+            throw new PhysicalAddressException(hpa, bytes);
+        }
+        return (int) (hpa >>> 12 + CHUNK_BITS);
+    }
+
+    private long[] find(long hpa) {
+        long[][] chunk = chunks[index(hpa)];
+        return chunk == null ? null : chunk[(int) (hpa >>> 12) & CHUNK - 1];
+    }
+
+    private long[] materialise(long hpa) {
+        long[] f = find(hpa);
+        return f != null ? f : create(hpa);
+    }
+
+    private long[] create(long hpa) {
+        int c = index(hpa);
+        if (CHUNKS.getAcquire(chunks, c) == null) {
+            CHUNKS.compareAndSet(chunks, c, null, new long[CHUNK][]);
+        }
+        long[][] chunk = (long[][]) CHUNKS.getAcquire(chunks, c);
+        int i = (int) (hpa >>> 12) & CHUNK - 1;
+        FRAME.compareAndSet(chunk, i, null, new long[512]);
+        return (long[]) FRAME.getAcquire(chunk, i);
+    }
+}

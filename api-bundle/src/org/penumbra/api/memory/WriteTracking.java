@@ -1,0 +1,27 @@
+package org.penumbra.api.memory;
+
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Requests to see every write to a guest frame: counted per gfn, kept by the machine, obeyed by every MMU, so that they survive
+ * the replacement of the MMU. While a gfn is tracked an MMU maps it by 4 KiB and not writable, and answers a write to it with
+ * {@link org.penumbra.api.mmu.Resolution#EMULATE}. An MMU protects the tables it shadows by itself; that is derived state.
+ * Linux: {@code Documentation/virt/kvm/x86/mmu.rst} and {@code page_track.c}. Any thread.
+ */
+@ProviderType
+public interface WriteTracking {
+    /** Sees the writes to tracked frames, after they took effect, on the thread of the vCPU that wrote. */
+    @FunctionalInterface
+    interface Listener {
+        void written(long gpa, int bytes);
+    }
+
+    /** True if at least one request for {@code gfn} is open. */
+    boolean isTracked(long gfn);
+
+    /**
+     * Opens a request: from its return until {@code close}, every guest write to {@code gfn} reaches {@code listener}. Existing
+     * writable mappings are gone on return.
+     */
+    AutoCloseable track(long gfn, Listener listener);
+}

@@ -1,0 +1,47 @@
+package org.penumbra.api.mmu;
+
+import java.util.function.Consumer;
+import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.clock.CycleClock;
+
+/**
+ * One virtual machine's MMU: owner of its translation structures. Everything in it is derived from guest tables, memory slots
+ * and write-tracking requests, and may be lost at any instruction boundary.
+ *
+ * <p>{@link #close} is called once, while no vCPU runs; its lease is revoked right after.
+ */
+@ConsumerType
+public interface Mmu extends AutoCloseable {
+    /** What must be intercepted and owned; constant for the life of this MMU. */
+    ControlDemand controlDemand();
+
+    /** A new context for the vCPU behind {@code host}. */
+    MmuContext newContext(MmuContextHost host);
+
+    /**
+     * Software (the hypervisor's emulator in a guest's stead) has just written {@code bytes} bytes at {@code gpa}, within one
+     * frame. What was derived from the old contents is dropped or updated before return, flushes included. KVM:
+     * {@code kvm_mmu_track_write}.
+     *
+     * @param clock charged for the work
+     */
+    void guestTableWritten(long gpa, int bytes, CycleClock clock);
+
+    /**
+     * From return on, no vCPU has a writable translation of {@code gfn}, until it is no longer tracked.
+     *
+     * @param clock charged for the work
+     */
+    void writeProtect(long gfn, CycleClock clock);
+
+    /**
+     * Checks the invariants between the structures and reports each violation in a line. Changes nothing.
+     *
+     * @param clock charged for the reading: a spare one, if the run's cycles are not to show it
+     */
+    void audit(CycleClock clock, Consumer<String> violations);
+
+    /** Gives up everything. Frames may be left to the revocation of the lease. */
+    @Override
+    void close();
+}

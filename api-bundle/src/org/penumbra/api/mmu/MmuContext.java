@@ -1,0 +1,48 @@
+package org.penumbra.api.mmu;
+
+import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+
+/**
+ * One vCPU's part of an MMU: KVM's {@code struct kvm_mmu}. Called by the thread that runs the vCPU, never while it is in the
+ * guest.
+ */
+@ConsumerType
+public interface MmuContext {
+    /** Answer of {@link #gvaToGpa} when the guest's tables refuse the access. */
+    long FAULT = -1;
+
+    /**
+     * Makes {@code state} the paging state: at start, and when a control register was loaded that exits. On return nothing that
+     * the architecture drops on this load (unless {@code keepPcid}) is reachable from this vCPU, in structures or TLBs.
+     *
+     * @param keepPcid MOV to CR3 with bit 63 of its operand set, CR4.PCIDE = 1
+     * @throws UnsupportedPagingException if the design cannot run a guest in this state
+     */
+    void load(PagingState state, boolean keepPcid);
+
+    /**
+     * Where the hardware walker starts; asked before every VM entry, so it is cheap when nothing changed and answers the same
+     * object then. Builds a root if the last one is gone. KVM: {@code kvm_mmu_reload}.
+     */
+    TranslationRoot root();
+
+    /** Resolves {@code fault}, reading and completing its fields. */
+    Resolution resolve(MmuFault fault);
+
+    /**
+     * The guest executed INVLPG of {@code gva}: on return nothing stale is reachable for it from this vCPU, in structures or
+     * TLBs. Called only if {@link ControlDemand#interceptInvlpg()}.
+     */
+    void invalidatePage(long gva);
+
+    /**
+     * Walks the guest's own tables in software for an access of kind {@code access}, setting accessed and dirty bits as a
+     * processor would. KVM: {@code gva_to_gpa}.
+     *
+     * @param state the guest's paging state now; it may have changed without an exit since the last {@link #load}
+     * @return the gpa, or {@link #FAULT} with {@code fault.gva} and {@code fault.errorCode} set for injection
+     */
+    long gvaToGpa(PagingState state, long gva, int access, MmuFault fault);
+}

@@ -1,0 +1,32 @@
+package org.penumbra.api.mmu;
+
+import java.util.List;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * An MMU design: the service that a plugin bundle publishes, with {@link #MMU_NAME} and {@link #MMU_DIMENSIONS}. Stateless;
+ * any thread.
+ */
+@ConsumerType
+public interface MmuFactory {
+    /** Service property: the name by which a user selects the design. */
+    String MMU_NAME = "mmu.name";
+    /** Service property: 1 if the hardware walks tables of the MMU from gva, 2 if it walks the guest's tables and the MMU's. */
+    String MMU_DIMENSIONS = "mmu.dimensions";
+
+    /** A setting of the design: recorded with every result, default or not. {@code choices} is empty if any value will do. */
+    record Setting(String key, String defaultValue, List<String> choices, String description) {}
+
+    /** One line for people: the design and where it is described. */
+    String description();
+
+    /** The settings that {@link MmuHost#setting} may be asked for; keys begin with the design's name and a dot. */
+    List<Setting> settings();
+
+    /**
+     * A new MMU for the virtual machine behind {@code host}.
+     *
+     * @throws IllegalArgumentException if a setting has no meaning, saying which and what would be right
+     */
+    Mmu create(MmuHost host);
+}

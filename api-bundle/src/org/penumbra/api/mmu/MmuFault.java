@@ -1,0 +1,22 @@
+package org.penumbra.api.mmu;
+
+/**
+ * A fault for an MMU to resolve, and its answer's details. Mutable and reused by the vCPU: nothing of it may be kept.
+ *
+ * <p>Under one-dimensional translation it is a #PF: {@link #gva}, {@link #errorCode}. Under two-dimensional translation it is an
+ * EPT violation: {@link #gpa}, {@link #qualification}.
+ */
+public final class MmuFault {
+    /** Linear address. */
+    public long gva;
+    /** Guest-physical address: given for two dimensions; found by the MMU and set for one. */
+    public long gpa;
+    /** Kind of {@link org.penumbra.api.paging.Access}. */
+    public int access;
+    /** #PF error code: as the processor reported it; set by the MMU to what the guest is to get with {@link Resolution#INJECT}. */
+    public int errorCode;
+    /** Exit qualification of an EPT violation ({@link org.penumbra.api.paging.EptViolation}). */
+    public long qualification;
+    /** With {@link Resolution#HOST_ERROR}: one line that says what is wrong and where. */
+    public String reason;
+}

@@ -1,0 +1,36 @@
+package org.penumbra.api.mmu;
+
+import org.osgi.annotation.versioning.ProviderType;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.FrameLease;
+import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.WriteTracking;
+import org.penumbra.api.observe.Counters;
+
+/** What a virtual machine gives its MMU. Any thread. */
+@ProviderType
+public interface MmuHost {
+    /** The frames for the MMU's structures. */
+    FrameLease lease();
+
+    /** Guest memory, charged to {@code clock}; make one per vCPU. */
+    GuestMemory guestMemory(CycleClock clock);
+
+    /** Frames whose writes others want to see. */
+    WriteTracking writeTracking();
+
+    /** The guest's MAXPHYADDR: address bits of an entry from here up are reserved. */
+    int physicalAddressBits();
+
+    /** The machine's counters. */
+    Counters counters();
+
+    /** Value of the setting {@code key} of {@link MmuFactory#settings()}: the user's, or the default. */
+    String setting(String key);
+
+    /**
+     * Drops everything that any vCPU's TLBs hold for this machine; returns when all have. Charges {@code clock} an
+     * inter-processor interrupt per other vCPU. KVM: {@code kvm_flush_remote_tlbs}.
+     */
+    void flushRemoteTlbs(CycleClock clock);
+}

@@ -1,0 +1,31 @@
+package org.penumbra.api.observe;
+
+import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.paging.PagingState;
+
+/**
+ * Told of everything that the architecture lets a guest see of address translation: each use of a translation, each store, each
+ * page fault, each invalidation. A checked run compares them with the specification. Called on the thread of the vCPU, in
+ * program order: {@code translated} before the access takes effect, the others when it has.
+ */
+@ConsumerType
+public interface TranslationObserver {
+    /** vCPU {@code vcpu} uses the translation of {@code gva} to {@code hpa} for an access of kind {@code access}, within a page. */
+    void translated(int vcpu, long gva, int access, long hpa);
+
+    /** {@code bytes} (1 to 8, within a frame) at {@code hpa} were written by software: guest, or hypervisor in its stead. */
+    void written(long hpa, int bytes);
+
+    /** A #PF for {@code gva} with {@code errorCode} is delivered to the guest; {@code ac}: with EFLAGS.AC set. */
+    void pageFault(int vcpu, long gva, int errorCode, boolean ac);
+
+    /** The guest's INVLPG of {@code gva} retired. */
+    void invalidatedPage(int vcpu, long gva);
+
+    /**
+     * The guest's control registers are now {@code state}; called at boot and when a MOV to CR0, CR3 or CR4 retired.
+     *
+     * @param keepPcid a MOV to CR3 had bit 63 of its operand set
+     */
+    void loaded(int vcpu, PagingState state, boolean keepPcid);
+}

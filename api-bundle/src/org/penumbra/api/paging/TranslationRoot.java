@@ -1,0 +1,19 @@
+package org.penumbra.api.paging;
+
+/** Where the hardware walker starts while a guest runs: what an MMU answers when it is given a paging state. */
+public sealed interface TranslationRoot {
+    /**
+     * One dimension: the processor walks tables that map gva to hpa.
+     *
+     * @param cr3 the real CR3: hpa of the shadow root table
+     */
+    record OneDimensional(long cr3) implements TranslationRoot {}
+
+    /**
+     * Two dimensions: the processor walks the guest's own tables, and each guest-physical address through EPT.
+     *
+     * @param eptp the EPT pointer (SDM vol. 3, "Extended-Page-Table Pointer"): bits 2:0 memory type, 5:3 levels − 1, 6 accessed
+     *     and dirty flags, 51:12 hpa of the top table
+     */
+    record TwoDimensional(long eptp) implements TranslationRoot {}
+}

@@ -1,0 +1,39 @@
+package org.penumbra.api.vmx;
+
+/**
+ * Exit qualifications of control-register accesses and I/O instructions (SDM vol. 3, tables "Exit Qualification for
+ * Control-Register Accesses" and "… for I/O Instructions").
+ *
+ * <pre>
+ *  CR access   3:0 control register   5:4 0 = MOV to CR, 1 = MOV from CR   11:8 general-purpose register
+ *  I/O         2:0 width − 1          3 direction, 0 = OUT                 31:16 port
+ * </pre>
+ */
+public final class ExitQualification {
+    private ExitQualification() {}
+
+    /** MOV to control register {@code cr}. */
+    public static long movToCr(int cr) {
+        return cr;
+    }
+
+    /** The control register of a CR access. */
+    public static int cr(long qualification) {
+        return (int) qualification & 0xf;
+    }
+
+    /** OUT of {@code width} bytes to {@code port}. */
+    public static long out(int port, int width) {
+        return (long) port << 16 | width - 1;
+    }
+
+    /** The port of an I/O instruction. */
+    public static int port(long qualification) {
+        return (int) (qualification >>> 16) & 0xffff;
+    }
+
+    /** The width in bytes of an I/O instruction. */
+    public static int width(long qualification) {
+        return ((int) qualification & 7) + 1;
+    }
+}

@@ -1,0 +1,36 @@
+package org.penumbra.api.vmx;
+
+/**
+ * The VM-exit information fields (SDM vol. 3, "VM-Exit Information Fields"). Mutable, one per processor, overwritten by the next
+ * exit, so that an exit allocates nothing.
+ */
+public final class ExitRecord {
+    /** Basic exit reason, an SDM number ({@link ExitReason#number()}). */
+    public int reason;
+    /**
+     * Exit qualification: for #PF and INVLPG the linear address; for EPT violations see
+     * {@link org.penumbra.api.paging.EptViolation}; for control-register accesses and I/O see {@link ExitQualification}.
+     */
+    public long qualification;
+    /** Guest-linear address, where the reason defines it. */
+    public long guestLinear;
+    /** Guest-physical address, for EPT violations and misconfigurations. */
+    public long guestPhysical;
+    /** Vector of an intercepted exception. */
+    public int vector;
+    /** Error code of an intercepted exception. */
+    public int errorCode;
+    /** The {@link org.penumbra.api.paging.Access} kind that faulted, for #PF and EPT violations. */
+    public int access;
+
+    /** Starts a new record: sets reason and qualification, clears the rest. */
+    public void start(ExitReason exitReason, long exitQualification) {
+        reason = exitReason.number();
+        qualification = exitQualification;
+        guestLinear = 0;
+        guestPhysical = 0;
+        vector = 0;
+        errorCode = 0;
+        access = 0;
+    }
+}

@@ -1,0 +1,57 @@
+package org.penumbra.api.vmx;
+
+import org.osgi.annotation.versioning.ProviderType;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.observe.Counters;
+import org.penumbra.api.paging.PagingState;
+
+/** A virtual processor as exit handlers see it. Used by the thread that runs it. */
+@ProviderType
+public interface Vcpu {
+    /** Number within its machine, from 0. */
+    int id();
+
+    /** Architectural registers. */
+    RegisterFile registers();
+
+    /** The MMU's state for this vCPU; another object after a swap, so never kept. */
+    MmuContext mmu();
+
+    ExecutionEngine engine();
+
+    VmxProcessor processor();
+
+    Vmcs vmcs();
+
+    /** The machine's I/O ports. */
+    IoPorts ports();
+
+    /** The machine's counters. */
+    Counters counters();
+
+    /** The guest's MAXPHYADDR. */
+    int physicalAddressBits();
+
+    /**
+     * Makes {@code state} the guest's paging state: registers, MMU root, real control registers. The caller has checked that
+     * the guest may load it.
+     *
+     * @param keepPcid no flush of the address space was asked for (MOV to CR3 with bit 63)
+     */
+    void loadPaging(PagingState state, boolean keepPcid);
+
+    /** Injects a #PF with the next entry. */
+    void injectPageFault(long gva, int errorCode);
+
+    /** Injects #GP(0) with the next entry. */
+    void injectGeneralProtection();
+
+    /**
+     * Emulates the operation at which the engine stopped, by the hypervisor's own walk and stores, and retires it; or injects
+     * the page fault that the emulation met. Writes reach write tracking and the MMU.
+     */
+    Disposition emulate();
+}

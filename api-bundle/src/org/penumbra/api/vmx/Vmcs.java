@@ -1,0 +1,41 @@
+package org.penumbra.api.vmx;
+
+/**
+ * The fields of a virtual-machine control structure that the processor obeys (SDM vol. 3, "VM-Execution Control Fields" and
+ * "Guest-State Area"). Held by the virtual machine. The hypervisor writes it between a VM exit and the next entry; guest-state
+ * fields are written by the processor while the guest runs. Fields that are absent here stand for controls that are 0.
+ */
+public final class Vmcs {
+    /** Exception bitmap: bit n intercepts vector n. #PF is intercepted whatever its error code (mask = match = 0). */
+    public int exceptionBitmap;
+    /** "CR3-load exiting". */
+    public boolean cr3LoadExiting;
+    /** "INVLPG exiting". */
+    public boolean invlpgExiting;
+    /** "HLT exiting". */
+    public boolean hltExiting;
+    /** "Unconditional I/O exiting". */
+    public boolean ioExiting;
+    /** CR0 and CR4 guest/host masks: a MOV that changes a masked bit from the read shadow's value exits. */
+    public long cr0Mask;
+    public long cr4Mask;
+    public long cr0ReadShadow;
+    public long cr4ReadShadow;
+    /** "Enable EPT", and the EPT pointer. */
+    public boolean enableEpt;
+    public long eptp;
+    /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */
+    public int vpid;
+
+    /** Guest-state area: the control registers that the processor really uses in non-root operation. */
+    public long guestCr0;
+    public long guestCr3;
+    public long guestCr4;
+    public long guestEfer;
+
+    /** VM-entry interruption information: an exception to be injected by the next entry. */
+    public boolean inject;
+    public int injectVector;
+    public int injectErrorCode;
+    public long injectAddress;
+}

@@ -1,0 +1,75 @@
+package org.penumbra.api.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.paging.Access;
+
+class TlbArrayTest {
+    @Property
+    @DisplayName("T09 replacement is least recently used within a set, for any number of sets and ways")
+    void leastRecentlyUsed(
+            @ForAll @IntRange(min = 1, max = 7) int sets,
+            @ForAll @IntRange(min = 1, max = 5) int ways,
+            @ForAll @Size(max = 200) List<@IntRange(max = 30) Integer> pages) {
+        TlbArray tlb = new TlbArray(sets * ways, ways);
+        List<List<Integer>> model = new ArrayList<>();
+        for (int i = 0; i < sets; i++) {
+            model.add(new ArrayList<>());
+        }
+        for (int page : pages) {
+            List<Integer> set = model.get(page % sets);
+            int found = tlb.find(page, 3);
+            assertThat(found >= 0).as("page %d of %s", page, set).isEqualTo(set.contains(page));
+            if (found >= 0) {
+                set.remove((Integer) page);
+            } else {
+                tlb.insert(page, 3, page * 4096L, 0, 0);
+                if (set.size() == ways) {
+                    set.remove(0);
+                }
+            }
+            set.add(page);
+        }
+    }
+
+    @Test
+    @DisplayName("T09 entries of another context do not match")
+    void contexts() {
+        TlbArray tlb = new TlbArray(8, 2);
+        tlb.insert(5, 1, 0x1000, 0, 0);
+        assertThat(tlb.find(5, 2)).isEqualTo(-1);
+        assertThat(tlb.find(5, 1)).isNotEqualTo(-1);
+        tlb.drop(tlb.find(5, 1));
+        assertThat(tlb.find(5, 1)).isEqualTo(-1);
+    }
+
+    @Test
+    @DisplayName("T09 a geometry that does not divide is refused")
+    void geometry() {
+        assertThatThrownBy(() -> new TlbArray(10, 4)).hasMessageContaining("multiple of ways");
+    }
+
+    @Test
+    @DisplayName("T09 a first-level hit needs the access kind's right; globals match through their own context")
+    void firstLevel() {
+        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4));
+        tlb.context = 1;
+        tlb.small.insert(FirstLevelTlb.page(0x7000, 12), 1, 0x9000, 0, 1 << Access.READ);
+        assertThat(tlb.lookup(0x7123, Access.READ)).isEqualTo(0x9123);
+        assertThat(tlb.lookup(0x7123, Access.WRITE)).isEqualTo(FirstLevelTlb.MISS);
+        assertThat(tlb.lookup(0x7123 | 1L << 60, Access.READ)).as("not canonical").isEqualTo(FirstLevelTlb.MISS);
+        tlb.large.insert(FirstLevelTlb.page(0xffff_8880_0020_0000L, 21), 2, 0x40_0000, 0, 1 << Access.READ);
+        assertThat(tlb.lookup(0xffff_8880_0021_2345L, Access.READ)).isEqualTo(FirstLevelTlb.MISS);
+        tlb.globalContext = 2;
+        assertThat(tlb.lookup(0xffff_8880_0021_2345L, Access.READ)).isEqualTo(0x41_2345);
+    }
+}

@@ -1,0 +1,25 @@
+package org.penumbra.experiments.cli;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+
+/** {@code penumbra hardware list}. */
+@Command(
+        name = "list",
+        description = "Lists the bundled processor models.",
+        synopsisHeading = "Usage: ",
+        optionListHeading = "%nOptions:%n")
+final class HardwareListCommand implements Callable<Integer> {
+    private final Session session;
+
+    HardwareListCommand(Session session) {
+        this.session = session;
+    }
+
+    @Override
+    public Integer call() {
+        Listing hardware = Listing.hardware(session.services());
+        session.console().answer(hardware::entries, () -> hardware.lines(session.console().emphasis()));
+        return ExitCodes.OK;
+    }
+}

@@ -1,0 +1,108 @@
+package org.penumbra.experiments.cli;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.experiments.report.ConsoleTable;
+import org.penumbra.experiments.report.Figures;
+import org.penumbra.experiments.run.Designs;
+import org.penumbra.experiments.run.Experiment;
+import org.penumbra.experiments.run.ServiceRegistry;
+import org.penumbra.experiments.run.ServiceRegistry.Named;
+
+/**
+ * What there is of one kind.
+ *
+ * @param entries for JSON
+ * @param tables for people
+ */
+record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
+
+    /** All listings by name. */
+    static Map<String, Listing> all(ServiceRegistry services) {
+        Map<String, Listing> all = new LinkedHashMap<>();
+        all.put("experiments", experiments());
+        all.put("designs", designs(services));
+        all.put("hardware", hardware(services));
+        all.put("workloads", workloads(services));
+        return all;
+    }
+
+    /** The tables, one under the other. */
+    List<String> lines(UnaryOperator<String> emphasis) {
+        List<String> lines = new ArrayList<>();
+        for (ConsoleTable table : tables) {
+            if (!lines.isEmpty()) {
+                lines.add("");
+            }
+            lines.addAll(table.lines(emphasis));
+        }
+        return lines;
+    }
+
+    private static Listing experiments() {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("ll", "Experiment", "Description");
+        for (Experiment e : Experiment.ALL) {
+            entries.add(entry("name", e.id(), "description", e.description(), "workloads", e.workloads(), "designs", e.designs()));
+            table.row(e.id(), e.description());
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static Listing designs(ServiceRegistry services) {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable designs = new ConsoleTable("lll", "Design", "Bundle", "Description");
+        for (Designs.Offer o : new Designs(services).offers()) {
+            String bundle = o.mmu() == null ? "" : o.mmu().bundle();
+            entries.add(entry("name", o.name(), "description", o.description(), "bundle", bundle, "settings",
+                    o.mmu() == null ? List.of() : o.mmu().service().settings().stream().map(s -> entry("key", s.key(), "default",
+                            s.defaultValue(), "choices", s.choices(), "description", s.description())).toList()));
+            designs.row(o.name(), bundle.isEmpty() ? Figures.NONE : bundle, o.description());
+        }
+        ConsoleTable settings = new ConsoleTable("llll", "Setting", "Default", "Choices", "Description");
+        for (Named<MmuFactory> mmu : services.mmus()) {
+            for (MmuFactory.Setting s : mmu.service().settings()) {
+                settings.row(s.key(), s.defaultValue(), s.choices().isEmpty() ? Figures.NONE : String.join(", ", s.choices()),
+                        s.description());
+            }
+        }
+        return new Listing(entries, settings.isEmpty() ? List.of(designs) : List.of(designs, settings));
+    }
+
+    static Listing hardware(ServiceRegistry services) {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("ll", "Hardware", "Description");
+        for (CostProfile p : services.costProfiles().map(CostProfiles::all).orElse(List.of())) {
+            entries.add(entry("name", p.name(), "description", p.description()));
+            table.row(p.name(), p.description());
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static Listing workloads(ServiceRegistry services) {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("lrl", "Workload", "Operations", "Description");
+        for (Named<Workload> w : services.workloads()) {
+            long operations = w.service().expectedOperations();
+            entries.add(entry("name", w.name(), "description", w.service().description(), "expected_operations", operations, "input",
+                    w.service().inputIdentity()));
+            table.row(w.name(), operations > 0 ? Figures.count(operations) : Figures.NONE, w.service().description());
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static Map<String, Object> entry(Object... keysAndValues) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            entry.put((String) keysAndValues[i], keysAndValues[i + 1]);
+        }
+        return entry;
+    }
+}

@@ -1,0 +1,175 @@
+package org.penumbra.experiments.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.penumbra.experiments.report.CheckReport;
+import org.penumbra.experiments.report.ExitReport;
+import org.penumbra.experiments.report.ResultsFolder;
+import org.penumbra.experiments.report.RunJson;
+import org.penumbra.experiments.report.SummaryReport;
+import org.penumbra.experiments.run.Agreement;
+import org.penumbra.experiments.run.Campaign;
+import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.Plan;
+import org.penumbra.experiments.run.Planner;
+import org.penumbra.experiments.run.RunRequest;
+import org.penumbra.experiments.run.TrialResult;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code penumbra run}. */
+@Command(
+        name = "run",
+        sortOptions = false,
+        description = {
+            "Runs an experiment and prints what each design cost each workload.",
+            "",
+            "Every workload runs under every design, as a guest that executes the same operations each time. Cycles are simulated, by "
+                    + "the figures of the processor model; wall time plays no part, and the same seed gives the same results.",
+            ""
+        },
+        customSynopsis = "penumbra run EXPERIMENT [OPTIONS]",
+        synopsisHeading = "Usage: ",
+        parameterListHeading = "",
+        optionListHeading = "%nOptions:%n",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  penumbra run shadow-vs-ept",
+            "  penumbra run shadow-vs-ept --workload fork-heavy --design native,shadow --check",
+            "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls"
+        },
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:every trial finished",
+            "1:a trial failed, or results could not be written; what had finished is kept",
+            "2:the request was refused; nothing was run or written",
+            "3:a translation was wrong (--check), or a guest ran differently under two designs",
+            "130:interrupted; the results of the finished trials are kept"
+        })
+final class RunCommand implements Callable<Integer> {
+    /** So many disagreements are printed; run.json has all. */
+    private static final int COMPLAINTS = 5;
+
+    private final Session session;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Parameters(paramLabel = "EXPERIMENT", description = "What to run; 'penumbra list experiments' names them.")
+    private String experiment;
+
+    @Option(names = "--workload", split = ",", paramLabel = "NAME",
+            description = "Run these workloads instead of the experiment's own; a * at the end stands for anything: 'trace:*'.")
+    private List<String> workloads = new ArrayList<>();
+
+    @Option(names = "--trace", paramLabel = "FILE",
+            description = "Run the memory trace in FILE instead of the experiment's workloads; can be repeated. "
+                    + "'penumbra trace record' makes one.")
+    private List<Path> traces = new ArrayList<>();
+
+    @Option(names = "--design", split = ",", paramLabel = "NAME",
+            description = "Compare these designs instead of the experiment's own: native, any installed MMU, or an MMU with -2m "
+                    + "added for a host that uses 2 MiB pages.")
+    private List<String> designs = new ArrayList<>();
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of a design; 'penumbra list designs' names them.")
+    private Map<String, String> settings = new LinkedHashMap<>();
+
+    @Option(names = "--hardware", paramLabel = "NAME|FILE.json", defaultValue = "skylake",
+            description = "The processor model (default: ${DEFAULT-VALUE}).")
+    private String hardware;
+
+    @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "256M", converter = MemorySize.class,
+            description = "Guest memory, a multiple of 2 MiB (default: ${DEFAULT-VALUE}).")
+    private long memory;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
+            description = "What random choices of a workload start from (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(names = "--repetitions", paramLabel = "N", defaultValue = "1",
+            description = "How often each trial runs, each time with the next seed (default: ${DEFAULT-VALUE}).")
+    private int repetitions;
+
+    @Option(names = "--check", description = "Compare every translation with the specification. Slow.")
+    private boolean check;
+
+    @Option(names = "--out", paramLabel = "DIR", description = "Write results.csv, run.json and timings.json into DIR.")
+    private Path out;
+
+    @Option(names = "--force", description = "Let --out replace the files of an earlier run.")
+    private boolean force;
+
+    @Option(names = {"-q", "--quiet"}, description = "No progress, and no tables of exits.")
+    private boolean quiet;
+
+    @Option(names = "--stacktrace", description = "Print where in the program a failed trial failed.")
+    private boolean stacktrace;
+
+    RunCommand(Session session) {
+        this.session = session;
+    }
+
+    @Override
+    public Integer call() {
+        Plan plan = new Planner(session.services(), session.traceWorkload()).plan(request());
+        ResultsFolder folder = out == null ? null : new ResultsFolder(out, force);
+        try (Interrupt interrupt = session.interrupts().get()) {
+            RunMonitor monitor = new RunMonitor(session, plan, folder, quiet, stacktrace);
+            CampaignResult result = new Campaign(session.services(), plan).run(monitor, interrupt::asked);
+            session.console().answer(() -> RunJson.withResults(result, session.services().bundles()), () -> tables(result));
+            int code = judge(result);
+            return code == ExitCodes.OK && monitor.writeFailed() ? ExitCodes.FAILED : code;
+        }
+    }
+
+    private RunRequest request() {
+        Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
+                .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
+        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, seed, repetitions, settings, check, given);
+    }
+
+    private List<String> tables(CampaignResult result) {
+        List<String> lines = new ArrayList<>(SummaryReport.lines(result, session.console().emphasis()));
+        lines.addAll(CheckReport.lines(result, session.console().emphasis()));
+        if (!quiet) {
+            lines.addAll(ExitReport.lines(result, session.console().emphasis()));
+        }
+        return lines;
+    }
+
+    /** Says what is wrong with a result, and answers the exit code. */
+    private int judge(CampaignResult result) {
+        Console console = session.console();
+        for (TrialResult r : result.finished()) {
+            if (r.check() != null && r.check().wrong() > 0) {
+                console.complain(r.trial().title() + ": " + r.check().wrong() + " of " + r.check().compared()
+                        + " translations are not allowed by the architecture; the first of them:");
+                r.check().complaints().forEach(c -> console.err().println("  " + c));
+            }
+        }
+        List<String> disagreements = Agreement.violations(result.finished());
+        disagreements.stream().limit(COMPLAINTS).forEach(console::complain);
+        if (disagreements.size() > COMPLAINTS) {
+            console.complain("… and so did " + (disagreements.size() - COMPLAINTS) + " more");
+        }
+        console.err().flush();
+        if (result.interrupted()) {
+            console.complain("interrupted after " + result.finished().size() + " of " + result.plan().trials().size() + " trials");
+            return ExitCodes.INTERRUPTED;
+        }
+        if (result.wrong() > 0 || !disagreements.isEmpty()) {
+            return ExitCodes.WRONG;
+        }
+        return result.failures().isEmpty() ? ExitCodes.OK : ExitCodes.FAILED;
+    }
+}

@@ -1,0 +1,209 @@
+package org.penumbra.experiments.engine;
+
+import java.util.Arrays;
+import org.penumbra.api.cpu.UpdateFunction;
+
+/**
+ * A batch of guest steps, as parallel arrays that grow as needed. Each step is one guest operation. <em>acc</em> is the
+ * accumulator, the guest's RAX; an address is a gva.
+ *
+ * <pre>
+ *  kind          address   width      value             effect
+ *  FETCH         gva       1 … 4096                     instruction fetch, no value
+ *  LOAD          gva       1 … 4096                     acc = memory, zero-extended; its low 8 bytes if it is wider
+ *  STORE         gva       1 … 4096   datum             memory = datum; datum in each aligned 8 bytes if it is wider
+ *  STORE_ACC     gva       1 … 4096                     the same with acc
+ *  UPDATE        gva       1 … 8      operand           acc = memory; memory = function(memory, operand); locked if aligned
+ *  AND_ACC                            mask              acc = acc AND mask
+ *  OR_ACC                             mask              acc = acc OR mask
+ *  INVLPG        gva
+ *  MOV_CR0/3/4                        new value
+ *  ENTER_KERNEL                                         CPL = 0: stands for SYSCALL
+ *  ENTER_USER                                           CPL = 3: stands for SYSRET or IRET
+ *  HLT
+ *  OUT           port      1, 2, 4    datum
+ *  VMCALL
+ * </pre>
+ *
+ * <p>Not thread-safe. Appending allocates only when the arrays grow.
+ */
+public final class StepBuffer {
+    static final byte FETCH = 0;
+    static final byte LOAD = 1;
+    static final byte STORE = 2;
+    static final byte STORE_ACC = 3;
+    static final byte UPDATE = 4;
+    static final byte AND_ACC = 5;
+    static final byte OR_ACC = 6;
+    static final byte INVLPG = 7;
+    static final byte MOV_CR0 = 8;
+    static final byte MOV_CR3 = 9;
+    static final byte MOV_CR4 = 10;
+    static final byte ENTER_KERNEL = 11;
+    static final byte ENTER_USER = 12;
+    static final byte HLT = 13;
+    static final byte OUT = 14;
+    static final byte VMCALL = 15;
+
+    /** The widest memory operand, in bytes. */
+    public static final int MAX_WIDTH = 4096;
+
+    byte[] kind;
+    byte[] function;
+    int[] width;
+    long[] address;
+    long[] value;
+    int count;
+
+    /** An empty buffer with room for {@code capacity} steps before it grows. */
+    public StepBuffer(int capacity) {
+        kind = new byte[capacity];
+        function = new byte[capacity];
+        width = new int[capacity];
+        address = new long[capacity];
+        value = new long[capacity];
+    }
+
+    /** Number of steps. */
+    public int size() {
+        return count;
+    }
+
+    /** Forgets all steps. */
+    public void clear() {
+        count = 0;
+    }
+
+    public void fetch(long gva, int bytes) {
+        memory(FETCH, gva, bytes, 0);
+    }
+
+    public void load(long gva, int bytes) {
+        memory(LOAD, gva, bytes, 0);
+    }
+
+    public void store(long gva, int bytes, long datum) {
+        memory(STORE, gva, bytes, datum);
+    }
+
+    public void storeAccumulator(long gva, int bytes) {
+        memory(STORE_ACC, gva, bytes, 0);
+    }
+
+    /** A read-modify-write; {@code updateFunction} is an {@link UpdateFunction}. */
+    public void update(long gva, int bytes, int updateFunction, long operand) {
+        if (bytes > 8 || updateFunction < UpdateFunction.AND || updateFunction > UpdateFunction.EXCHANGE) {
+            throw new IllegalArgumentException("update function " + updateFunction + " on " + bytes + " bytes: a function of UpdateFunction on 1 to 8 bytes is needed");
+        }
+        memory(UPDATE, gva, bytes, operand);
+        function[count - 1] = (byte) updateFunction;
+    }
+
+    public void andAccumulator(long mask) {
+        add(AND_ACC, 0, 8, mask);
+    }
+
+    public void orAccumulator(long mask) {
+        add(OR_ACC, 0, 8, mask);
+    }
+
+    public void invlpg(long gva) {
+        add(INVLPG, gva, 0, 0);
+    }
+
+    public void movToCr0(long newValue) {
+        add(MOV_CR0, 0, 8, newValue);
+    }
+
+    /** {@code newValue} as the operand: bit 63 asks to keep the PCID's translations. */
+    public void movToCr3(long newValue) {
+        add(MOV_CR3, 0, 8, newValue);
+    }
+
+    public void movToCr4(long newValue) {
+        add(MOV_CR4, 0, 8, newValue);
+    }
+
+    public void enterKernel() {
+        add(ENTER_KERNEL, 0, 0, 0);
+    }
+
+    public void enterUser() {
+        add(ENTER_USER, 0, 0, 0);
+    }
+
+    public void hlt() {
+        add(HLT, 0, 0, 0);
+    }
+
+    public void out(int port, int bytes, long datum) {
+        add(OUT, port, bytes, datum);
+    }
+
+    public void vmcall() {
+        add(VMCALL, 0, 0, 0);
+    }
+
+    /** Step {@code i} in words, for messages: "STORE of 8 bytes at 0x…". */
+    String describe(int i) {
+        switch (kind[i]) {
+            case FETCH:
+                return memory("FETCH", i);
+            case LOAD:
+                return memory("LOAD", i);
+            case STORE:
+                return memory("STORE", i);
+            case STORE_ACC:
+                return memory("STORE_ACC", i);
+            case UPDATE:
+                return memory("UPDATE", i);
+            case INVLPG:
+                return String.format("INVLPG 0x%x", address[i]);
+            case MOV_CR0:
+                return String.format("MOV CR0, 0x%x", value[i]);
+            case MOV_CR3:
+                return String.format("MOV CR3, 0x%x", value[i]);
+            case MOV_CR4:
+                return String.format("MOV CR4, 0x%x", value[i]);
+            case OUT:
+                return String.format("OUT 0x%x, 0x%x", address[i], value[i]);
+            case HLT:
+                return "HLT";
+            case VMCALL:
+                return "VMCALL";
+            default:
+                return "step kind " + kind[i];
+        }
+    }
+
+    private String memory(String name, int i) {
+        return String.format("%s of %d bytes at 0x%x", name, width[i], address[i]);
+    }
+
+    private void memory(byte stepKind, long gva, int bytes, long datum) {
+        if (bytes < 1 || bytes > MAX_WIDTH) {
+            throw new IllegalArgumentException("an operand of " + bytes + " bytes: 1 to " + MAX_WIDTH + " are possible");
+        }
+        add(stepKind, gva, bytes, datum);
+    }
+
+    private void add(byte stepKind, long gva, int bytes, long datum) {
+        if (count == kind.length) {
+            grow();
+        }
+        int i = count++;
+        kind[i] = stepKind;
+        address[i] = gva;
+        width[i] = bytes;
+        value[i] = datum;
+    }
+
+    private void grow() {
+        int capacity = Math.max(16, count * 2);
+        kind = Arrays.copyOf(kind, capacity);
+        function = Arrays.copyOf(function, capacity);
+        width = Arrays.copyOf(width, capacity);
+        address = Arrays.copyOf(address, capacity);
+        value = Arrays.copyOf(value, capacity);
+    }
+}

@@ -1,0 +1,363 @@
+package org.penumbra.experiments.engine;
+
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.MemoryHooks;
+import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Outcome;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PageFaultError;
+
+/**
+ * Executes the steps of a {@link GuestProgram} on one vCPU.
+ *
+ * <p>A step that faults or exits has had no effect and is executed again, unless it was completed or skipped meanwhile. Between
+ * two calls everything is in fields and registers: the batch, the position in it, the interrupted position while the guest's
+ * page-fault handler runs; the accumulator is RAX. Interruptions nest one deep: a guest whose handler faults is broken. The path
+ * of a step that hits the TLB allocates nothing.
+ */
+public final class StepEngine implements ExecutionEngine {
+    private static final int RAX = RegisterFile.RAX;
+    /** A step can fault twice (not mapped, then copy-on-write) on each of two pages; more than this is a guest that loops. */
+    private static final int MOST_FAULTS = 16;
+    /** What {@link #step} answers beside the outcomes: HLT took effect; a device was written. */
+    private static final int HALT = Outcome.EXIT + 1;
+    private static final int PAUSE = HALT + 1;
+    private static final long FNV_OFFSET = 0xcbf2_9ce4_8422_2325L;
+    private static final long FNV_PRIME = 0x100_0000_01b3L;
+    private static final Kind[] EXPOSED = {
+        Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
+        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL
+    };
+
+    private final GuestProgram program;
+    private final StepBuffer batch = new StepBuffer(4096);
+    private final StepBuffer handler = new StepBuffer(2048);
+    private final GuestOperation operation = new GuestOperation();
+
+    private Processor cpu;
+    private int vcpu;
+    private RegisterFile registers;
+    private long[] gpr;
+    private TranslationObserver observer;
+    private MemoryPort port;
+
+    private StepBuffer steps = batch;
+    private int next;
+    private int interruptedNext;
+    private int interruptedCpl;
+    private boolean exited;
+    private boolean finished;
+    private long retired;
+    private long batches;
+    private long faultedBatch = -1;
+    private int faultedNext;
+    private int faults;
+    private long digest = FNV_OFFSET;
+
+    /** An engine at the beginning of {@code program}. */
+    public StepEngine(GuestProgram program) {
+        this.program = program;
+    }
+
+    @Override
+    public void attach(Processor processor, int vcpuNumber) {
+        cpu = processor;
+        vcpu = vcpuNumber;
+        registers = processor.registers();
+        gpr = registers.gpr;
+        observer = processor.observer();
+        port = new MemoryPort(processor, vcpuNumber);
+    }
+
+    @Override
+    public Stop run(long budget) {
+        exited = false;
+        GuestException event = cpu.takeInjectedEvent();
+        if (event != null) {
+            deliver(event);
+        }
+        try {
+            return execute(budget);
+        } finally {
+            settle();
+        }
+    }
+
+    private Stop execute(long budget) {
+        while (retired < budget) {
+            if (next == steps.count && !advance()) {
+                return Stop.FINISHED;
+            }
+            int outcome = step(steps, next);
+            if (outcome == Outcome.DONE) {
+                next++;
+                retired++;
+            } else if (outcome == Outcome.FAULT) {
+                deliver(cpu.exception());
+            } else if (outcome == Outcome.EXIT) {
+                expose();
+                exited = true;
+                return Stop.EXIT;
+            } else {
+                next++;
+                retired++;
+                return outcome == HALT ? Stop.HALTED : Stop.BUDGET;
+            }
+        }
+        return Stop.BUDGET;
+    }
+
+    /** Executes step {@code i} of {@code s}; an {@link Outcome}, {@link #HALT}, or {@link #PAUSE}. */
+    private int step(StepBuffer s, int i) {
+        int outcome;
+        switch (s.kind[i]) {
+            case StepBuffer.FETCH:
+                outcome = port.fetch(s.address[i], s.width[i], registers.access(Access.FETCH));
+                if (outcome == Outcome.DONE) {
+                    registers.rip = s.address[i];
+                }
+                return outcome;
+            case StepBuffer.LOAD:
+                outcome = port.load(s.address[i], s.width[i], registers.access(Access.READ));
+                if (outcome == Outcome.DONE) {
+                    loaded(port.value);
+                }
+                return outcome;
+            case StepBuffer.STORE:
+                return port.store(s.address[i], s.width[i], s.value[i], registers.access(Access.WRITE));
+            case StepBuffer.STORE_ACC:
+                return port.store(s.address[i], s.width[i], gpr[RAX], registers.access(Access.WRITE));
+            case StepBuffer.UPDATE:
+                outcome = port.update(s.address[i], s.width[i], s.function[i], s.value[i], registers.access(Access.WRITE));
+                if (outcome == Outcome.DONE) {
+                    loaded(port.value);
+                }
+                return outcome;
+            case StepBuffer.AND_ACC:
+                gpr[RAX] &= s.value[i];
+                return Outcome.DONE;
+            case StepBuffer.OR_ACC:
+                gpr[RAX] |= s.value[i];
+                return Outcome.DONE;
+            case StepBuffer.ENTER_KERNEL:
+                registers.cpl = 0;
+                return Outcome.DONE;
+            case StepBuffer.ENTER_USER:
+                registers.cpl = 3;
+                return Outcome.DONE;
+            default:
+                outcome = privileged(s, i);
+                if (outcome == Outcome.DONE) {
+                    tell(s, i);
+                }
+                return outcome;
+        }
+    }
+
+    private int privileged(StepBuffer s, int i) {
+        switch (s.kind[i]) {
+            case StepBuffer.INVLPG:
+                return cpu.invlpg(s.address[i]);
+            case StepBuffer.MOV_CR0:
+                return cpu.movToCr0(s.value[i]);
+            case StepBuffer.MOV_CR3:
+                return cpu.movToCr3(s.value[i]);
+            case StepBuffer.MOV_CR4:
+                return cpu.movToCr4(s.value[i]);
+            case StepBuffer.OUT:
+                int written = cpu.out((int) s.address[i], s.width[i], s.value[i]);
+                return written == Outcome.DONE ? PAUSE : written;
+            case StepBuffer.VMCALL:
+                return cpu.vmcall();
+            case StepBuffer.HLT:
+                int outcome = cpu.hlt();
+                return outcome == Outcome.DONE ? HALT : outcome;
+            default:
+                throw new IllegalStateException("no step has kind " + s.kind[i]);
+        }
+    }
+
+    /** A value reached the guest; once per retired step, so that a repeated attempt does not count twice. */
+    private void loaded(long value) {
+        gpr[RAX] = value;
+        digest = (digest ^ value) * FNV_PRIME;
+    }
+
+    /** Tells the observer that step {@code i} of {@code s} retired, if it is one that changes what may be cached. */
+    private void tell(StepBuffer s, int i) {
+        if (observer == null) {
+            return;
+        }
+        switch (s.kind[i]) {
+            case StepBuffer.INVLPG:
+                observer.invalidatedPage(vcpu, s.address[i]);
+                break;
+            case StepBuffer.MOV_CR0:
+            case StepBuffer.MOV_CR4:
+                observer.loaded(vcpu, registers.paging, false);
+                break;
+            case StepBuffer.MOV_CR3:
+                boolean keep = (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
+                observer.loaded(vcpu, registers.paging, keep);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /** Goes on when the current steps are used up: back from the handler, or to the next batch. */
+    private boolean advance() {
+        if (steps == handler) {
+            steps = batch;
+            next = interruptedNext;
+            registers.cpl = interruptedCpl;
+            return true;
+        }
+        while (!finished && next == batch.count) {
+            batch.clear();
+            next = 0;
+            batches++;
+            finished = !program.refill(batch);
+        }
+        return !finished;
+    }
+
+    private void deliver(GuestException e) {
+        int vector = e.vector;
+        int errorCode = e.errorCode;
+        long gva = e.address;
+        if (vector != GuestException.PF) {
+            String name = vector == GuestException.GP ? "#GP" : vector == GuestException.UD ? "#UD" : "exception " + vector;
+            throw new MachineException("the guest raised " + name + " at " + where() + ", which it has no handler for");
+        }
+        registers.cr2 = gva;
+        cpu.cycles().charge(Work.EXCEPTION);
+        if (observer != null) {
+            observer.pageFault(vcpu, gva, errorCode, (registers.rflags & ControlBits.RFLAGS_AC) != 0);
+        }
+        if (steps == handler) {
+            throw new MachineException(String.format(
+                    "guest kernel double fault at 0x%x (%s) in its page-fault handler, at %s", gva, PageFaultError.describe(errorCode), where()));
+        }
+        count(gva, errorCode);
+        interruptedNext = next;
+        interruptedCpl = registers.cpl;
+        registers.cpl = 0;
+        handler.clear();
+        steps = handler;
+        next = 0;
+        program.pageFault(gva, errorCode, interruptedCpl == 3, handler);
+    }
+
+    private void count(long gva, int errorCode) {
+        faults = faultedBatch == batches && faultedNext == next ? faults + 1 : 1;
+        faultedBatch = batches;
+        faultedNext = next;
+        if (faults > MOST_FAULTS) {
+            throw new MachineException(String.format(
+                    "the guest makes no progress: %d page faults in a row, the last at 0x%x (%s), at %s",
+                    faults, gva, PageFaultError.describe(errorCode), where()));
+        }
+    }
+
+    private String where() {
+        String what = next < steps.count ? steps.describe(next) : "the end of a batch";
+        return what + ", after " + (cpu.guestTime().retired() + retired) + " operations";
+    }
+
+    private void expose() {
+        int kind = steps.kind[next];
+        operation.kind = EXPOSED[kind];
+        operation.gva = kind == StepBuffer.OUT ? 0 : steps.address[next];
+        operation.port = kind == StepBuffer.OUT ? (int) steps.address[next] : 0;
+        operation.width = steps.width[next];
+        operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : steps.value[next];
+        operation.function = kind == StepBuffer.UPDATE ? steps.function[next] : 0;
+    }
+
+    @Override
+    public GuestOperation operation() {
+        return operation;
+    }
+
+    @Override
+    public boolean complete(MemoryHooks hooks) {
+        requireExit("complete");
+        int narrow = Math.min(operation.width, 8);
+        boolean write = operation.kind == Kind.STORE || operation.kind == Kind.UPDATE;
+        if (!write && operation.kind != Kind.LOAD && operation.kind != Kind.FETCH) {
+            throw new IllegalStateException(operation.kind + " has no memory operand to complete; it is skipped when its work is done");
+        }
+        if (!hooks.prepare(operation.gva, operation.width, write)) {
+            return false;
+        }
+        switch (operation.kind) {
+            case FETCH:
+                registers.rip = operation.gva;
+                break;
+            case LOAD:
+                loaded(hooks.load(operation.gva, narrow));
+                break;
+            case STORE:
+                hooks.store(operation.gva, operation.width, operation.value);
+                break;
+            default:
+                long old = hooks.load(operation.gva, narrow);
+                hooks.store(operation.gva, narrow, UpdateFunction.apply(operation.function, old, operation.value));
+                loaded(old);
+        }
+        retireExited();
+        return true;
+    }
+
+    @Override
+    public void skip() {
+        requireExit("skip");
+        tell(steps, next);
+        retireExited();
+    }
+
+    private void requireExit(String what) {
+        if (!exited) {
+            throw new IllegalStateException("nothing to " + what + ": the engine did not stop at an exit, or is past it");
+        }
+    }
+
+    private void retireExited() {
+        exited = false;
+        next++;
+        retired++;
+        settle();
+    }
+
+    private void settle() {
+        cpu.guestTime().retire(retired);
+        cpu.cycles().charge(Work.OPERATION, retired);
+        retired = 0;
+    }
+
+    @Override
+    public long digest() {
+        return digest;
+    }
+
+    @Override
+    public long accesses() {
+        return port == null ? 0 : port.accesses();
+    }
+
+    @Override
+    public long misses() {
+        return port == null ? 0 : port.misses();
+    }
+}

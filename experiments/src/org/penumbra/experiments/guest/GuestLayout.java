@@ -1,0 +1,57 @@
+package org.penumbra.experiments.guest;
+
+/**
+ * Where things are, in guest-physical and guest-virtual memory.
+ *
+ * <pre>
+ *  gpa                                    gva
+ *  0x0            never used
+ *  0x1000 …       boot tables             user half     0 … 0x00007fff_ffffffff             4 KiB, per process
+ *  0x200000 …     kernel text, 2 MiB      direct map    0xffff8880_00000000 + gpa           2 MiB, global, RW, NX
+ *  0x400000 …     frames for everything   kernel text   0xffffffff_81000000, 2 MiB          2 MiB, global, read and execute
+ *                 else
+ * </pre>
+ *
+ * The virtual addresses are those of Linux, {@code Documentation/arch/x86/x86_64/mm.rst}.
+ */
+final class GuestLayout {
+    static final long PAGE = 4096;
+    static final long LARGE_PAGE = 2 << 20;
+
+    static final long BOOT_TABLES = 0x1000;
+    static final long TEXT_GPA = 0x20_0000;
+    static final long FREE_FRAMES = 0x40_0000;
+
+    static final long USER_END = 1L << 47;
+    static final long DIRECT_MAP = 0xffff_8880_0000_0000L;
+    static final long TEXT = 0xffff_ffff_8100_0000L;
+
+    /** Top-level entries of the kernel half, which all processes share. */
+    static final int DIRECT_MAP_SLOT = index(DIRECT_MAP, 4);
+    static final int TEXT_SLOT = index(TEXT, 4);
+    static final int USER_SLOTS = 256;
+
+    /** Kernel routines, whose code is fetched when they run. */
+    static final long SYSCALL_ENTRY = TEXT + 0x1000;
+    static final long FAULT_ENTRY = TEXT + 0x2000;
+    static final long FAULT_HANDLER = TEXT + 0x3000;
+    static final long ALLOCATOR = TEXT + 0x4000;
+    static final long FORK = TEXT + 0x6000;
+    static final long UNMAP = TEXT + 0x7000;
+    static final long PROTECT = TEXT + 0x8000;
+    static final long SCHEDULER = TEXT + 0x9000;
+    static final long EXIT = TEXT + 0xa000;
+    static final long POWER_OFF = TEXT + 0xb000;
+
+    private GuestLayout() {}
+
+    /** Where the kernel sees {@code gpa}. */
+    static long direct(long gpa) {
+        return DIRECT_MAP + gpa;
+    }
+
+    /** Index of {@code gva} in its table at {@code level} (1 to 4). */
+    static int index(long gva, int level) {
+        return (int) (gva >>> 12 + 9 * (level - 1)) & 511;
+    }
+}

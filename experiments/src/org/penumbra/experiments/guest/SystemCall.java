@@ -1,0 +1,44 @@
+package org.penumbra.experiments.guest;
+
+/** What a process can ask of the miniature guest kernel. Ranges are in bytes, page-aligned, below 2<sup>47</sup>. */
+public sealed interface SystemCall {
+    /**
+     * mmap: makes a range of untouched private memory available. It must not overlap another one.
+     *
+     * @param large madvise(MADV_HUGEPAGE): 2 MiB pages where the range has room for them
+     */
+    record Map(long start, long length, boolean write, boolean execute, Contents contents, boolean large) implements SystemCall {
+        /** Memory in 4 KiB pages. */
+        public Map(long start, long length, boolean write, boolean execute, Contents contents) {
+            this(start, length, write, execute, contents, false);
+        }
+
+        /** Writable memory that reads as zero at first. */
+        public static Map anonymous(long start, long length) {
+            return new Map(start, length, true, false, Contents.ZERO);
+        }
+
+        /** The same in 2 MiB pages where there is room for them. */
+        public static Map large(long start, long length) {
+            return new Map(start, length, true, false, Contents.ZERO, true);
+        }
+    }
+
+    /** munmap: drops whatever lies in the range. */
+    record Unmap(long start, long length) implements SystemCall {}
+
+    /** mprotect: allows or forbids writing in the range. */
+    record Protect(long start, long length, boolean write) implements SystemCall {}
+
+    /** fork: a copy of this process that goes on as {@code child}. The parent goes on first. */
+    record Fork(UserProgram child) implements SystemCall {}
+
+    /** sched_yield: lets every other runnable process run first. */
+    record Yield() implements SystemCall {}
+
+    /** wait: until one child, not waited for before, has exited. */
+    record Wait() implements SystemCall {}
+
+    /** exit. The guest powers off when its last process has exited. */
+    record Exit() implements SystemCall {}
+}

@@ -1,0 +1,81 @@
+package org.penumbra.experiments.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.experiment.Measurement;
+import org.penumbra.api.observe.ExitTable;
+import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.Plan;
+import org.penumbra.experiments.run.Trial;
+import org.penumbra.experiments.run.TrialResult;
+
+/** The figures of finished trials, one by one. The README lists every metric with its unit. */
+public final class Measurements {
+    /** The unit of a digest: 64 bits, written as {@code 0x} and 16 digits. */
+    public static final String HEX = "hex";
+
+    private final List<Measurement> list = new ArrayList<>();
+    private final Plan plan;
+    private Trial trial;
+
+    private Measurements(Plan plan) {
+        this.plan = plan;
+    }
+
+    /** All figures of all finished trials, in the order of the trials. */
+    public static List<Measurement> of(CampaignResult campaign) {
+        Measurements m = new Measurements(campaign.plan());
+        campaign.finished().forEach(r -> m.addAll(campaign, r));
+        return m.list;
+    }
+
+    /** All figures of one finished trial. */
+    public static List<Measurement> of(CampaignResult campaign, TrialResult result) {
+        Measurements m = new Measurements(campaign.plan());
+        m.addAll(campaign, result);
+        return m.list;
+    }
+
+    private void addAll(CampaignResult campaign, TrialResult r) {
+        trial = r.trial();
+        add("operations", "operations", r.operations());
+        add("accesses", "accesses", r.accesses());
+        add("first_level_misses", "misses", r.firstLevelMisses());
+        add("second_level_hits", "hits", r.translation().secondLevelHits());
+        add("walks", "walks", r.translation().walks());
+        add("guest_references", "references", r.translation().guestReferences());
+        add("host_references", "references", r.translation().hostReferences());
+        add("references_per_walk", "references/walk", r.translation().referencesPerWalk());
+        add("exits", "exits", r.exitCount());
+        for (ExitTable.Row row : r.exits()) {
+            add("exits." + row.reason().name(), "exits", row.samples());
+            add("exit_cycles." + row.reason().name(), "cycles", row.cycles());
+        }
+        add("cycles", "cycles", r.cycles());
+        for (Map.Entry<Work, Long> e : r.cyclesByWork().entrySet()) {
+            add("cycles." + e.getKey().key(), "cycles", e.getValue());
+        }
+        campaign.overhead(r).ifPresent(o -> add("overhead_over_native", "ratio", o));
+        add("mmu_frames", "frames", r.mmuFrames());
+        r.counters().forEach((name, value) -> add("counter." + name, "events", value));
+        add("guest_digest", HEX, r.guestDigest());
+        add("memory_digest", HEX, r.memoryDigest());
+        if (r.check() != null) {
+            add("translations_compared", "translations", r.check().compared());
+            add("translations_stale", "translations", r.check().stale());
+            add("translations_wrong", "translations", r.check().wrong());
+        }
+    }
+
+    private void add(String metric, String unit, Number value) {
+        list.add(new Measurement(plan.experiment().id(), trial.number(), trial.workload().name(), trial.design().name(),
+                plan.hardware().name(), trial.seed(), metric, unit, value));
+    }
+
+    /** The value as it is written into a file. */
+    static String text(Measurement m) {
+        return m.unit().equals(HEX) ? String.format("0x%016x", m.value().longValue()) : m.value().toString();
+    }
+}

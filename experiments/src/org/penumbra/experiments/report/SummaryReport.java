@@ -1,0 +1,53 @@
+package org.penumbra.experiments.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.function.UnaryOperator;
+import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.RunRequest;
+import org.penumbra.experiments.run.TrialResult;
+
+/** The comparison: a line for each workload under each design. */
+public final class SummaryReport {
+    private SummaryReport() {}
+
+    /** The lines, with what they were measured on above them. Repetitions are averaged. */
+    public static List<String> lines(CampaignResult campaign, UnaryOperator<String> emphasis) {
+        RunRequest request = campaign.plan().request();
+        List<String> lines = new ArrayList<>();
+        lines.add(campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + ", "
+                + Figures.bytes(request.memoryBytes()) + " of guest memory, " + seeds(request));
+        lines.add("");
+        ConsoleTable table = new ConsoleTable("llrrrrrrr", "Workload", "Design", "Accesses", "TLB misses", "Walks", "Refs/walk", "Exits",
+                "Cycles", "Overhead");
+        for (Cell c : Cell.of(campaign)) {
+            if (c.results().isEmpty()) {
+                table.row(c.workload(), c.design(), Figures.NONE, Figures.NONE, Figures.NONE, Figures.NONE, Figures.NONE,
+                        Figures.NONE, "failed");
+                continue;
+            }
+            table.row(c.workload(), c.design(), count(c, TrialResult::accesses), count(c, TrialResult::firstLevelMisses),
+                    count(c, r -> r.translation().walks()),
+                    c.results().stream().allMatch(r -> r.translation().completedWalks() == 0) ? Figures.NONE
+                            : Figures.decimal(mean(c, r -> r.translation().referencesPerWalk())),
+                    count(c, TrialResult::exitCount), count(c, TrialResult::cycles),
+                    c.overhead(campaign).map(Figures::ratio).orElse(Figures.NONE));
+        }
+        lines.addAll(table.lines(emphasis));
+        return lines;
+    }
+
+    private static String seeds(RunRequest request) {
+        return request.repetitions() == 1 ? "seed " + request.seed() : "means of " + request.repetitions() + " repetitions, seeds "
+                + request.seed() + " to " + (request.seed() + request.repetitions() - 1);
+    }
+
+    private static String count(Cell cell, ToDoubleFunction<TrialResult> figure) {
+        return Figures.count(Math.round(mean(cell, figure)));
+    }
+
+    private static double mean(Cell cell, ToDoubleFunction<TrialResult> figure) {
+        return cell.results().stream().mapToDouble(figure).average().orElse(0);
+    }
+}

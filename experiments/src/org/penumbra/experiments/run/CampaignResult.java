@@ -1,0 +1,35 @@
+package org.penumbra.experiments.run;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What has come of a plan so far. Immutable.
+ *
+ * @param interrupted a person stopped the campaign before its end
+ */
+public record CampaignResult(
+        Plan plan, List<TrialResult> finished, List<TrialFailure> failures, List<Timing> timings, boolean interrupted) {
+    public CampaignResult {
+        finished = List.copyOf(finished);
+        failures = List.copyOf(failures);
+        timings = List.copyOf(timings);
+    }
+
+    /** The result of the same workload and seed without a hypervisor, if that trial has finished. */
+    public Optional<TrialResult> nativeOf(TrialResult result) {
+        Trial t = result.trial();
+        return finished.stream().filter(r -> r.trial().design().name().equals(Design.NATIVE) && r.trial().seed() == t.seed()
+                && r.trial().workload().name().equals(t.workload().name())).findFirst();
+    }
+
+    /** Simulated cycles in units of what the same guest took without a hypervisor, if that is known. */
+    public Optional<Double> overhead(TrialResult result) {
+        return nativeOf(result).map(n -> (double) result.cycles() / n.cycles());
+    }
+
+    /** Translations outside what the architecture allows, over all checked trials. */
+    public long wrong() {
+        return finished.stream().filter(r -> r.check() != null).mapToLong(r -> r.check().wrong()).sum();
+    }
+}

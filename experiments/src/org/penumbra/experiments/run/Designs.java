@@ -1,0 +1,95 @@
+package org.penumbra.experiments.run;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.experiments.run.ServiceRegistry.Named;
+
+/** The designs that the container offers, and the choice among them. */
+public final class Designs {
+    /** A design before its settings are chosen; {@code mmu} is null without a hypervisor. */
+    public record Offer(String name, String description, Named<MmuFactory> mmu, int hostPageLevel) {}
+
+    private final ServiceRegistry services;
+
+    public Designs(ServiceRegistry services) {
+        this.services = services;
+    }
+
+    /** Native first, then two for each MMU, by name. */
+    public List<Offer> offers() {
+        List<Offer> offers = new ArrayList<>();
+        offers.add(new Offer(Design.NATIVE, "no hypervisor: the guest alone on the processor", null, 1));
+        for (Named<MmuFactory> mmu : services.mmus()) {
+            offers.add(new Offer(mmu.name(), mmu.service().description(), mmu, 1));
+            offers.add(new Offer(mmu.name() + Design.LARGE, "as " + mmu.name() + ", on 2 MiB host pages", mmu, 2));
+        }
+        return offers;
+    }
+
+    /** The designs of {@code request}, or else of {@code experiment}, with their settings. */
+    List<Design> select(Experiment experiment, RunRequest request) {
+        List<Offer> offers = offers();
+        List<Offer> chosen = new ArrayList<>();
+        List<String> names = request.designs().isEmpty() ? experiment.designs() : request.designs();
+        for (String name : new LinkedHashSet<>(names)) {
+            List<Offer> same = offers.stream().filter(o -> o.name().equals(name)).toList();
+            if (same.isEmpty()) {
+                throw new RefusedException(Suggestions.unknown("design", name,
+                        new LinkedHashSet<>(offers.stream().map(Offer::name).toList())));
+            }
+            if (same.size() > 1) {
+                Planner.unique("design", same.stream().map(Offer::mmu).toList());
+            }
+            chosen.add(same.get(0));
+        }
+        checkSettings(request.settings(), chosen);
+        return chosen.stream().map(o -> design(o, request.settings())).toList();
+    }
+
+    private static Design design(Offer offer, Map<String, String> given) {
+        List<Design.Setting> settings = new ArrayList<>();
+        if (offer.mmu() != null) {
+            for (MmuFactory.Setting s : offer.mmu().service().settings()) {
+                String value = given.getOrDefault(s.key(), s.defaultValue());
+                settings.add(new Design.Setting(s.key(), value, value.equals(s.defaultValue()),
+                        given.containsKey(s.key()) ? Origin.COMMAND_LINE : Origin.DEFAULT));
+            }
+        }
+        return new Design(offer.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings);
+    }
+
+    private void checkSettings(Map<String, String> given, List<Offer> chosen) {
+        Map<String, MmuFactory.Setting> usable = new TreeMap<>();
+        for (Offer o : chosen) {
+            if (o.mmu() != null) {
+                o.mmu().service().settings().forEach(s -> usable.put(s.key(), s));
+            }
+        }
+        for (Map.Entry<String, String> e : new TreeMap<>(given).entrySet()) {
+            MmuFactory.Setting setting = usable.get(e.getKey());
+            if (setting == null) {
+                throw new RefusedException(explainUnusable(e.getKey(), usable.keySet()));
+            }
+            if (!setting.choices().isEmpty() && !setting.choices().contains(e.getValue())) {
+                throw new RefusedException("--set " + e.getKey() + "=" + e.getValue() + ": "
+                        + Suggestions.unknown("value", e.getValue(), setting.choices()));
+            }
+        }
+    }
+
+    private String explainUnusable(String key, Set<String> usable) {
+        for (Named<MmuFactory> mmu : services.mmus()) {
+            if (mmu.service().settings().stream().anyMatch(s -> s.key().equals(key))) {
+                return "setting '" + key + "' belongs to design '" + mmu.name() + "', which is not run; add it to --design";
+            }
+        }
+        return usable.isEmpty() ? "unknown setting '" + key + "'; the designs that are run have none"
+                : Suggestions.unknown("setting", key, new TreeSet<>(usable));
+    }
+}

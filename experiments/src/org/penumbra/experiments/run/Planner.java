@@ -1,0 +1,155 @@
+package org.penumbra.experiments.run;
+
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.experiments.run.ServiceRegistry.Named;
+
+/** Turns a request into a plan, or refuses it before anything has run and anything was written. */
+public final class Planner {
+    /**
+     * A processor model.
+     *
+     * @param source "bundled", or the file that it was read from
+     */
+    public record Hardware(CostProfile profile, String source) {}
+
+    private static final long LARGE_PAGE = 2L << 20;
+
+    private final ServiceRegistry services;
+    private final Function<Path, Workload> traceWorkload;
+
+    /** @param traceWorkload the workload that runs a person's trace; it may refuse the file with an exception */
+    public Planner(ServiceRegistry services, Function<Path, Workload> traceWorkload) {
+        this.services = services;
+        this.traceWorkload = traceWorkload;
+    }
+
+    /**
+     * The plan for {@code request}.
+     *
+     * @throws RefusedException if something in it is unknown, missing or meaningless
+     */
+    public Plan plan(RunRequest request) {
+        Experiment experiment = Experiment.ALL.stream().filter(e -> e.id().equals(request.experiment())).findFirst()
+                .orElseThrow(() -> new RefusedException(Suggestions.unknown("experiment", request.experiment(),
+                        Experiment.ALL.stream().map(Experiment::id).toList())));
+        if (request.memoryBytes() <= 0 || request.memoryBytes() % LARGE_PAGE != 0) {
+            throw new RefusedException("--memory: guest memory of " + request.memoryBytes()
+                    + " bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
+        }
+        if (request.repetitions() < 1) {
+            throw new RefusedException("--repetitions: " + request.repetitions() + "; 1 or more is needed");
+        }
+        List<Design> designs = new Designs(services).select(experiment, request);
+        for (Design d : designs) {
+            if (services.machineFactory(d.machineKind()).isEmpty()) {
+                throw new RefusedException("design '" + d.name() + "' needs machines of kind '" + d.machineKind() + "', and no bundle"
+                        + " offers them" + (d.machineKind().equals(MachineFactory.VMX) ? "; install the VMX bundle" : ""));
+            }
+        }
+        Hardware hardware = hardware(request.hardware());
+        // last, since a trace may be long: it is read through once
+        return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source());
+    }
+
+    /**
+     * The processor model that {@code nameOrFile} stands for.
+     *
+     * @throws RefusedException if there is none
+     */
+    public Hardware hardware(String nameOrFile) {
+        CostProfiles profiles = services.costProfiles().orElseThrow(
+                () -> new RefusedException("no processor model is known: no bundle offers any; install the hardware bundle"));
+        if (isFile(nameOrFile)) {
+            Path file = Path.of(nameOrFile);
+            if (!Files.isReadable(file) || Files.isDirectory(file)) {
+                throw new RefusedException("hardware file '" + nameOrFile + "' is not there or not readable; name a bundled model ("
+                        + String.join(", ", profiles.all().stream().map(CostProfile::name).toList()) + ") or a JSON file");
+            }
+            try {
+                return new Hardware(profiles.read(file), nameOrFile);
+            } catch (IllegalArgumentException e) {
+                throw new RefusedException(e.getMessage(), e);
+            }
+        }
+        List<CostProfile> all = profiles.all();
+        return all.stream().filter(p -> p.name().equals(nameOrFile)).findFirst().map(p -> new Hardware(p, "bundled"))
+                .orElseThrow(() -> new RefusedException(Suggestions.unknown("hardware", nameOrFile,
+                        all.stream().map(CostProfile::name).toList())));
+    }
+
+    private static boolean isFile(String hardware) {
+        return hardware.endsWith(".json") || hardware.contains("/");
+    }
+
+    private List<SelectedWorkload> workloads(Experiment experiment, RunRequest request) {
+        List<Named<Workload>> known = services.workloads();
+        boolean ownTraces = !request.traces().isEmpty();
+        Collection<String> names = !request.workloads().isEmpty() ? request.workloads()
+                : ownTraces ? List.of() : experiment.workloads();
+        List<SelectedWorkload> selected = new ArrayList<>();
+        Set<String> taken = new LinkedHashSet<>();
+        for (String pattern : names) {
+            // an experiment takes what there is of a kind; what a person names must be there
+            if (!request.workloads().isEmpty() || !pattern.endsWith("*") || known.stream().anyMatch(n -> matches(pattern, n.name()))) {
+                taken.addAll(matching(pattern, known));
+            }
+        }
+        for (String name : taken) {
+            selected.add(new SelectedWorkload(name, unique("workload", known.stream().filter(n -> n.name().equals(name)).toList())));
+        }
+        for (Path trace : request.traces()) {
+            Path file = trace.getFileName();
+            String name = file == null || taken.contains(file.toString()) ? trace.toString() : file.toString();
+            if (!taken.add(name)) {
+                throw new RefusedException("trace '" + trace + "' is given twice");
+            }
+            selected.add(new SelectedWorkload(name, open(trace)));
+        }
+        return selected;
+    }
+
+    private static List<String> matching(String pattern, List<Named<Workload>> known) {
+        List<String> names = known.stream().map(Named::name).distinct().toList();
+        List<String> matching = names.stream().filter(n -> matches(pattern, n)).toList();
+        if (matching.isEmpty()) {
+            throw new RefusedException(Suggestions.unknown("workload", pattern, names));
+        }
+        return matching;
+    }
+
+    /** A pattern is a name, or with {@code *} at its end all names that begin so. */
+    private static boolean matches(String pattern, String name) {
+        return pattern.endsWith("*") ? name.startsWith(pattern.substring(0, pattern.length() - 1)) : name.equals(pattern);
+    }
+
+    private Workload open(Path trace) {
+        try {
+            return traceWorkload.apply(trace);
+        } catch (UncheckedIOException e) {
+            throw new RefusedException(e.getCause().getMessage(), e);
+        } catch (IllegalArgumentException e) {
+            throw new RefusedException(e.getMessage(), e);
+        }
+    }
+
+    /** The only one of {@code same}; a result must never depend on which of two namesakes ranks higher. */
+    static <T> T unique(String kind, List<Named<T>> same) {
+        if (same.size() > 1) {
+            throw new RefusedException(kind + " '" + same.get(0).name() + "' is offered by " + same.size() + " bundles ("
+                    + String.join(", ", same.stream().map(Named::bundle).toList()) + "); stop all but one of them");
+        }
+        return same.get(0).service();
+    }
+}

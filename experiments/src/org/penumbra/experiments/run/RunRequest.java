@@ -1,0 +1,37 @@
+package org.penumbra.experiments.run;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What a person asked for, in their own words; nothing is checked yet.
+ *
+ * @param experiment the experiment's id
+ * @param workloads names; empty for the experiment's own
+ * @param traces the person's own traces, run instead of the experiment's workloads
+ * @param designs names; empty for the experiment's own
+ * @param hardware the name of a processor model, or a JSON file that describes one
+ * @param memoryBytes guest-physical memory
+ * @param seed the seed of the first repetition; the next one has the next seed
+ * @param settings settings of designs
+ * @param check compare every translation with the specification
+ * @param given which of these the person chose, by option name without dashes; the others have their defaults
+ */
+public record RunRequest(
+        String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware, long memoryBytes,
+        long seed, int repetitions, Map<String, String> settings, boolean check, Set<String> given) {
+    public RunRequest {
+        workloads = List.copyOf(workloads);
+        traces = List.copyOf(traces);
+        designs = List.copyOf(designs);
+        settings = Map.copyOf(settings);
+        given = Set.copyOf(given);
+    }
+
+    /** Where the value of {@code option} came from. */
+    public Origin origin(String option) {
+        return given.contains(option) ? Origin.COMMAND_LINE : Origin.DEFAULT;
+    }
+}

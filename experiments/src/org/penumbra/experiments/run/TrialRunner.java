@@ -1,0 +1,53 @@
+package org.penumbra.experiments.run;
+
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.machine.MachineFactory;
+
+/** Runs one trial: machine, guest, results. */
+final class TrialRunner {
+    /** Operations between two looks at progress and interruption. */
+    private static final long BATCH = 1_000_000;
+
+    private final ServiceRegistry services;
+    private final Plan plan;
+
+    TrialRunner(ServiceRegistry services, Plan plan) {
+        this.services = services;
+        this.plan = plan;
+    }
+
+    /**
+     * Runs {@code trial} to its end.
+     *
+     * @param progress is told how many operations have retired
+     * @param stop asked after each batch
+     * @return empty if {@code stop} said so before the end
+     * @throws RuntimeException if the trial cannot go on
+     */
+    Optional<TrialResult> run(Trial trial, LongConsumer progress, BooleanSupplier stop) {
+        RunRequest request = plan.request();
+        Design design = trial.design();
+        MachineFactory factory = services.machineFactory(design.machineKind()).orElseThrow(
+                () -> new MachineException("no machine of kind '" + design.machineKind() + "' is left in the container"));
+        MachineConfig config = new MachineConfig(request.memoryBytes(), design.hostPageLevel(), plan.hardware(), design.mmu(),
+                design.changedSettings(), request.check());
+        try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed()))) {
+            while (machine.run(BATCH)) {
+                progress.accept(machine.guestTime().retired());
+                if (stop.getAsBoolean()) {
+                    return Optional.empty();
+                }
+            }
+            if (machine.exitCode() != 0) {
+                throw new MachineException("the guest powered off with code " + machine.exitCode() + " after "
+                        + machine.guestTime().retired() + " operations; 0 means success");
+            }
+            return Optional.of(TrialResult.of(trial, machine));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+package org.penumbra.experiments.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.penumbra.api.machine.MachineException;
+
+class RunCommandTest {
+    @TempDir
+    Path folder;
+
+    private final CommandLineFixture penumbra = new CommandLineFixture();
+
+    @Test
+    @DisplayName("X12 run prints the comparison, and the exits of each design")
+    void run() {
+        assertThat(penumbra.run("run", "shadow-vs-ept")).isZero();
+        assertThat(penumbra.out().lines()).hasSizeGreaterThan(14)
+                .anyMatch(l -> l.matches("trace:a +native .* 1.000x")).anyMatch(l -> l.matches("fork-heavy +ept-2m .* 1.048x"))
+                .anyMatch(l -> l.startsWith("VM-EXIT "));
+        assertThat(penumbra.err()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("options reach the machines")
+    void options() throws IOException {
+        Path mine = Files.createFile(folder.resolve("mine.json"));
+        assertThat(penumbra.run("run", "--memory", "64M", "--seed=7", "--repetitions", "2", "--set", "shadow.unsync=off",
+                "--hardware", mine.toString(), "--check", "--design", "native,shadow", "--trace", "ls.xz", "shadow-vs-ept", "--json")).isZero();
+        assertThat(penumbra.container.made).hasSize(4).allMatch(c -> c.memoryBytes() == 64 << 20 && c.check())
+                .allMatch(c -> c.hardware().name().equals("mine"));
+        assertThat(penumbra.json().at("/results")).extracting(r -> r.get("workload").asText() + r.get("seed").asText())
+                .containsExactly("ls.xz7", "ls.xz7", "ls.xz8", "ls.xz8");
+        assertThat(penumbra.json().at("/designs/1/settings/0/value").asText()).isEqualTo("off");
+        assertThat(penumbra.json().at("/settings/seed").toString()).isEqualTo("{\"value\":7,\"origin\":\"command line\"}");
+        assertThat(penumbra.json().at("/settings/memory_bytes/origin").asText()).isEqualTo("command line");
+        assertThat(penumbra.json().at("/settings/hardware/origin").asText()).isEqualTo("command line");
+        assertThat(penumbra.json().at("/settings/repetitions/origin").asText()).isEqualTo("command line");
+    }
+
+    @Test
+    @DisplayName("X06 --json prints one document and nothing else")
+    void json() {
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--check", "--json")).isZero();
+        assertThat(penumbra.json().at("/results/1/metrics/cycles").asLong()).isEqualTo(2_620_000);
+        assertThat(penumbra.json().at("/results/1/metrics/guest_digest").asText()).matches("0x[0-9a-f]{16}");
+        assertThat(penumbra.json().at("/results/1/exits/0/reason").asText()).isEqualTo("EPT_VIOLATION");
+        assertThat(penumbra.json().at("/results/1/complaints")).isEmpty();
+        assertThat(penumbra.err()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("--quiet leaves the tables of exits out")
+    void quiet() {
+        assertThat(penumbra.terminal(true, true, false).run("run", "shadow-vs-ept", "--quiet")).isZero();
+        assertThat(penumbra.out()).contains("fork-heavy").doesNotContain("VM-EXIT");
+        assertThat(penumbra.err()).isEmpty();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "run shadow-vs-etp | unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept",
+        "run shadow-vs-ept --design shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
+        "run shadow-vs-ept --workload fork | unknown workload 'fork'; known: fork-heavy, trace:a, trace:b",
+        "run shadow-vs-ept --hardware skylak | unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake",
+        "run shadow-vs-ept --set shadow.rots=1 | unknown setting 'shadow.rots'; did you mean 'shadow.roots'? known: ept.large-pages, shadow.roots, shadow.unsync",
+        "run shadow-vs-ept --set shadow.roots | value for option option '--set' (KEY=VALUE) should be in KEY=VALUE format but was shadow.roots (see 'penumbra run --help')",
+        "run shadow-vs-ept --memory 3M | --memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G",
+        "run shadow-vs-ept --memory lots | invalid value for option '--memory': 'lots' is no size; write for example 256M or 1G (see 'penumbra run --help')",
+        "run shadow-vs-ept --seed x | invalid value for option '--seed': 'x' is no whole number (see 'penumbra run --help')",
+        "run shadow-vs-ept --repetitions 0 | --repetitions: 0; 1 or more is needed",
+        "run | missing required parameter: 'EXPERIMENT' (see 'penumbra run --help')",
+        "run shadow-vs-ept --design shadow ept | unexpected argument 'ept'; a list is written with commas, for example --design shadow,ept (see 'penumbra run --help')",
+        "run shadow-vs-ept --out . | --out: folder '.' is not empty; name another, or give --force to replace results.csv, run.json and timings.json in it",
+    })
+    void refused(String arguments, String message) {
+        assertThat(penumbra.run(arguments.split(" "))).isEqualTo(2);
+        assertThat(penumbra.err()).isEqualTo("penumbra: " + message + System.lineSeparator());
+        assertThat(penumbra.out()).isEmpty();
+        assertThat(penumbra.container.made).isEmpty();
+    }
+
+    @Test
+    @DisplayName("a misspelt option is answered with the right one")
+    void option() {
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--desing=x")).isEqualTo(2);
+        assertThat(penumbra.errLines()).singleElement().asString()
+                .startsWith("penumbra: unknown option '--desing'; did you mean '--design'? known: --check, --design, ");
+    }
+
+    @Test
+    @DisplayName("X04 a failed trial is one line and exit code 1; the others are printed and written")
+    void failure() {
+        penumbra.container.behaviour("shadow").failure = new MachineException("triple fault");
+        Path out = folder.resolve("out");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--out", out.toString())).isEqualTo(1);
+        assertThat(penumbra.errLines()).containsExactly("penumbra: fork-heavy under shadow failed: triple fault");
+        assertThat(penumbra.out()).containsPattern("fork-heavy +shadow .* failed").containsPattern("fork-heavy +ept .* 1.048x");
+        assertThat(out.resolve("results.csv")).content().contains(",ept-2m,").doesNotContain(",shadow,");
+        penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--stacktrace");
+        assertThat(penumbra.err()).contains("MachineException: triple fault", "\tat ");
+    }
+
+    @Test
+    @DisplayName("X04 a wrong translation is exit code 3, with the first complaints")
+    void wrong() {
+        penumbra.container.behaviour("ept").wrong = 2;
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--design", "native,ept", "--check")).isEqualTo(3);
+        assertThat(penumbra.errLines()).containsExactly(
+                "penumbra: fork-heavy under ept: 2 of 3000000 translations are not allowed by the architecture; the first of them:",
+                "  vCPU 0: gva 0x1000 user read got hpa 0x2000, allowed 0x3000");
+        assertThat(penumbra.out()).contains("Stale, legal");
+    }
+
+    @Test
+    @DisplayName("X12 a guest that ran differently under two designs is exit code 3")
+    void disagreement() {
+        penumbra.container.behaviour("ept").digest++;
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--design", "native,ept")).isEqualTo(3);
+        assertThat(penumbra.errLines()).singleElement().asString()
+                .startsWith("penumbra: the guest of fork-heavy (seed 1) did not run the same under every design: ");
+    }
+
+    @Test
+    @DisplayName("X04 an interrupt is exit code 130; what had finished is printed and written")
+    void interrupted() {
+        penumbra.container.behaviour("shadow").atBatch = () -> penumbra.interrupt.ask();
+        Path out = folder.resolve("out");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--out", out.toString())).isEqualTo(130);
+        assertThat(penumbra.errLines()).containsExactly("penumbra: interrupted after 1 of 4 trials");
+        assertThat(penumbra.out().lines().filter(l -> l.startsWith("fork-heavy"))).singleElement().asString().contains("native");
+        assertThat(out.resolve("results.csv")).content().contains(",native,").doesNotContain(",shadow,");
+        assertThat(out.resolve("run.json")).content().contains("\"interrupted\" : true", "\"not run\"");
+        assertThat(penumbra.container.open).isZero();
+    }
+
+    @Test
+    @DisplayName("X04 results are written after each trial, so that even a killed process leaves them")
+    void incremental() {
+        Path out = folder.resolve("out");
+        List<String> seen = new java.util.ArrayList<>();
+        penumbra.container.behaviour("ept").atBatch = () -> {
+            try {
+                seen.add(Files.readString(out.resolve("results.csv")));
+            } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
+        };
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--out", out.toString())).isZero();
+        assertThat(seen.get(0)).contains(",native,", ",shadow,").doesNotContain(",ept,");
+    }
+
+    @Test
+    @DisplayName("X06 results that cannot be written are said once, do not end the run, and are exit code 1")
+    void unwritable() throws IOException {
+        Path out = Files.createDirectory(folder.resolve("out"));
+        Files.createDirectories(out.resolve("run.json/in the way"));
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--out", out.toString(), "--force")).isEqualTo(1);
+        assertThat(penumbra.errLines()).singleElement().asString().startsWith("penumbra: results are not written: ");
+        assertThat(penumbra.out()).containsPattern("fork-heavy +ept-2m .* 1.048x");
+    }
+
+    @Test
+    @DisplayName("X12 of many disagreements the first five are printed")
+    void manyDisagreements() {
+        penumbra.container.behaviour("ept").digest++;
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--design", "native,ept", "--repetitions", "4")).isEqualTo(3);
+        assertThat(penumbra.errLines()).hasSize(6).last().isEqualTo("penumbra: … and so did 7 more");
+    }
+
+    @Test
+    @DisplayName("X06 the same command writes the same results.csv and run.json")
+    void sameBytes() {
+        Path a = folder.resolve("a");
+        Path b = folder.resolve("b");
+        penumbra.run("run", "shadow-vs-ept", "--repetitions", "2", "--out", a.toString());
+        penumbra.run("run", "shadow-vs-ept", "--repetitions", "2", "--out", b.toString());
+        assertThat(b.resolve("results.csv")).hasSameBinaryContentAs(a.resolve("results.csv"));
+        assertThat(b.resolve("run.json")).hasSameBinaryContentAs(a.resolve("run.json"));
+    }
+
+    @Test
+    @DisplayName("X04 progress is shown on a terminal only, on standard error, and taken away at the end")
+    void progress() {
+        assertThat(penumbra.terminal(false, true, true).run("run", "shadow-vs-ept", "--json")).isZero();
+        assertThat(penumbra.err()).contains("\r[1/12] trace:a under native    0%").contains("[12/12] fork-heavy under ept-2m").endsWith("\r")
+                .doesNotContain("\n");
+        assertThat(penumbra.json().at("/results")).hasSize(12);
+    }
+
+    @Test
+    @DisplayName("colours only on a terminal that wants them")
+    void colours() {
+        penumbra.terminal(true, true, true).run("run", "shadow-vs-ept", "--quiet");
+        assertThat(penumbra.out()).contains("\u001b[1mWorkload");
+        penumbra.terminal(true, true, false).run("run", "shadow-vs-ept", "--quiet");
+        assertThat(penumbra.out()).doesNotContain("\u001b");
+        penumbra.terminal(false, true, true).run("run", "shadow-vs-ept", "--quiet");
+        assertThat(penumbra.out()).doesNotContain("\u001b");
+    }
+}

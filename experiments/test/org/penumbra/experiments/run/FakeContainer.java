@@ -1,0 +1,150 @@
+package org.penumbra.experiments.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.osgi.framework.Constants;
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.mmu.MmuHost;
+
+/**
+ * A container with two processor models, the MMUs "shadow" and "ept", the workloads "fork-heavy", "trace:a" and "trace:b" and
+ * machines of both kinds, without a framework. A test changes how a design behaves through {@link #behaviour}.
+ */
+public final class FakeContainer {
+    private static final long BUNDLE_ID = 7;
+
+    public final ServiceRegistry registry = new ServiceRegistry(() -> List.of(
+            new ServiceRegistry.InstalledBundle(1, new ServiceRegistry.BundleVersion("org.penumbra.experiments", "0.1.0")),
+            new ServiceRegistry.InstalledBundle(BUNDLE_ID, new ServiceRegistry.BundleVersion("org.penumbra.fake", "1.2.3"))));
+    /** The configurations of the machines that were made, in order. */
+    public final List<MachineConfig> made = new ArrayList<>();
+    /** Machines that were made and not closed. */
+    public int open;
+
+    private final Map<String, FakeMachine.Behaviour> behaviours = new HashMap<>();
+
+    public FakeContainer() {
+        mmu("shadow", new MmuFactory.Setting("shadow.unsync", "on", List.of("on", "off"), "unsync leaf tables"),
+                new MmuFactory.Setting("shadow.roots", "3", List.of(), "previous roots"));
+        mmu("ept", new MmuFactory.Setting("ept.large-pages", "on", List.of("on", "off"), "2 MiB leaves"));
+        workload("fork-heavy");
+        workload("trace:a");
+        workload("trace:b");
+        for (String kind : List.of(MachineFactory.BARE, MachineFactory.VMX)) {
+            registry.bindMachineFactory(this::create, properties(MachineFactory.MACHINE_KIND, kind));
+        }
+        registry.bindCostProfiles(new Profiles(), properties("other", "x"));
+    }
+
+    /** What machines do that run {@code mmu}; "" for those without a hypervisor. */
+    public FakeMachine.Behaviour behaviour(String mmu) {
+        return behaviours.computeIfAbsent(mmu, m -> new FakeMachine.Behaviour());
+    }
+
+    /** Installs an MMU. */
+    public MmuFactory mmu(String name, MmuFactory.Setting... settings) {
+        MmuFactory factory = new MmuFactory() {
+            @Override
+            public String description() {
+                return name + " paging";
+            }
+
+            @Override
+            public List<Setting> settings() {
+                return List.of(settings);
+            }
+
+            @Override
+            public Mmu create(MmuHost host) {
+                throw new UnsupportedOperationException();
+            }
+        };
+        registry.bindMmu(factory, properties(MmuFactory.MMU_NAME, name));
+        return factory;
+    }
+
+    /** Installs a workload. */
+    public Workload workload(String name) {
+        Workload workload = new FakeWorkload(name);
+        registry.bindWorkload(workload, properties(Workload.WORKLOAD_NAME, name));
+        return workload;
+    }
+
+    private FakeMachine create(MachineConfig config, GuestBoot guest) {
+        made.add(config);
+        open++;
+        return new FakeMachine(config, guest, behaviour(config.mmu()), () -> open--);
+    }
+
+    private static Map<String, Object> properties(String key, Object value) {
+        return Map.of(key, value, Constants.SERVICE_BUNDLEID, BUNDLE_ID, Constants.SERVICE_ID, 1L);
+    }
+
+    /** A workload whose guest the fake machine recognises by seed and name. */
+    public record FakeWorkload(String name) implements Workload {
+        @Override
+        public String description() {
+            return "what " + name + " does";
+        }
+
+        @Override
+        public GuestBoot prepare(long seed) {
+            return new FakeMachine.Guest(name, seed);
+        }
+
+        @Override
+        public String inputIdentity() {
+            return "generator:" + name;
+        }
+
+        @Override
+        public long expectedOperations() {
+            return 2_500_000;
+        }
+    }
+
+    private static final class Profiles implements CostProfiles {
+        @Override
+        public List<CostProfile> all() {
+            return List.of(new Profile("haswell"), new Profile("skylake"));
+        }
+
+        @Override
+        public CostProfile read(Path file) {
+            if (file.toString().contains("bad")) {
+                throw new IllegalArgumentException(file + ": no figure 'vmx.exit'; add it");
+            }
+            return new Profile("mine");
+        }
+    }
+
+    /** Prices: 1 cycle for everything, 1000 for an exit. */
+    public record Profile(String name) implements CostProfile {
+        @Override
+        public String description() {
+            return "the processor called " + name;
+        }
+
+        @Override
+        public List<Figure> figures() {
+            return Arrays.stream(Work.values()).map(w -> new Figure(w.key(), figure(w.key()), "cycles", "a manual")).toList();
+        }
+
+        @Override
+        public long figure(String key) {
+            return key.equals(Work.EXIT.key()) ? 1000 : 1;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+package org.penumbra.experiments.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.penumbra.api.machine.MachineFactory;
+
+class PlannerTest {
+    private final FakeContainer container = new FakeContainer();
+
+    private void refused(Requests request, String message) {
+        assertThatExceptionOfType(RefusedException.class).isThrownBy(() -> request.plan(container)).withMessage(message);
+        assertThat(container.made).as("nothing runs before everything is known to be right").isEmpty();
+    }
+
+    @Test
+    @DisplayName("X04 an experiment has workloads and designs of its own")
+    void defaults() {
+        Plan plan = new Requests().plan(container);
+        assertThat(plan.workloads()).extracting(SelectedWorkload::name).containsExactly("trace:a", "trace:b", "fork-heavy");
+        assertThat(plan.designs()).extracting(Design::name).containsExactly("native", "shadow", "ept", "ept-2m");
+        assertThat(plan.designs()).extracting(Design::mmu).containsExactly("", "shadow", "ept", "ept");
+        assertThat(plan.designs()).extracting(Design::hostPageLevel).containsExactly(1, 1, 1, 2);
+        assertThat(plan.designs()).extracting(Design::machineKind)
+                .containsExactly(MachineFactory.BARE, MachineFactory.VMX, MachineFactory.VMX, MachineFactory.VMX);
+    }
+
+    @Test
+    @DisplayName("X04 an experiment runs without the workloads of a pattern that nobody offers; a person's pattern must match")
+    void noTraces() {
+        container.registry.workloads().stream().filter(n -> n.name().startsWith("trace:"))
+                .forEach(n -> container.registry.unbindWorkload(n.service()));
+        assertThat(new Requests().plan(container).workloads()).extracting(SelectedWorkload::name).containsExactly("fork-heavy");
+        refused(new Requests().workloads("trace:*"), "unknown workload 'trace:*'; known: fork-heavy");
+    }
+
+    @Test
+    @DisplayName("X04 trials are the product of workloads, seeds and designs, in this order")
+    void trials() {
+        Plan plan = new Requests().workloads("trace:a", "fork-heavy").designs("native", "ept").repetitions(2).plan(container);
+        assertThat(plan.trials()).extracting(t -> t.number() + " " + t.title() + " " + t.seed()).containsExactly(
+                "1 trace:a under native 1", "2 trace:a under ept 1", "3 trace:a under native 2", "4 trace:a under ept 2",
+                "5 fork-heavy under native 1", "6 fork-heavy under ept 1", "7 fork-heavy under native 2", "8 fork-heavy under ept 2");
+    }
+
+    @Test
+    @DisplayName("X04 a third party's MMU is a design by its own name, on small and on large host pages")
+    void thirdParty() {
+        container.mmu("agile");
+        Plan plan = new Requests().designs("agile", "agile-2m").plan(container);
+        assertThat(plan.designs()).extracting(Design::mmu).containsExactly("agile", "agile");
+        assertThat(plan.designs()).extracting(Design::hostPageLevel).containsExactly(1, 2);
+    }
+
+    @Test
+    @DisplayName("names given twice run once")
+    void twice() {
+        Plan plan = new Requests().workloads("trace:a", "trace:*", "trace:a").designs("ept", "ept").plan(container);
+        assertThat(plan.workloads()).extracting(SelectedWorkload::name).containsExactly("trace:a", "trace:b");
+        assertThat(plan.designs()).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("own traces take the place of the experiment's workloads, and stand beside those asked for")
+    void traces() {
+        assertThat(new Requests().trace("x/ls.xz").trace("y/ls.xz").plan(container).workloads()).extracting(SelectedWorkload::name)
+                .containsExactly("ls.xz", "y/ls.xz");
+        assertThat(new Requests().trace("ls.xz").workloads("fork-heavy").plan(container).workloads()).extracting(SelectedWorkload::name)
+                .containsExactly("fork-heavy", "ls.xz");
+        refused(new Requests().trace("ls.xz").trace("ls.xz"), "trace 'ls.xz' is given twice");
+    }
+
+    @Test
+    @DisplayName("a trace that cannot be used is refused with the reader's own words")
+    void badTrace() {
+        Planner planner = new Planner(container.registry, file -> {
+            throw new UncheckedIOException(new IOException("ls.xz:17: expected a record"));
+        });
+        assertThatExceptionOfType(RefusedException.class).isThrownBy(() -> planner.plan(new Requests().trace("ls.xz").request()))
+                .withMessage("ls.xz:17: expected a record");
+    }
+
+    @Test
+    @DisplayName("unknown names are refused with the nearest known one")
+    void unknown() {
+        refused(new Requests().experiment("shadow-vs-etp"),
+                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept");
+        refused(new Requests().designs("native", "shadw"),
+                "unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m");
+        refused(new Requests().workloads("fork-hevy"),
+                "unknown workload 'fork-hevy'; did you mean 'fork-heavy'? known: fork-heavy, trace:a, trace:b");
+        refused(new Requests().workloads("gups*"), "unknown workload 'gups*'; known: fork-heavy, trace:a, trace:b");
+        refused(new Requests().hardware("skylak"), "unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake");
+    }
+
+    @Test
+    @DisplayName("settings reach the designs whose MMU has them, with their origin; only changed ones reach the machine")
+    void settings() {
+        Plan plan = new Requests().designs("native", "shadow", "ept").set("shadow.unsync", "off").plan(container);
+        Design shadow = plan.designs().get(1);
+        assertThat(shadow.settings()).containsExactly(new Design.Setting("shadow.unsync", "off", false, Origin.COMMAND_LINE),
+                new Design.Setting("shadow.roots", "3", true, Origin.DEFAULT));
+        assertThat(shadow.changedSettings()).containsOnlyKeys("shadow.unsync").containsEntry("shadow.unsync", "off");
+        assertThat(plan.designs().get(0).settings()).isEmpty();
+        assertThat(plan.designs().get(2).changedSettings()).isEmpty();
+        Design same = new Requests().designs("shadow").set("shadow.unsync", "on").plan(container).designs().get(0);
+        assertThat(same.changedSettings()).isEmpty();
+        assertThat(same.settings().get(0).origin()).isEqualTo(Origin.COMMAND_LINE);
+    }
+
+    @Test
+    @DisplayName("settings that mean nothing are refused")
+    void badSettings() {
+        refused(new Requests().designs("shadow").set("shadow.unsink", "on"),
+                "unknown setting 'shadow.unsink'; did you mean 'shadow.unsync'? known: shadow.roots, shadow.unsync");
+        refused(new Requests().designs("shadow").set("shadow.unsync", "of"),
+                "--set shadow.unsync=of: unknown value 'of'; did you mean 'off'? known: on, off");
+        refused(new Requests().designs("native", "ept").set("shadow.unsync", "off"),
+                "setting 'shadow.unsync' belongs to design 'shadow', which is not run; add it to --design");
+        refused(new Requests().designs("native").set("x.y", "1"), "unknown setting 'x.y'; the designs that are run have none");
+    }
+
+    @Test
+    @DisplayName("memory and repetitions have limits")
+    void limits() {
+        refused(new Requests().memory(3 << 20),
+                "--memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
+        refused(new Requests().memory(0), "--memory: guest memory of 0 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
+        refused(new Requests().repetitions(0), "--repetitions: 0; 1 or more is needed");
+    }
+
+    @Test
+    @DisplayName("hardware can be a file")
+    void hardwareFile(@TempDir Path folder) throws IOException {
+        Path good = Files.createFile(folder.resolve("mine.json"));
+        Path bad = Files.createFile(folder.resolve("bad.json"));
+        assertThat(new Requests().hardware(good.toString()).plan(container).hardware().name()).isEqualTo("mine");
+        assertThat(new Requests().hardware(good.toString()).plan(container).hardwareSource()).isEqualTo(good.toString());
+        assertThat(new Requests().plan(container).hardwareSource()).isEqualTo("bundled");
+        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'vmx.exit'; add it");
+        refused(new Requests().hardware("no.json"),
+                "hardware file 'no.json' is not there or not readable; name a bundled model (haswell, skylake) or a JSON file");
+    }
+
+    @Test
+    @DisplayName("two bundles that offer one name are refused: a result must not depend on their ranking")
+    void ambiguous() {
+        container.mmu("ept");
+        refused(new Requests(), "design 'ept' is offered by 2 bundles (org.penumbra.fake 1.2.3, org.penumbra.fake 1.2.3); "
+                + "stop all but one of them");
+        container.workload("fork-heavy");
+        refused(new Requests().designs("native"), "workload 'fork-heavy' is offered by 2 bundles (org.penumbra.fake 1.2.3, "
+                + "org.penumbra.fake 1.2.3); stop all but one of them");
+    }
+}

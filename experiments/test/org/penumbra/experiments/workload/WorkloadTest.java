@@ -1,0 +1,93 @@
+package org.penumbra.experiments.workload;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Named;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.experiments.guest.GuestRig;
+
+@DisplayName("Workloads")
+class WorkloadTest {
+    private static final long MEMORY = 256 << 20;
+
+    static List<Named<Workload>> generated() {
+        return List.of(Named.of("sequential", new SequentialWorkload()), Named.of("random", new RandomWorkload()),
+                Named.of("random-thp", new RandomWorkload.WithLargePages()),
+                Named.of("many-processes", new ManyProcessesWorkload()), Named.of("many-processes-pcid", new ManyProcessesWorkload.WithPcids()), Named.of("mmap-churn", new MmapChurnWorkload()),
+                Named.of("fork-heavy", new ForkHeavyWorkload()));
+    }
+
+    private static GuestRig run(Workload workload, long seed) {
+        return new GuestRig(MEMORY, workload.prepare(seed)).finish();
+    }
+
+    @ParameterizedTest(name = "X01 {0} runs to its end, the same for equal seeds, and as long as it says")
+    @MethodSource("generated")
+    void generated(Workload workload) {
+        GuestRig first = run(workload, 1);
+        assertThat(run(workload, 1).digest()).isEqualTo(first.digest());
+        assertThat(run(workload, 2).digest()).isNotEqualTo(first.digest());
+        assertThat(first.operations()).isBetween(1_000_000L, 3_500_000L);
+        assertThat((double) first.operations() / workload.expectedOperations()).isBetween(0.6, 1.6);
+    }
+
+    @Test
+    @DisplayName("X02 with PCIDs a context switch keeps the TLB: fewer misses, the same work")
+    void pcids() {
+        GuestRig without = run(new ManyProcessesWorkload(), 1);
+        GuestRig with = run(new ManyProcessesWorkload.WithPcids(), 1);
+        assertThat(with.operations()).isEqualTo(without.operations());
+        assertThat(with.misses()).isLessThan(without.misses() * 9 / 10);
+    }
+
+    @Test
+    @DisplayName("X02 with 2 MiB pages the same accesses fault and miss far less")
+    void largePages() {
+        GuestRig small = run(new RandomWorkload(), 1);
+        GuestRig large = run(new RandomWorkload.WithLargePages(), 1);
+        assertThat(small.faults()).isEqualTo(RandomWorkload.WORKING_SET_BYTES / 4096 + 1);
+        assertThat(large.faults()).isEqualTo(RandomWorkload.WORKING_SET_BYTES / (2 << 20) + 1);
+        assertThat(large.misses()).isLessThan(small.misses() / 10);
+    }
+
+    @Test
+    @DisplayName("X03 a trace replays each record at its address, and powers off at its end")
+    void trace(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("t.lackey"), """
+                I  00401000,3
+                 L 1ffefffffc,8
+                 S 1ffeffe000,8
+                 M 0421e040,4
+                 L 0421e040,4
+                 S 7fffffffff00,256
+                 M 0421e0f0,32
+                """);
+        TraceWorkload workload = TraceWorkload.ofFile(file);
+        assertThat(workload.expectedOperations()).isEqualTo(7);
+        assertThat(workload.inputIdentity()).matches("sha256:[0-9a-f]{64}");
+        GuestRig first = run(workload, 1);
+        assertThat(run(workload, 1).digest()).isEqualTo(first.digest());
+        assertThat(run(workload, 2).digest()).isNotEqualTo(first.digest());
+    }
+
+    @Test
+    @DisplayName("X03 a trace that cannot be used is refused before anything runs, with the reader's message")
+    void badTrace(@TempDir Path folder) throws IOException {
+        Path missing = folder.resolve("missing");
+        assertThatThrownBy(() -> TraceWorkload.ofFile(missing)).isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining(missing + ": there is no such file");
+        Path bad = Files.writeString(folder.resolve("bad"), "I  00401000,3\nnonsense\n");
+        assertThatThrownBy(() -> TraceWorkload.ofFile(bad)).isInstanceOf(UncheckedIOException.class).hasMessageContaining(bad + ":2: ");
+    }
+}

@@ -1,0 +1,137 @@
+package org.penumbra.hardware.machine;
+
+import java.util.Map;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.machine.MemoryDigest;
+import org.penumbra.api.memory.PhysicalAddressException;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.TranslationChecker;
+
+/** A guest alone on the processor: guest-physical memory is the physical memory, gpa = hpa. */
+final class BareMachine implements Machine {
+    private final Processor cpu;
+    private final PhysicalMemory memory;
+    private final IoPorts ports;
+    private final TranslationChecker checker;
+    private final ExecutionEngine engine;
+    private final ExitTable exits = new ExitTable();
+    private boolean alive = true;
+    private boolean closed;
+
+    /** Boots {@code guest}; {@code cpu} is fresh and its observer is {@code checker}. */
+    BareMachine(Processor cpu, IoPorts ports, TranslationChecker checker, GuestBoot guest) {
+        this.cpu = cpu;
+        this.memory = cpu.memory();
+        this.ports = ports;
+        this.checker = checker;
+        engine = guest.boot(memory::store64, cpu.registers(), memory.bytes());
+        engine.attach(cpu, 0);
+        if (checker != null) {
+            checker.loaded(0, cpu.registers().paging, false);
+        }
+    }
+
+    @Override
+    public boolean run(long operations) {
+        if (!alive || closed) {
+            return false;
+        }
+        alive = false;
+        ExecutionEngine.Stop stop;
+        try {
+            stop = engine.run(operations);
+        } catch (PhysicalAddressException | IllegalStateException e) {
+            throw new MachineException("guest stopped at operation " + cpu.guestTime().retired() + ": " + e.getMessage(), e);
+        }
+        if (ports.poweredOff() || stop == ExecutionEngine.Stop.FINISHED) {
+            return false;
+        }
+        if (stop == ExecutionEngine.Stop.HALTED) {
+            throw new MachineException("guest halted at operation " + cpu.guestTime().retired()
+                    + " with interrupts nobody can deliver: a guest ends by powering off");
+        }
+        if (stop == ExecutionEngine.Stop.EXIT) {
+            throw new MachineException("internal error: VM exit " + cpu.exit().reason + " outside VMX operation");
+        }
+        alive = true;
+        return true;
+    }
+
+    @Override
+    public int exitCode() {
+        return ports.exitCode();
+    }
+
+    @Override
+    public GuestClock guestTime() {
+        return cpu.guestTime();
+    }
+
+    @Override
+    public CycleClock cycles() {
+        return cpu.cycles();
+    }
+
+    @Override
+    public TranslationStatistics translation() {
+        return cpu.statistics();
+    }
+
+    @Override
+    public ExitTable exits() {
+        return exits;
+    }
+
+    @Override
+    public Map<String, Long> counters() {
+        return Map.of();
+    }
+
+    @Override
+    public ExecutionEngine engine() {
+        return engine;
+    }
+
+    @Override
+    public TranslationChecker checker() {
+        return checker;
+    }
+
+    /** @throws IllegalStateException after {@link #close}, which gives the memory back */
+    @Override
+    public long memoryDigest() {
+        if (closed) {
+            throw new IllegalStateException("the memory of a closed machine is gone: take its digest before");
+        }
+        return MemoryDigest.of(memory.bytes(), memory, gpa -> gpa);
+    }
+
+    @Override
+    public long mmuFrames() {
+        return 0;
+    }
+
+    @Override
+    public String mmuBundle() {
+        return "";
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            for (long hpa = 0; hpa < memory.bytes(); hpa += PhysicalMemory.FRAME_BYTES) {
+                memory.clearFrame(hpa);
+            }
+        }
+    }
+}

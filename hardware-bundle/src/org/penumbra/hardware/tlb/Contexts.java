@@ -1,0 +1,108 @@
+package org.penumbra.hardware.tlb;
+
+import java.util.Arrays;
+import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
+import org.penumbra.api.cpu.TlbArray;
+
+/**
+ * Numbers the combinations of VPID, PCID and EPT root that tag cached translations (SDM vol. 3, "Caching Translation
+ * Information": linear mappings by VPID and PCID, guest-physical mappings by EPTRTA, combined mappings by all three).
+ *
+ * <p>Each number has a key, by which invalidations select contexts:
+ *
+ * <pre>
+ *  47:32  EPT root: 0 = no EPT, else a number given to EPTP bits 51:12
+ *  31:16  VPID
+ *  bit 13 guest-physical mapping: VPID and PCID are 0
+ *  bit 12 global translation: PCID is 0
+ *  11:0   PCID
+ * </pre>
+ */
+final class Contexts {
+    static final long ROOT = 0xffffL << 32;
+    static final long VPID = 0xffffL << 16;
+    static final long PHYSICAL = 1L << 13;
+    static final long GLOBAL = 1L << 12;
+    static final long PCID = 0xfff;
+
+    /** The number of no context: it tags nothing. */
+    static final int NONE = (1 << TlbArray.CONTEXT_BITS) - 1;
+
+    private static final long EPTRTA = 0x000f_ffff_ffff_f000L;
+
+    private final LongIntHashMap numbers = new LongIntHashMap();
+    private final LongIntHashMap roots = new LongIntHashMap();
+    private long[] keys = new long[64];
+    private boolean[] filled = new boolean[64];
+    private int count;
+
+    /** True if {@code more} further contexts, each with a new root, can be numbered. */
+    boolean room(int more) {
+        return count + more <= NONE && roots.size() + more < NONE;
+    }
+
+    /** Forgets every number. Nothing tagged may be left. */
+    void reset() {
+        numbers.clear();
+        roots.clear();
+        Arrays.fill(filled, false);
+        count = 0;
+    }
+
+    /** The number of the context with {@code key}, new if need be. */
+    int number(long key) {
+        int n = numbers.getIfAbsent(key, -1);
+        if (n >= 0) {
+            return n;
+        }
+        if (count == keys.length) {
+            keys = Arrays.copyOf(keys, 2 * count);
+            filled = Arrays.copyOf(filled, 2 * count);
+        }
+        keys[count] = key;
+        numbers.put(key, count);
+        return count++;
+    }
+
+    /** The root field of keys for {@code eptp}, new if need be. */
+    long root(long eptp) {
+        long known = knownRoot(eptp);
+        if (known == 0) {
+            roots.put(eptp & EPTRTA, roots.size() + 1);
+            known = knownRoot(eptp);
+        }
+        return known;
+    }
+
+    /** The root field of keys for {@code eptp}; 0 if nothing was ever cached for it. */
+    long knownRoot(long eptp) {
+        return (long) roots.getIfAbsent(eptp & EPTRTA, 0) << 32;
+    }
+
+    static long vpid(int vpid) {
+        return (long) vpid << 16;
+    }
+
+    /** Numbers given so far. */
+    int count() {
+        return count;
+    }
+
+    boolean matches(int number, long mask, long value) {
+        return (keys[number] & mask) == value;
+    }
+
+    /** Notes that {@code number} tags something. */
+    void fill(int number) {
+        filled[number] = true;
+    }
+
+    boolean isFilled(int number) {
+        return filled[number];
+    }
+
+    /** Notes that {@code number} tags nothing any more. */
+    void empty(int number) {
+        filled[number] = false;
+    }
+}

@@ -1,0 +1,149 @@
+package org.penumbra.hardware.walk;
+
+import static org.penumbra.api.paging.ControlBits.CR0_WP;
+import static org.penumbra.api.paging.ControlBits.CR4_PKE;
+import static org.penumbra.api.paging.ControlBits.CR4_PKS;
+import static org.penumbra.api.paging.ControlBits.CR4_SMAP;
+import static org.penumbra.api.paging.ControlBits.CR4_SMEP;
+import static org.penumbra.api.paging.ControlBits.EFER_NXE;
+
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PageFaultError;
+
+/**
+ * Access rights of linear addresses: SDM vol. 3, "Determination of Access Rights" and "Protection Keys".
+ *
+ * <p>A cached translation carries raw rights, from which the allowed kinds are derived under the registers as they stand:
+ *
+ * <pre>
+ *  bit  1      R/W of every entry of the path
+ *  bit  2      U/S of every entry of the path
+ *  bit  6      D of the page
+ *  bit  8      G of the page
+ *  34:32       EPT: R, W, X; W only if a write needs no EPT dirty flag to be set; all ones without EPT
+ *  45:40       log2 of the page size in the guest's own tables
+ *  62:59       protection key of the page
+ *  bit  63     executable: XD clear in every entry of the path
+ * </pre>
+ */
+public final class GuestRights implements AccessRule {
+    /** Where the EPT rights stand in raw rights. */
+    public static final int EPT_SHIFT = 32;
+    /** EPT rights of a translation that no EPT takes part in. */
+    public static final long NO_EPT = 7L << EPT_SHIFT;
+    /** Where the guest's page size stands in raw rights. */
+    public static final int SIZE_SHIFT = 40;
+    /** Raw rights of an address that is not translated by guest tables. */
+    public static final long UNPAGED = Ia32e.RW | Ia32e.US | Ia32e.D | Ia32e.XD;
+
+    private static final int S_READ = 1 << Access.READ;
+    private static final int S_WRITE = 1 << Access.WRITE;
+    private static final int AC_READ = S_READ << Access.AC;
+    private static final int AC_WRITE = S_WRITE << Access.AC;
+    private static final int S_FETCH = 1 << Access.FETCH | 1 << (Access.FETCH | Access.AC);
+    private static final int U_READ = 1 << Access.USER | 1 << (Access.USER | Access.AC);
+    private static final int U_WRITE = U_READ << Access.WRITE;
+    private static final int U_FETCH = U_READ << Access.FETCH;
+    private static final int WRITES = S_WRITE | AC_WRITE | U_WRITE;
+
+    private boolean wp;
+    private boolean nxe;
+    private boolean smep;
+    private boolean smap;
+    private boolean pke;
+    private boolean pks;
+    private int pkru;
+    private int pkrs;
+
+    /** Sets the registers; true if that may change the allowed kinds of some translation. */
+    public boolean load(long cr0, long cr4, long efer, int newPkru, int newPkrs) {
+        boolean newWp = (cr0 & CR0_WP) != 0;
+        boolean newNxe = (efer & EFER_NXE) != 0;
+        boolean newSmep = (cr4 & CR4_SMEP) != 0;
+        boolean newSmap = (cr4 & CR4_SMAP) != 0;
+        boolean newPke = (cr4 & CR4_PKE) != 0;
+        boolean newPks = (cr4 & CR4_PKS) != 0;
+        boolean changed = newWp != wp || newNxe != nxe || newSmep != smep || newSmap != smap || newPke != pke || newPks != pks
+                || newPkru != pkru || newPkrs != pkrs;
+        wp = newWp;
+        nxe = newNxe;
+        smep = newSmep;
+        smap = newSmap;
+        pke = newPke;
+        pks = newPks;
+        pkru = newPkru;
+        pkrs = newPkrs;
+        return changed;
+    }
+
+    /** True if EFER.NXE = 1. */
+    public boolean noExecute() {
+        return nxe;
+    }
+
+    @Override
+    public int allowed(long rights) {
+        boolean user = (rights & Ia32e.US) != 0;
+        boolean write = (rights & Ia32e.RW) != 0;
+        boolean execute = !nxe || (rights & Ia32e.XD) != 0;
+        int kinds = S_READ | AC_READ;
+        if (write || !wp) {
+            kinds |= S_WRITE | AC_WRITE;
+        }
+        if (execute) {
+            kinds |= S_FETCH;
+        }
+        if (user) {
+            kinds |= U_READ | (write ? U_WRITE : 0) | (execute ? U_FETCH : 0);
+            if (smap) {
+                kinds &= ~(S_READ | S_WRITE);
+            }
+            if (smep) {
+                kinds &= ~S_FETCH;
+            }
+        }
+        return kinds & ~deniedByKey(rights);
+    }
+
+    /** The kinds for which a cached translation with {@code rights} may be used without a walk. */
+    public int usable(long rights) {
+        int kinds = allowed(rights) & EptStage.allowed(rights >>> EPT_SHIFT);
+        return (rights & Ia32e.D) != 0 ? kinds : kinds & ~WRITES;
+    }
+
+    /** The #PF error code for {@code access} after a walk that ended with {@code result} and {@code rights}. */
+    public int errorCode(int result, long rights, int access) {
+        int code = Access.isWrite(access) ? PageFaultError.WRITE : 0;
+        if (Access.isUser(access)) {
+            code |= PageFaultError.USER;
+        }
+        if (Access.isFetch(access) && (smep || nxe)) {
+            code |= PageFaultError.FETCH;
+        }
+        if (result == Walker.MALFORMED) {
+            code |= PageFaultError.PRESENT | PageFaultError.RESERVED;
+        } else if (result == Walker.DENIED) {
+            code |= PageFaultError.PRESENT;
+            if ((deniedByKey(rights) >>> access & 1) != 0) {
+                code |= PageFaultError.KEY;
+            }
+        }
+        return code;
+    }
+
+    /** Keys apply to data accesses: PKRU to user-mode addresses, IA32_PKRS to supervisor-mode addresses. */
+    private int deniedByKey(long rights) {
+        boolean user = (rights & Ia32e.US) != 0;
+        int register = user ? pke ? pkru : 0 : pks ? pkrs : 0;
+        if (register == 0) {
+            return 0;
+        }
+        int key = (int) (rights >>> Ia32e.KEY_SHIFT) & 15;
+        boolean accessDisable = (register >>> 2 * key & 1) != 0;
+        boolean writeDisable = (register >>> 2 * key & 2) != 0;
+        if (accessDisable) {
+            return S_READ | AC_READ | U_READ | WRITES;
+        }
+        return writeDisable ? U_WRITE | (wp ? S_WRITE | AC_WRITE : 0) : 0;
+    }
+}

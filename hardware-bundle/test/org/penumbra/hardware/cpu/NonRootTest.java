@@ -1,0 +1,374 @@
+package org.penumbra.hardware.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.penumbra.api.paging.ControlBits.CR0_PE;
+import static org.penumbra.api.paging.ControlBits.CR0_PG;
+import static org.penumbra.api.paging.ControlBits.CR0_WP;
+import static org.penumbra.api.paging.ControlBits.CR3_NO_FLUSH;
+import static org.penumbra.api.paging.ControlBits.CR4_PCIDE;
+import static org.penumbra.api.paging.ControlBits.CR4_PGE;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.Outcome;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.vmx.ExitReason;
+
+/** VMX non-root operation: SDM vol. 3, "VMX Non-Root Operation" and "VM Entries and Caching of Translation Information". */
+class NonRootTest {
+    private static final long X = 0x40_0000_0000L;
+
+    private Rig rig;
+    private long root;
+
+    @BeforeEach
+    void machine() {
+        rig = new Rig();
+        root = rig.longMode();
+        rig.map(root, X, 0x5000, Rig.P | Rig.W);
+        rig.vmcs.vpid = 7;
+    }
+
+    private void expectExit(int outcome, ExitReason reason, long qualification) {
+        assertThat(outcome).isEqualTo(Outcome.EXIT);
+        assertThat(ExitReason.of(rig.cpu.exit().reason)).isEqualTo(reason);
+        assertThat(rig.cpu.exit().qualification).isEqualTo(qualification);
+    }
+
+    @Test
+    @DisplayName("V06 bit 14 of the exception bitmap makes #PF an exit with vector, error code, address and access kind")
+    void pageFaultExit() {
+        rig.vmcs.exceptionBitmap = 1 << 14;
+        rig.enter();
+        assertThat(rig.use(X + 0x1234, Rig.UW)).isEqualTo(Processor.EXIT);
+        expectExit(Outcome.EXIT, ExitReason.EXCEPTION_NMI, X + 0x1234);
+        assertThat(rig.cpu.exit().vector).isEqualTo(14);
+        assertThat(rig.cpu.exit().errorCode).isEqualTo(6);
+        assertThat(rig.cpu.exit().access).isEqualTo(Rig.UW);
+        assertThat(rig.cpu.cycles().events(Work.EXIT)).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("V06 without the bit #PF belongs to the guest; bit 13 intercepts #GP")
+    void otherVectors() {
+        rig.vmcs.exceptionBitmap = 1 << 13;
+        rig.enter();
+        rig.expectFault(X + 0x1000, Rig.UW, 6);
+        assertThat(rig.use(1L << 50, Rig.SR)).isEqualTo(Processor.EXIT);
+        expectExit(Outcome.EXIT, ExitReason.EXCEPTION_NMI, 0);
+        assertThat(rig.cpu.exit().vector).isEqualTo(13);
+    }
+
+    @Test
+    @DisplayName("S21 CR3-load exiting; without it MOV to CR3 changes guest and architectural CR3")
+    void movCr3() {
+        rig.vmcs.cr3LoadExiting = true;
+        rig.enter();
+        expectExit(rig.cpu.movToCr3(0x1000), ExitReason.CR_ACCESS, 3);
+        assertThat(rig.vmcs.guestCr3).isEqualTo(root);
+        rig.vmcs.cr3LoadExiting = false;
+        rig.enter();
+        assertThat(rig.cpu.movToCr3(0x1000)).isEqualTo(Outcome.DONE);
+        assertThat(rig.vmcs.guestCr3).isEqualTo(0x1000);
+        assertThat(rig.registers.paging.cr3()).isEqualTo(0x1000);
+    }
+
+    @Test
+    @DisplayName("V06 the processor walks the guest-state CR3, not the one that the guest sees")
+    void realRegisters() {
+        long shadow = rig.frame();
+        rig.map(shadow, X, 0x8000, Rig.P);
+        rig.enter();
+        rig.cpu.vmcall();
+        rig.vmcs.guestCr3 = shadow;
+        rig.cpu.vmEntry(rig.vmcs);
+        rig.cpu.invvpidContext(7);
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x8000);
+        assertThat(rig.registers.paging.cr3()).isEqualTo(root);
+    }
+
+    @Test
+    @DisplayName("V06 CR0 mask: a masked bit that differs from the read shadow exits, others are written, masked ones stay real")
+    void cr0Mask() {
+        rig.vmcs.cr0Mask = CR0_WP;
+        rig.vmcs.cr0ReadShadow = 0;
+        rig.registers.paging = rig.registers.paging.withCr0(CR0_PG | CR0_PE);
+        rig.enter();
+        rig.cpu.vmcall();
+        rig.vmcs.guestCr0 = CR0_PG | CR0_PE | CR0_WP;
+        rig.cpu.vmEntry(rig.vmcs);
+        long ts = 1 << 3;
+        assertThat(rig.cpu.movToCr0(CR0_PG | CR0_PE | ts)).isEqualTo(Outcome.DONE);
+        assertThat(rig.registers.paging.cr0()).as("what the guest sees").isEqualTo(CR0_PG | CR0_PE | ts);
+        assertThat(rig.vmcs.guestCr0).as("what is real").isEqualTo(CR0_PG | CR0_PE | CR0_WP | ts);
+        expectExit(rig.cpu.movToCr0(CR0_PG | CR0_PE | CR0_WP), ExitReason.CR_ACCESS, 0);
+        assertThat(rig.registers.paging.cr0()).isEqualTo(CR0_PG | CR0_PE | ts);
+    }
+
+    @Test
+    @DisplayName("V06 without unrestricted guest CR0.PE and CR0.PG stay 1: #GP(0)")
+    void fixedBits() {
+        rig.enter();
+        assertThat(rig.cpu.movToCr0(CR0_PE)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.exception().vector).isEqualTo(13);
+    }
+
+    @Test
+    @DisplayName("V06 CR4 mask, read shadow, and what a MOV that does not exit drops")
+    void cr4Mask() {
+        rig.vmcs.cr4Mask = CR4_PCIDE;
+        rig.enter();
+        rig.use(X, Rig.SR);
+        rig.map(root, X, 0x6000, Rig.P);
+        long cr4 = rig.registers.paging.cr4();
+        expectExit(rig.cpu.movToCr4(cr4 | CR4_PCIDE), ExitReason.CR_ACCESS, 4);
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).as("the exit dropped nothing").isEqualTo(0x5000);
+        rig.vmcs.guestCr4 |= CR4_PCIDE;
+        assertThat(rig.cpu.movToCr4(cr4 | CR4_PGE)).isEqualTo(Outcome.DONE);
+        assertThat(rig.vmcs.guestCr4).as("the masked bit stays as it really is").isEqualTo(cr4 | CR4_PGE | CR4_PCIDE);
+        assertThat(rig.registers.paging.cr4()).isEqualTo(cr4 | CR4_PGE);
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x6000);
+    }
+
+    @Test
+    @DisplayName("V04 INVLPG, HLT, OUT and VMCALL exit when their controls say so")
+    void instructions() {
+        rig.vmcs.invlpgExiting = true;
+        rig.vmcs.hltExiting = true;
+        rig.vmcs.ioExiting = true;
+        rig.enter();
+        expectExit(rig.cpu.invlpg(0x1234_5678L), ExitReason.INVLPG, 0x1234_5678L);
+        rig.enter();
+        expectExit(rig.cpu.hlt(), ExitReason.HLT, 0);
+        rig.enter();
+        expectExit(rig.cpu.out(0x3f8, 4, 65), ExitReason.IO_INSTRUCTION, 0x3f8 << 16 | 3);
+        assertThat(rig.put).isEmpty();
+        rig.enter();
+        expectExit(rig.cpu.vmcall(), ExitReason.VMCALL, 0);
+        rig.vmcs.invlpgExiting = false;
+        rig.vmcs.hltExiting = false;
+        rig.vmcs.ioExiting = false;
+        rig.enter();
+        assertThat(rig.cpu.invlpg(0)).isEqualTo(Outcome.DONE);
+        assertThat(rig.cpu.hlt()).isEqualTo(Outcome.DONE);
+        assertThat(rig.cpu.out(0x3f8, 4, 65)).isEqualTo(Outcome.DONE);
+        assertThat(rig.put).containsExactly("1016 4 65");
+        assertThat(rig.cpu.cycles().events(Work.EXIT)).isEqualTo(4);
+    }
+
+    @Test
+    @DisplayName("V04 the fault for privilege comes before the exit; the exit before the fault for a bad value")
+    void priorities() {
+        rig.vmcs.cr3LoadExiting = true;
+        rig.vmcs.invlpgExiting = true;
+        rig.vmcs.hltExiting = true;
+        rig.vmcs.ioExiting = true;
+        rig.vmcs.cr0Mask = -1;
+        rig.vmcs.cr4Mask = -1;
+        rig.enter();
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.movToCr3(0)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.movToCr0(0)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.movToCr4(1)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.invlpg(0)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.hlt()).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.out(0, 1, 0)).isEqualTo(Outcome.FAULT);
+        expectExit(rig.cpu.vmcall(), ExitReason.VMCALL, 0);
+        rig.registers.cpl = 0;
+        rig.enter();
+        expectExit(rig.cpu.movToCr3(1L << 60), ExitReason.CR_ACCESS, 3);
+    }
+
+    @Test
+    @DisplayName("T11 without VPID entry and exit drop VPID 0; with VPID both keep its translations")
+    void vpid() {
+        for (int vpid : new int[] {7, 0}) {
+            rig.vmcs.vpid = vpid;
+            rig.cpu.invvpidContext(vpid);
+            rig.map(root, X, 0x5000, Rig.P);
+            rig.enter();
+            rig.use(X, Rig.SR);
+            rig.map(root, X, 0x6000, Rig.P);
+            rig.cpu.vmcall();
+            rig.enter();
+            assertThat(rig.use(X, Rig.SR)).as("VPID %d", vpid).isEqualTo(vpid == 0 ? 0x6000 : 0x5000);
+            rig.cpu.vmcall();
+        }
+    }
+
+    @Test
+    @DisplayName("T11 entry alone, and exit alone, drop VPID 0 without VPID; with VPID neither touches VPID 0")
+    void vpidZero() {
+        rig.vmcs.vpid = 0;
+        rig.use(X, Rig.SR);
+        rig.map(root, X, 0x6000, Rig.P);
+        assertThat(rig.use(X, Rig.SR)).as("root operation uses VPID 0").isEqualTo(0x5000);
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).as("dropped by the entry").isEqualTo(0x6000);
+        rig.map(root, X, 0x7000, Rig.P);
+        rig.cpu.vmcall();
+        assertThat(rig.use(X, Rig.SR)).as("dropped by the exit").isEqualTo(0x7000);
+        rig.map(root, X, 0x8000, Rig.P);
+        rig.vmcs.vpid = 7;
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x8000);
+        rig.cpu.vmcall();
+        assertThat(rig.use(X, Rig.SR)).as("kept over entry and exit with VPID").isEqualTo(0x7000);
+    }
+
+    @Test
+    @DisplayName("T11 INVVPID type 0 drops the paging-structure-cache entries used for its address, and no other's")
+    void invvpidStructures() {
+        long far = 0x60_0000_0000L;
+        rig.enter();
+        for (long gva : new long[] {X, far}) {
+            rig.map(root, gva, 0x5000, Rig.P);
+            rig.map(root, gva + 0x1000, 0x5000, Rig.P);
+            rig.use(gva, Rig.SR);
+            long table = rig.frame();
+            rig.memory.store64(table + 8, 0x6000 | Rig.P);
+            rig.memory.store64(rig.slot(root, gva, 2), table | Rig.P | Rig.W | Rig.U);
+        }
+        rig.cpu.invvpidAddress(7, X);
+        assertThat(rig.use(X + 0x1000, Rig.SR)).isEqualTo(0x6000);
+        assertThat(rig.use(far + 0x1000, Rig.SR)).as("stale PDE-cache entry").isEqualTo(0x5000);
+    }
+
+    @Test
+    @DisplayName("T09 translations of different VPIDs do not meet, global ones neither")
+    void vpidsApart() {
+        rig.cr4(CR4_PGE);
+        rig.map(root, X, 0x5000, Rig.P | Rig.G);
+        rig.enter();
+        rig.use(X, Rig.SR);
+        rig.cpu.vmcall();
+        rig.map(root, X, 0x6000, Rig.P | Rig.G);
+        rig.vmcs.vpid = 8;
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x6000);
+        rig.cpu.vmcall();
+        rig.vmcs.vpid = 7;
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x5000);
+    }
+
+    @Test
+    @DisplayName("T11 INVVPID type 0 drops one address of one VPID for all PCIDs, globals too; type 1 all of the VPID")
+    void invvpid() {
+        long y = X + 0x1000;
+        rig.cr4(CR4_PGE | CR4_PCIDE);
+        for (int vpid : new int[] {7, 8}) {
+            rig.vmcs.vpid = vpid;
+            rig.map(root, X, 0x5000, Rig.P);
+            rig.map(root, y, 0x5000, Rig.P | Rig.G);
+            for (int pcid = 0; pcid < 2; pcid++) {
+                rig.registers.paging = rig.registers.paging.withCr3(root | pcid);
+                rig.enter();
+                rig.use(X, Rig.SR);
+                rig.use(y, Rig.SR);
+                rig.cpu.vmcall();
+            }
+        }
+        rig.map(root, X, 0x6000, Rig.P);
+        rig.map(root, y, 0x6000, Rig.P | Rig.G);
+        rig.cpu.invvpidAddress(7, X);
+        assertThat(in(7, 0, X)).isEqualTo(0x6000);
+        assertThat(in(7, 1, X)).isEqualTo(0x6000);
+        assertThat(in(7, 1, y)).isEqualTo(0x5000);
+        assertThat(in(8, 1, X)).isEqualTo(0x5000);
+        rig.cpu.invvpidAddress(7, y);
+        assertThat(in(7, 0, y)).isEqualTo(0x6000);
+        rig.cpu.invvpidContext(8);
+        assertThat(in(8, 0, X)).isEqualTo(0x6000);
+        assertThat(in(8, 1, X)).isEqualTo(0x6000);
+        assertThat(in(8, 1, y)).isEqualTo(0x6000);
+    }
+
+    private long in(int vpid, int pcid, long gva) {
+        rig.vmcs.vpid = vpid;
+        rig.registers.paging = rig.registers.paging.withCr3(root | pcid);
+        rig.enter();
+        long hpa = rig.use(gva, Rig.SR);
+        rig.cpu.vmcall();
+        return hpa;
+    }
+
+    @Test
+    @DisplayName("T11 MOV to CR3 and INVLPG of a guest reach its own VPID only")
+    void guestInvalidations() {
+        rig.enter();
+        rig.use(X, Rig.SR);
+        rig.cpu.vmcall();
+        rig.map(root, X, 0x6000, Rig.P);
+        rig.vmcs.vpid = 8;
+        rig.enter();
+        rig.cpu.movToCr3(root);
+        rig.cpu.invlpg(X);
+        rig.cpu.movToCr4(rig.registers.paging.cr4() | CR4_PGE);
+        rig.cpu.movToCr4(rig.registers.paging.cr4() & ~CR4_PGE);
+        rig.cpu.vmcall();
+        assertThat(in(7, 0, X)).isEqualTo(0x5000);
+    }
+
+    @Test
+    @DisplayName("V06 MOV to CR3 with bit 63 that does not exit keeps entries; bit 63 never reaches the VMCS")
+    void noFlush() {
+        rig.cr4(CR4_PCIDE);
+        rig.enter();
+        rig.use(X, Rig.SR);
+        rig.map(root, X, 0x6000, Rig.P);
+        assertThat(rig.cpu.movToCr3(root | CR3_NO_FLUSH)).isEqualTo(Outcome.DONE);
+        assertThat(rig.vmcs.guestCr3).isEqualTo(root);
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x5000);
+    }
+
+    @Test
+    @DisplayName("V09 an event that the VMCS injects is handed over once, and consumed")
+    void injection() {
+        rig.vmcs.inject = true;
+        rig.vmcs.injectVector = 14;
+        rig.vmcs.injectErrorCode = 6;
+        rig.vmcs.injectAddress = 0x1234;
+        rig.enter();
+        assertThat(rig.vmcs.inject).isFalse();
+        GuestException event = rig.cpu.takeInjectedEvent();
+        assertThat(event.vector).isEqualTo(14);
+        assertThat(event.errorCode).isEqualTo(6);
+        assertThat(event.address).isEqualTo(0x1234);
+        assertThat(rig.cpu.takeInjectedEvent()).isNull();
+        rig.cpu.vmcall();
+        rig.enter();
+        assertThat(rig.cpu.takeInjectedEvent()).isNull();
+    }
+
+    @Test
+    @DisplayName("V12 entry with an EPT pointer that is not modelled is refused by name")
+    void badEptp() {
+        rig.vmcs.enableEpt = true;
+        rig.vmcs.eptp = 0x1000 | 4 << 3 | 6;
+        assertThatThrownBy(rig::enter).hasMessageContaining("EPTP 0x1026 is not modelled yet");
+        rig.vmcs.eptp = 0x1000 | 3 << 3 | 6;
+        rig.enter();
+        assertThatThrownBy(rig::enter).hasMessageContaining("exit is needed first");
+    }
+
+    @Test
+    @DisplayName("V06 a guest whose paging state changed in the hypervisor's hands runs with the new PKRU at the next entry")
+    void pkru() {
+        rig.map(root, X, 0x5000, Rig.P | Rig.U);
+        rig.cr4(1 << 22);
+        rig.enter();
+        assertThat(rig.use(X, Rig.UR)).isEqualTo(0x5000);
+        rig.cpu.vmcall();
+        PagingState s = rig.registers.paging;
+        rig.registers.paging = new PagingState(s.cr0(), s.cr3(), s.cr4(), s.efer(), 1, 0);
+        rig.enter();
+        rig.expectFault(X, Rig.UR, 0x25);
+    }
+}

@@ -1,0 +1,72 @@
+package org.penumbra.itest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.osgi.test.common.annotation.InjectService;
+import org.osgi.test.common.service.ServiceAware;
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.observe.TranslationChecker;
+import org.penumbra.api.vmx.ExitReason;
+
+/** Whole guests under every design, each translation compared with the specification. */
+class DesignsTest {
+    @InjectService(filter = "(machine.kind=vmx)")
+    MachineFactory vmx;
+
+    @InjectService(filter = "(machine.kind=bare)")
+    MachineFactory bare;
+
+    @InjectService
+    CostProfiles profiles;
+
+    @InjectService(filter = "(workload.name=*)")
+    ServiceAware<Workload> workloads;
+
+    private CostProfile skylake() {
+        return profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
+    }
+
+    private Workload workload(String name) {
+        return workloads.getTracked().entrySet().stream()
+                .filter(e -> name.equals(e.getKey().getProperty(Workload.WORKLOAD_NAME)))
+                .map(e -> e.getValue())
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("X12 a guest runs alike without a hypervisor, under shadow paging and under EPT, and every translation is allowed")
+    @ValueSource(strings = {"fork-heavy", "many-processes", "mmap-churn", "trace:sqlite"})
+    void sameGuest(String name) {
+        Workload workload = workload(name);
+        Machine natively = Trial.finish(Trial.machine(bare, skylake(), workload, ""));
+        assertAllowed(natively);
+        for (String design : new String[] {"shadow", "ept"}) {
+            for (int hostLevel = 1; hostLevel <= 2; hostLevel++) {
+                Machine virtual = Trial.finish(Trial.machine(vmx, skylake(), workload, design, hostLevel));
+                assertAllowed(virtual);
+                assertThat(virtual.guestTime().retired()).as("operations under %s", design).isEqualTo(natively.guestTime().retired());
+                assertThat(virtual.engine().digest()).as("digest under %s", design).isEqualTo(natively.engine().digest());
+                assertThat(virtual.exitCode()).isZero();
+                ExitReason usual = design.equals("ept") ? ExitReason.EPT_VIOLATION : ExitReason.EXCEPTION_NMI;
+                assertThat(virtual.exits().rows()).anyMatch(row -> row.reason() == usual);
+                virtual.close();
+            }
+        }
+        natively.close();
+    }
+
+    private static void assertAllowed(Machine machine) {
+        TranslationChecker checker = machine.checker();
+        assertThat(checker.complaints()).isEmpty();
+        assertThat(checker.wrong()).isZero();
+        assertThat(checker.compared()).isGreaterThan(machine.guestTime().retired() / 4);
+    }
+}

@@ -1,0 +1,50 @@
+package org.penumbra.ept;
+
+import java.util.function.Consumer;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.FrameAccess;
+import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.mmu.MmuHost;
+
+/** Checks that each leaf maps the host frame its guest frame has, and that no tracked frame is writable. */
+final class EptAudit {
+    private final MmuHost host;
+    private final FrameAccess entries;
+    private final GuestMemory guest;
+    private final Consumer<String> violations;
+
+    EptAudit(MmuHost host, CycleClock clock, Consumer<String> violations) {
+        this.host = host;
+        this.entries = host.lease().access(clock);
+        this.guest = host.guestMemory(clock);
+        this.violations = violations;
+    }
+
+    /** Checks the table at {@code table} of {@code level}, which maps guest frames from {@code firstGfn}. */
+    void table(long table, int level, long firstGfn) {
+        for (int i = 0; i < 512; i++) {
+            long entry = entries.load(table + 8L * i);
+            long gfn = firstGfn + ((long) i << 9 * (level - 1));
+            if (!EptEntry.present(entry)) {
+                continue;
+            }
+            if (EptEntry.leaf(entry, level)) {
+                leaf(entry, level, gfn);
+            } else {
+                table(EptEntry.address(entry), level - 1, gfn);
+            }
+        }
+    }
+
+    private void leaf(long entry, int level, long gfn) {
+        for (long f = gfn; f < gfn + (1L << 9 * (level - 1)); f++) {
+            long expected = (EptEntry.address(entry) >>> 12) + f - gfn;
+            if (guest.pfn(f) != expected) {
+                violations.accept(String.format("level %d leaf for gfn 0x%x maps pfn 0x%x, the host has 0x%x", level, f, expected, guest.pfn(f)));
+            }
+            if (EptEntry.writable(entry) && host.writeTracking().isTracked(f)) {
+                violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the frame is tracked", level, f));
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package org.penumbra.ept;
+
+import org.penumbra.api.memory.FrameAccess;
+import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
+import org.penumbra.kit.GuestWalker;
+
+/** One vCPU under EPT: its violations, and the software walk for emulation. */
+final class EptContext implements MmuContext {
+    private final EptMmu mmu;
+    private final MmuContextHost host;
+    private final FrameAccess entries;
+    private final GuestMemory guest;
+    private final GuestWalker walker;
+    private final Counter taken;
+
+    EptContext(EptMmu mmu, MmuContextHost host) {
+        this.mmu = mmu;
+        this.host = host;
+        this.entries = mmu.host.lease().access(host.clock());
+        this.guest = mmu.host.guestMemory(host.clock());
+        this.walker = new GuestWalker(GuestFormat.FOUR_LEVEL, guest, mmu.host.physicalAddressBits());
+        this.taken = mmu.host.counters().counter("pf_taken");
+    }
+
+    @Override
+    public void load(PagingState state, boolean keepPcid) {
+        // The root does not depend on the guest's paging state; the processor flushes by itself on a load that does not exit.
+        if (!keepPcid) {
+            host.flushAll();
+        }
+    }
+
+    @Override
+    public TranslationRoot root() {
+        return mmu.root(host.clock());
+    }
+
+    @Override
+    public Resolution resolve(MmuFault fault) {
+        taken.increment();
+        long gfn = fault.gpa >>> 12;
+        long pfn = guest.pfn(gfn);
+        if (pfn == GuestMemory.NO_SLOT) {
+            return Resolution.MMIO;
+        }
+        boolean write = (fault.qualification & EptViolation.WRITE) != 0;
+        if (mmu.map(gfn, pfn, write, entries, guest, host.clock())) {
+            return Resolution.RETRY;
+        }
+        return Resolution.EMULATE;
+    }
+
+    @Override
+    public void invalidatePage(long gva) {
+        host.flushPage(gva);
+    }
+
+    @Override
+    public long gvaToGpa(PagingState state, long gva, int access, MmuFault fault) {
+        if (!walker.walk(state, gva, access)) {
+            fault.gva = gva;
+            fault.errorCode = walker.errorCode;
+            return FAULT;
+        }
+        return walker.gfn << 12 | gva & 0xfff;
+    }
+}

@@ -1,0 +1,177 @@
+package org.penumbra.ept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.testkit.fixture.FixtureHost;
+import org.penumbra.testkit.fixture.GuestTables;
+
+/** EPT filled from violations; what the hardware would find is read from the real entries. */
+class EptMmuTest {
+    private final EptMmuFactory factory = new EptMmuFactory();
+    private FixtureHost host = new FixtureHost(factory, 1);
+    private Mmu mmu;
+    private MmuContext context;
+
+    private void start() {
+        mmu = factory.create(host);
+        context = mmu.newContext(host);
+        context.load(PagingState.longMode(0x1000), false);
+        context.root();
+    }
+
+    @AfterEach
+    void invariantsHold() {
+        assertThat(violations()).isEmpty();
+    }
+
+    private List<String> violations() {
+        List<String> violations = new ArrayList<>();
+        mmu.audit(host.clock(), violations::add);
+        return violations;
+    }
+
+    private Resolution violate(long gpa, long qualification) {
+        MmuFault fault = new MmuFault();
+        fault.gpa = gpa;
+        fault.qualification = qualification;
+        return context.resolve(fault);
+    }
+
+    private long eptp() {
+        return ((TranslationRoot.TwoDimensional) context.root()).eptp();
+    }
+
+    /** The leaf for {@code gpa}, 0 if there is none. */
+    private long leaf(long gpa) {
+        long table = eptp();
+        for (int level = 4; ; level--) {
+            long entry = host.memory().load64((table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, level));
+            if (!EptEntry.present(entry) || EptEntry.leaf(entry, level)) {
+                return entry;
+            }
+            table = entry;
+        }
+    }
+
+    @Test
+    @DisplayName("E01 a violation maps the frame that the host has for the gfn, write-back, and nothing else")
+    void demandFill() {
+        start();
+        assertThat(leaf(0x5000)).isZero();
+        assertThat(violate(0x5123, EptViolation.READ)).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x5000)).isEqualTo(5 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK);
+        assertThat(leaf(0x6000)).isZero();
+        assertThat(host.count("pages_4k")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E01 an address that no slot holds is a device access")
+    void noSlot() {
+        start();
+        assertThat(violate(0xfee0_0000L, EptViolation.READ)).isEqualTo(Resolution.MMIO);
+    }
+
+    @Test
+    @DisplayName("E01 a violation that another vCPU has served already is spurious")
+    void spurious() {
+        start();
+        violate(0x5000, EptViolation.WRITE);
+        assertThat(violate(0x5000, EptViolation.WRITE)).isEqualTo(Resolution.RETRY);
+        assertThat(host.count("pf_spurious")).isEqualTo(1);
+        assertThat(host.count("pf_fixed")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E03 a 2 MiB leaf where the host has a 2 MiB page; 4 KiB when the setting is off")
+    void largePages() {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_5000, EptViolation.READ);
+        assertThat(leaf(0x20_0000)).isEqualTo(512 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK | EptEntry.LARGE);
+        host = new FixtureHost(factory, 2).with(EptSettings.LARGE_PAGES, "off");
+        start();
+        violate(0x20_5000, EptViolation.READ);
+        assertThat(leaf(0x20_5000) & EptEntry.LARGE).isZero();
+        assertThat(leaf(0x20_0000)).isZero();
+    }
+
+    @Test
+    @DisplayName("E05 accessed and dirty flags are asked for in bit 6 of the EPTP, unless switched off")
+    void accessedDirty() {
+        start();
+        // SDM vol. 3, "Extended-Page-Table Pointer": memory type 6, page-walk length 4 − 1 in bits 5:3.
+        assertThat(eptp() & 0xfff).isEqualTo(6 | 3 << 3 | 1 << 6);
+        host = new FixtureHost(factory, 1).with(EptSettings.ACCESSED_DIRTY, "off");
+        start();
+        assertThat(eptp() & 0xfff).isEqualTo(6 | 3 << 3);
+    }
+
+    @Test
+    @DisplayName("S23 tracking a frame inside a 2 MiB leaf splits it, keeps its neighbours writable, and sends writes to the emulator")
+    void tracked() throws Exception {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_0000, EptViolation.WRITE);
+        host.takeFlushes();
+        AutoCloseable request = host.track(0x205, (gpa, bytes) -> {});
+        mmu.writeProtect(0x205, host.clock());
+        assertThat(host.takeFlushes()).isPositive();
+        assertThat(EptEntry.writable(leaf(0x20_5000))).isFalse();
+        assertThat(leaf(0x20_6000)).isEqualTo(0x206 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK);
+        assertThat(violate(0x20_5000, EptViolation.WRITE)).isEqualTo(Resolution.EMULATE);
+        assertThat(violate(0x20_5000, EptViolation.READ)).isEqualTo(Resolution.RETRY);
+        request.close();
+        assertThat(violate(0x20_5000, EptViolation.WRITE)).isEqualTo(Resolution.RETRY);
+        assertThat(EptEntry.writable(leaf(0x20_5000))).isTrue();
+    }
+
+    @Test
+    @DisplayName("E01 nothing of the guest's paging is intercepted")
+    void demand() {
+        start();
+        assertThat(mmu.controlDemand()).isEqualTo(ControlDemand.NONE);
+    }
+
+    @Test
+    @DisplayName("E01 the software walk for emulation answers the guest's gpa, or its fault")
+    void gvaToGpa() {
+        start();
+        GuestTables tables = new GuestTables(host, 16);
+        tables.map(0x40_0000, 100, 1, GuestTables.P | GuestTables.U);
+        MmuFault fault = new MmuFault();
+        PagingState state = PagingState.longMode(tables.cr3());
+        assertThat(context.gvaToGpa(state, 0x40_0123, Access.READ | Access.USER, fault)).isEqualTo(100L << 12 | 0x123);
+        assertThat(context.gvaToGpa(state, 0x40_0123, Access.WRITE | Access.USER, fault)).isEqualTo(MmuContext.FAULT);
+        assertThat(fault.errorCode).isEqualTo(PageFaultError.PRESENT | PageFaultError.WRITE | PageFaultError.USER);
+    }
+
+    @Test
+    @DisplayName("E10 the audit reports a leaf that maps a frame the host does not have there")
+    void audit() {
+        start();
+        violate(0x5000, EptViolation.WRITE);
+        long table = eptp() & EptEntry.ADDRESS;
+        for (int level = 4; level > 1; level--) {
+            table = EptEntry.address(host.memory().load64(table + 8L * EptEntry.index(5, level)));
+        }
+        long good = host.memory().load64(table + 8 * 5);
+        host.memory().store64(table + 8 * 5, good + 0x1000);
+        assertThat(violations()).singleElement().asString().contains("gfn 0x5");
+        host.memory().store64(table + 8 * 5, good);
+    }
+}

@@ -1,0 +1,93 @@
+package org.penumbra.kit;
+
+import java.util.Arrays;
+
+/**
+ * The bookkeeping of one shadow page: KVM's {@code struct kvm_mmu_page}. The 512 sptes themselves are in simulated memory at
+ * {@link #spt}. Guarded by the MMU's lock.
+ */
+public final class ShadowPage {
+    public static final int ENTRIES = 512;
+
+    /** The guest table it shadows, or of a direct page the first frame it maps. */
+    public final long gfn;
+    /** See {@link Role}. */
+    public final int role;
+    /** hpa of the table of sptes. */
+    public final long spt;
+    /** Addresses of the sptes, in tables above, that point here. */
+    public final PteList parents = new PteList();
+    /** vCPU roots, current and previous, that are this page. */
+    public int rootCount;
+    /** Zapped while it was a root: no longer found, freed with its last root. */
+    public boolean invalid;
+    /** The guest may write the table without an exit; sptes may be stale until the next synchronisation. Level 1 only. */
+    public boolean unsync;
+    /** Entries whose subtree holds unsync pages, and their number. */
+    public final long[] unsyncChildBitmap = new long[ENTRIES / 64];
+    public int unsyncChildren;
+    /** Emulated writes since an spte of the page was last used for a fault. */
+    public int writeFlooding;
+    /** Of an indirect leaf page: the frame each spte maps, which the gpte may no longer say. */
+    private final long[] mapped;
+
+    ShadowPage(long gfn, int role, long spt) {
+        this.gfn = gfn;
+        this.role = role;
+        this.spt = spt;
+        this.mapped = Role.direct(role) ? null : new long[ENTRIES];
+        if (mapped != null) {
+            Arrays.fill(mapped, -1);
+        }
+    }
+
+    public int level() {
+        return Role.level(role);
+    }
+
+    public boolean direct() {
+        return Role.direct(role);
+    }
+
+    /** Address of spte {@code index}. */
+    public long sptep(int index) {
+        return spt + 8L * index;
+    }
+
+    /** The guest frame that leaf spte {@code index} maps. */
+    public long mappedGfn(int index) {
+        return mapped == null ? gfn + ((long) index << 9 * (level() - 1)) : mapped[index];
+    }
+
+    /** Records that leaf spte {@code index} maps {@code frame}; a direct page knows by position. */
+    public void setMappedGfn(int index, long frame) {
+        if (mapped != null) {
+            mapped[index] = frame;
+        }
+    }
+
+    /** Marks entry {@code index} as leading to unsync pages; false if it was marked already. */
+    public boolean markUnsyncChild(int index) {
+        long bit = 1L << (index & 63);
+        if ((unsyncChildBitmap[index >> 6] & bit) != 0) {
+            return false;
+        }
+        unsyncChildBitmap[index >> 6] |= bit;
+        unsyncChildren++;
+        return true;
+    }
+
+    /** Takes the mark of entry {@code index} away, if it has one. */
+    public void clearUnsyncChild(int index) {
+        long bit = 1L << (index & 63);
+        if ((unsyncChildBitmap[index >> 6] & bit) != 0) {
+            unsyncChildBitmap[index >> 6] &= ~bit;
+            unsyncChildren--;
+        }
+    }
+
+    /** True if entry {@code index} is marked. */
+    public boolean isUnsyncChild(int index) {
+        return (unsyncChildBitmap[index >> 6] >>> index & 1) != 0;
+    }
+}

@@ -1,0 +1,78 @@
+package org.penumbra.kit;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.memory.FrameLease;
+
+/**
+ * The shadow pages of one virtual machine: by (gfn, role), by gfn, and by the address of their table. Guarded by the MMU's
+ * lock.
+ */
+public final class ShadowPageCache {
+    private static final List<ShadowPage> NONE = List.of();
+
+    private final FrameLease lease;
+    private final LongObjectHashMap<ShadowPage> byKey = new LongObjectHashMap<>();
+    private final LongObjectHashMap<List<ShadowPage>> indirectByGfn = new LongObjectHashMap<>();
+    private final LongObjectHashMap<ShadowPage> bySpt = new LongObjectHashMap<>();
+
+    public ShadowPageCache(FrameLease lease) {
+        this.lease = lease;
+    }
+
+    /** The page for (gfn, role), or null. Charges a hash probe. */
+    public ShadowPage find(long gfn, int role, CycleClock clock) {
+        clock.charge(Work.HASH_PROBE);
+        return byKey.get(Role.key(gfn, role));
+    }
+
+    /** A new page with empty sptes; there is none for (gfn, role). Charges the frame. */
+    public ShadowPage create(long gfn, int role, CycleClock clock) {
+        ShadowPage page = new ShadowPage(gfn, role, lease.allocate(clock));
+        byKey.put(Role.key(gfn, role), page);
+        bySpt.put(page.spt, page);
+        if (!page.direct()) {
+            indirectByGfn.getIfAbsentPut(gfn, () -> new ArrayList<>(1)).add(page);
+        }
+        return page;
+    }
+
+    /** The page whose table contains the spte at {@code sptep}, or is at that address; it exists. */
+    public ShadowPage containing(long sptep) {
+        return bySpt.get(sptep & -4096L);
+    }
+
+    /** Indirect pages that shadow the table in {@code gfn}; a view: copy it before changing the cache. Charges a hash probe. */
+    public List<ShadowPage> shadowing(long gfn, CycleClock clock) {
+        clock.charge(Work.HASH_PROBE);
+        List<ShadowPage> found = indirectByGfn.get(gfn);
+        return found == null ? NONE : found;
+    }
+
+    /** Makes {@code page} unfindable by (gfn, role) and by gfn; its table stays until {@link #free}. */
+    public void unlist(ShadowPage page) {
+        byKey.remove(Role.key(page.gfn, page.role));
+        if (!page.direct()) {
+            List<ShadowPage> pages = indirectByGfn.get(page.gfn);
+            pages.remove(page);
+            if (pages.isEmpty()) {
+                indirectByGfn.remove(page.gfn);
+            }
+        }
+    }
+
+    /** Gives the table of an unlisted {@code page} back. */
+    public void free(ShadowPage page) {
+        bySpt.remove(page.spt);
+        lease.free(page.spt);
+    }
+
+    /** Every page that has a table, invalid roots included. */
+    public Collection<ShadowPage> all() {
+        return bySpt.values();
+    }
+}

@@ -1,0 +1,118 @@
+package org.penumbra.shadow;
+
+import java.util.function.Consumer;
+import org.penumbra.kit.GuestFormat;
+import org.penumbra.kit.PteList;
+import org.penumbra.kit.Rights;
+import org.penumbra.kit.Role;
+import org.penumbra.kit.ShadowPage;
+
+/** Checks what must hold between shadow pages, reverse map, guest tables and protection. Under the MMU's lock. */
+final class ShadowAudit {
+    private final ShadowMmu mmu;
+    private final Worker w;
+    private final Consumer<String> violations;
+    private long leaves;
+
+    ShadowAudit(ShadowMmu mmu, Worker w, Consumer<String> violations) {
+        this.mmu = mmu;
+        this.w = w;
+        this.violations = violations;
+    }
+
+    void run() {
+        for (ShadowPage page : mmu.tree.pages.all()) {
+            for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+                long spte = w.sptes.load(page.sptep(i));
+                if (!Spte.present(spte)) {
+                    continue;
+                }
+                if (Spte.leaf(spte, page.level())) {
+                    leaf(page, i, spte);
+                } else {
+                    table(page, i, spte);
+                }
+            }
+            parents(page);
+        }
+        if (leaves != mmu.tree.rmap.size()) {
+            violations.accept("the reverse map has " + mmu.tree.rmap.size() + " sptes, the shadow pages have " + leaves);
+        }
+    }
+
+    private void leaf(ShadowPage page, int index, long spte) {
+        leaves++;
+        long gfn = page.mappedGfn(index);
+        if (!mmu.tree.rmap.contains(gfn, page.level(), page.sptep(index))) {
+            violations.accept(at(page, index) + ": maps gfn 0x" + Long.toHexString(gfn) + " and is not in its reverse map");
+        }
+        if (Spte.pfn(spte) != w.guest.pfn(gfn)) {
+            violations.accept(at(page, index) + ": maps a host frame that gfn 0x" + Long.toHexString(gfn) + " does not have");
+        }
+        if (Spte.writable(spte)) {
+            protection(page, index, gfn);
+        }
+        if (!page.direct() && !page.unsync && page.level() == 1) {
+            inStep(page, index, spte, gfn);
+        }
+    }
+
+    private void protection(ShadowPage page, int index, long gfn) {
+        long frames = 1L << 9 * (page.level() - 1);
+        for (long f = gfn; f < gfn + frames; f++) {
+            boolean synced = mmu.tree.pages.shadowing(f, w.clock).stream().anyMatch(p -> !p.unsync);
+            if (synced || mmu.tree.writesMustBeSeen(f)) {
+                violations.accept(at(page, index) + ": writable, but gfn 0x" + Long.toHexString(f) + " holds a table that is in step");
+            }
+        }
+    }
+
+    private void inStep(ShadowPage page, int index, long spte, long gfn) {
+        long gpte = w.guest.load((page.gfn << 12) + 8L * index, 8);
+        int rights = Role.rights(page.role) & mmu.format.rights(gpte);
+        boolean exceeds = (gpte & GuestFormat.PRESENT) == 0
+                || mmu.format.gfn(gpte) != gfn
+                || Spte.writable(spte) && (rights & Rights.WRITE) == 0
+                || (spte & Spte.USER) != 0 && (rights & Rights.USER) == 0
+                || (spte & Spte.NX) == 0 && (rights & Rights.EXEC) == 0;
+        if (exceeds) {
+            violations.accept(at(page, index) + ": says more than gpte 0x" + Long.toHexString(gpte));
+        }
+    }
+
+    private void table(ShadowPage page, int index, long spte) {
+        ShadowPage child = mmu.tree.pages.containing(Spte.address(spte));
+        if (child == null) {
+            violations.accept(at(page, index) + ": points at no shadow page");
+        } else {
+            if (!contains(child.parents, page.sptep(index))) {
+                violations.accept(at(page, index) + ": its child does not know it");
+            }
+            if ((child.unsync || child.unsyncChildren > 0) && !page.isUnsyncChild(index)) {
+                violations.accept(at(page, index) + ": leads to unsync pages and is not marked");
+            }
+        }
+    }
+
+    private void parents(ShadowPage page) {
+        for (int i = 0; i < page.parents.size(); i++) {
+            long spte = w.sptes.load(page.parents.get(i));
+            if (Spte.address(spte) != page.spt) {
+                violations.accept(at(page, 0) + ": a recorded parent points elsewhere");
+            }
+        }
+    }
+
+    private static boolean contains(PteList list, long address) {
+        for (int i = 0; i < list.size(); i++) {
+            if (list.get(i) == address) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static String at(ShadowPage page, int index) {
+        return String.format("level %d shadow page of gfn 0x%x%s, spte %d", page.level(), page.gfn, page.direct() ? " (direct)" : "", index);
+    }
+}

@@ -1,0 +1,39 @@
+package org.penumbra.shadow;
+
+import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Counters.Counter;
+
+/** The counters of shadow paging, under KVM's names where KVM counts the same. */
+final class ShadowCounters {
+    final Counter pfTaken;
+    final Counter pfFixed;
+    final Counter pfGuest;
+    final Counter pfEmulate;
+    final Counter pfSpurious;
+    final Counter mmuCacheMiss;
+    final Counter mmuShadowZapped;
+    final Counter mmuPteWrite;
+    final Counter mmuPdeZapped;
+    final Counter mmuFlooded;
+    final Counter mmuUnsyncPage;
+    final Counter mmuSyncPage;
+    final Counter previousRootHit;
+    final Counter previousRootMiss;
+
+    ShadowCounters(Counters counters) {
+        pfTaken = counters.counter("pf_taken");
+        pfFixed = counters.counter("pf_fixed");
+        pfGuest = counters.counter("pf_guest");
+        pfEmulate = counters.counter("pf_emulate");
+        pfSpurious = counters.counter("pf_spurious");
+        mmuCacheMiss = counters.counter("mmu_cache_miss");
+        mmuShadowZapped = counters.counter("mmu_shadow_zapped");
+        mmuPteWrite = counters.counter("mmu_pte_write");
+        mmuPdeZapped = counters.counter("mmu_pde_zapped");
+        mmuFlooded = counters.counter("mmu_flooded");
+        mmuUnsyncPage = counters.counter("mmu_unsync_page");
+        mmuSyncPage = counters.counter("mmu_sync_page");
+        previousRootHit = counters.counter("previous_root_hit");
+        previousRootMiss = counters.counter("previous_root_miss");
+    }
+}

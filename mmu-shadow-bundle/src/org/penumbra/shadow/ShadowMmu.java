@@ -1,0 +1,146 @@
+package org.penumbra.shadow;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.kit.GuestFormat;
+import org.penumbra.kit.Role;
+import org.penumbra.kit.ShadowPage;
+
+/** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
+final class ShadowMmu implements Mmu {
+    /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
+    private static final int FLOODING = 3;
+
+    final GuestFormat format = GuestFormat.FOUR_LEVEL;
+    final MmuHost host;
+    final ShadowCounters counters;
+    final ShadowTree tree;
+    final SpteMaker maker;
+    final ShadowSync sync;
+    final int previousRoots;
+    private final boolean floodingDetection;
+    private final List<Worker> workers = new ArrayList<>();
+
+    ShadowMmu(MmuHost host) {
+        this.host = host;
+        this.counters = new ShadowCounters(host.counters());
+        this.tree = new ShadowTree(host, counters);
+        this.maker = new SpteMaker(tree, counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
+        this.sync = new ShadowSync(host, format, tree, maker, counters);
+        this.previousRoots = ShadowSettings.previousRoots(host);
+        this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
+    }
+
+    /**
+     * The guest's CR0.WP is really 1, so that supervisor writes to protected tables fault, and so is CR0.PG, without which there
+     * is no translation at all; CR4 bits that change the format or the rights of entries must be seen.
+     */
+    @Override
+    public ControlDemand controlDemand() {
+        long cr0 = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
+        long cr4 = ControlBits.CR4_PAE | ControlBits.CR4_PSE | ControlBits.CR4_PGE | ControlBits.CR4_LA57 | ControlBits.CR4_PCIDE
+                | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
+        return new ControlDemand(true, true, true, cr0, cr4, cr0);
+    }
+
+    @Override
+    public MmuContext newContext(MmuContextHost contextHost) {
+        return new ShadowContext(this, contextHost, worker(contextHost.clock()));
+    }
+
+    @Override
+    public synchronized void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        Worker w = worker(clock);
+        long gfn = gpa >>> 12;
+        List<ShadowPage> shadows = tree.pages.shadowing(gfn, clock);
+        if (shadows.isEmpty()) {
+            return;
+        }
+        counters.mmuPteWrite.increment();
+        boolean flush = false;
+        for (ShadowPage page : List.copyOf(shadows)) {
+            if (misaligned(gpa, bytes) || flooded(page)) {
+                counters.mmuFlooded.increment();
+                tree.zap(w, page);
+            } else if (tree.zapPte(w, page, (int) (gpa & 0xfff) >>> 3)) {
+                flush = true;
+                if (page.level() > 1) {
+                    counters.mmuPdeZapped.increment();
+                }
+            }
+        }
+        tree.commit(clock, flush);
+    }
+
+    /** Something no operating system does to an entry: the frame is a table no longer. KVM: detect_write_misaligned. */
+    private static boolean misaligned(long gpa, int bytes) {
+        int offset = (int) gpa & 0xfff;
+        if ((offset & 7) == 0 && bytes == 1) {
+            // The low byte alone: status bits set or cleared with a byte operation.
+            return false;
+        }
+        return ((offset ^ offset + bytes - 1) & ~7) != 0 || bytes < 4;
+    }
+
+    /** Leaf tables are exempt: they go unsync instead. KVM: detect_write_flooding. */
+    private boolean flooded(ShadowPage page) {
+        return floodingDetection && page.level() > 1 && ++page.writeFlooding >= FLOODING;
+    }
+
+    @Override
+    public synchronized void writeProtect(long gfn, CycleClock clock) {
+        if (tree.writeProtect(worker(clock), gfn)) {
+            host.flushRemoteTlbs(clock);
+        }
+    }
+
+    /** The shadow page for (gfn, role): found, brought in step if it was unsync, or made. KVM: kvm_mmu_get_shadow_page. */
+    ShadowPage page(Worker w, long gfn, int role) {
+        if (Role.level(role) > 1 && !Role.direct(role)) {
+            // A leaf table that became an upper one has probably stopped being what its unsync shadow says.
+            for (ShadowPage other : List.copyOf(tree.pages.shadowing(gfn, w.clock))) {
+                if (other.unsync) {
+                    tree.zap(w, other);
+                }
+            }
+        }
+        ShadowPage page = tree.pages.find(gfn, role, w.clock);
+        if (page == null) {
+            return tree.create(w, gfn, role);
+        }
+        page.writeFlooding = 0;
+        if (page.unsync && sync.page(w, page)) {
+            host.flushRemoteTlbs(w.clock);
+        }
+        return page;
+    }
+
+    @Override
+    public synchronized void audit(CycleClock clock, Consumer<String> violations) {
+        new ShadowAudit(this, new Worker(host, clock), violations).run();
+    }
+
+    @Override
+    public void close() {
+        // Tables go with the lease; everything else is this object's own.
+    }
+
+    private synchronized Worker worker(CycleClock clock) {
+        for (Worker w : workers) {
+            if (w.clock == clock) {
+                return w;
+            }
+        }
+        Worker w = new Worker(host, clock);
+        workers.add(w);
+        return w;
+    }
+}

@@ -1,0 +1,190 @@
+package org.penumbra.shadow;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.kit.GfnCounts;
+import org.penumbra.kit.PteList;
+import org.penumbra.kit.ReverseMap;
+import org.penumbra.kit.ShadowPage;
+import org.penumbra.kit.ShadowPageCache;
+
+/**
+ * The shadow pages of one virtual machine and the links between them: finding, linking, unlinking, zapping, write protection.
+ * What must hold between calls is what {@link ShadowAudit} checks. Every method runs under the MMU's lock; methods that answer
+ * "flush" leave it to the caller to flush before the lock is given up.
+ */
+final class ShadowTree {
+    private static final int FRAMES_OF_2M_BITS = 9;
+
+    final ShadowPageCache pages;
+    final ReverseMap rmap = new ReverseMap();
+    private final MmuHost host;
+    private final ShadowCounters counters;
+    /** Frames that hold tables above the leaf level: never writable, whatever else. */
+    private final GfnCounts upperTables = new GfnCounts();
+    /** Per 2 MiB of guest memory, the shadowed tables in it: while there are any it is mapped by 4 KiB. */
+    private final GfnCounts largeDisallowed = new GfnCounts();
+    /** Zapped pages whose tables may still be in some TLB or paging-structure cache. */
+    private final List<ShadowPage> zapped = new ArrayList<>();
+
+    ShadowTree(MmuHost host, ShadowCounters counters) {
+        this.host = host;
+        this.counters = counters;
+        this.pages = new ShadowPageCache(host.lease());
+    }
+
+    /** A new shadow page; the table it shadows is write-protected before anything is read from it. KVM: account_shadowed. */
+    ShadowPage create(Worker w, long gfn, int role) {
+        counters.mmuCacheMiss.increment();
+        ShadowPage page = pages.create(gfn, role, w.clock);
+        if (!page.direct()) {
+            largeDisallowed.add(gfn >>> FRAMES_OF_2M_BITS, 1);
+            if (page.level() > 1) {
+                upperTables.add(gfn, 1);
+            }
+            if (writeProtect(w, gfn)) {
+                host.flushRemoteTlbs(w.clock);
+            }
+        }
+        return page;
+    }
+
+    /** True if no large spte may map the 2 MiB around {@code gfn}. */
+    boolean largeDisallowed(long gfn) {
+        return largeDisallowed.get(gfn >>> FRAMES_OF_2M_BITS) > 0;
+    }
+
+    /** True if {@code gfn} holds a table above the leaf level, or somebody else tracks its writes. */
+    boolean writesMustBeSeen(long gfn) {
+        return upperTables.get(gfn) > 0 || host.writeTracking().isTracked(gfn);
+    }
+
+    /** Takes the write right from every spte that maps {@code gfn}. Answers flush. KVM: kvm_mmu_slot_gfn_write_protect. */
+    boolean writeProtect(Worker w, long gfn) {
+        boolean flush = false;
+        for (int level = 1; level <= 2; level++) {
+            PteList sptes = rmap.of(gfn, level, w.clock);
+            for (int i = 0; i < sptes.size(); i++) {
+                long spte = w.sptes.load(sptes.get(i));
+                if (Spte.writable(spte)) {
+                    w.sptes.store(sptes.get(i), spte & ~(Spte.WRITABLE | Spte.DIRTY));
+                    flush = true;
+                }
+            }
+        }
+        return flush;
+    }
+
+    /** Points the empty spte {@code index} of {@code parent} at {@code child}. KVM: link_shadow_page. */
+    void link(Worker w, ShadowPage parent, int index, ShadowPage child) {
+        w.sptes.store(parent.sptep(index), Spte.table(child.spt));
+        child.parents.add(parent.sptep(index));
+        if (child.unsync || child.unsyncChildren > 0) {
+            markUnsync(parent, index);
+        }
+    }
+
+    /** Tells every page above {@code page} that there is an unsync page below. KVM: kvm_mmu_mark_parents_unsync. */
+    void markParentsUnsync(ShadowPage page) {
+        for (int i = 0; i < page.parents.size(); i++) {
+            long sptep = page.parents.get(i);
+            markUnsync(pages.containing(sptep), indexOf(sptep));
+        }
+    }
+
+    private void markUnsync(ShadowPage parent, int index) {
+        boolean first = parent.unsyncChildren == 0;
+        if (parent.markUnsyncChild(index) && first) {
+            markParentsUnsync(parent);
+        }
+    }
+
+    /** Empties spte {@code index} of {@code page} and undoes its links. Answers true if there was one. KVM: mmu_page_zap_pte. */
+    boolean zapPte(Worker w, ShadowPage page, int index) {
+        long sptep = page.sptep(index);
+        long spte = w.sptes.load(sptep);
+        if (!Spte.present(spte)) {
+            return false;
+        }
+        w.sptes.store(sptep, 0);
+        if (Spte.leaf(spte, page.level())) {
+            if (!rmap.remove(page.mappedGfn(index), page.level(), sptep, w.clock)) {
+                throw new IllegalStateException(String.format("no rmap entry for spte 0x%x of gfn 0x%x", sptep, page.mappedGfn(index)));
+            }
+        } else {
+            pages.containing(Spte.address(spte)).parents.remove(sptep);
+            page.clearUnsyncChild(index);
+        }
+        return true;
+    }
+
+    /**
+     * Zaps {@code page} and the unsync pages below it: unfindable, unlinked from above and below. Its table is freed by the next
+     * {@link #commit}; that of a root when no vCPU uses it any more. KVM: kvm_mmu_prepare_zap_page.
+     */
+    void zap(Worker w, ShadowPage page) {
+        if (page.invalid || zapped.contains(page)) {
+            return;
+        }
+        counters.mmuShadowZapped.increment();
+        zapUnsyncChildren(w, page);
+        for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+            zapPte(w, page, i);
+        }
+        for (int i = page.parents.size() - 1; i >= 0; i--) {
+            long sptep = page.parents.get(i);
+            zapPte(w, pages.containing(sptep), indexOf(sptep));
+        }
+        page.unsync = false;
+        pages.unlist(page);
+        if (!page.direct()) {
+            largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
+            if (page.level() > 1) {
+                upperTables.add(page.gfn, -1);
+            }
+        }
+        if (page.rootCount > 0) {
+            page.invalid = true;
+        } else {
+            zapped.add(page);
+        }
+    }
+
+    private void zapUnsyncChildren(Worker w, ShadowPage page) {
+        for (int i = 0; i < ShadowPage.ENTRIES && page.unsyncChildren > 0; i++) {
+            if (page.isUnsyncChild(i)) {
+                ShadowPage child = pages.containing(Spte.address(w.sptes.load(page.sptep(i))));
+                if (child.unsync) {
+                    zap(w, child);
+                } else {
+                    zapUnsyncChildren(w, child);
+                }
+                page.clearUnsyncChild(i);
+            }
+        }
+    }
+
+    /** Flushes if anything was zapped, or if {@code flush}, and only then frees the tables. KVM: kvm_mmu_commit_zap_page. */
+    void commit(CycleClock clock, boolean flush) {
+        if (flush || !zapped.isEmpty()) {
+            host.flushRemoteTlbs(clock);
+        }
+        for (ShadowPage page : zapped) {
+            pages.free(page);
+        }
+        zapped.clear();
+    }
+
+    /** One root reference less; an invalid page goes with its last. */
+    void putRoot(ShadowPage root) {
+        if (--root.rootCount == 0 && root.invalid) {
+            zapped.add(root);
+        }
+    }
+
+    static int indexOf(long sptep) {
+        return (int) (sptep >>> 3) & ShadowPage.ENTRIES - 1;
+    }
+}

@@ -1,0 +1,84 @@
+package org.penumbra.shadow;
+
+import org.penumbra.kit.Rights;
+import org.penumbra.kit.ShadowPage;
+
+/** Decides what a leaf spte may say and puts it in place: KVM's make_spte and mmu_set_spte. Under the MMU's lock. */
+final class SpteMaker {
+    /** What {@link #set} answers, besides whether a flush is needed. */
+    static final int FLUSH = 1;
+    /** The guest's write right was withheld: the frame holds a table that must stay in step. */
+    static final int PROTECTED = 2;
+    /** The entry said this already. */
+    static final int UNCHANGED = 4;
+
+    private final ShadowTree tree;
+    private final ShadowCounters counters;
+    private final boolean unsyncAllowed;
+
+    SpteMaker(ShadowTree tree, ShadowCounters counters, boolean unsyncAllowed) {
+        this.tree = tree;
+        this.counters = counters;
+        this.unsyncAllowed = unsyncAllowed;
+    }
+
+    /**
+     * Makes leaf spte {@code index} of {@code page} map {@code gfn} to {@code pfn} with {@code rights}.
+     *
+     * @param mayUnsync a leaf table in {@code gfn} may go unsync to let the guest write it
+     */
+    int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, boolean mayUnsync) {
+        long sptep = page.sptep(index);
+        int level = page.level();
+        int answer = 0;
+        long old = w.sptes.load(sptep);
+        boolean mapped = Spte.present(old);
+        if (mapped && (!Spte.leaf(old, level) || Spte.pfn(old) != pfn || page.mappedGfn(index) != gfn)) {
+            tree.zapPte(w, page, index);
+            answer = FLUSH;
+            mapped = false;
+        }
+        int granted = rights;
+        if ((rights & Rights.WRITE) != 0 && !writeAllowed(w, gfn, mayUnsync)) {
+            granted &= ~Rights.WRITE;
+            answer |= PROTECTED;
+        }
+        long spte = Spte.page(pfn, level, granted);
+        if (!mapped) {
+            page.setMappedGfn(index, gfn);
+            w.sptes.store(sptep, spte);
+            tree.rmap.add(gfn, level, sptep, w.clock);
+            return answer;
+        }
+        long hardwareBits = Spte.ACCESSED | Spte.DIRTY;
+        if ((old & ~hardwareBits) == (spte & ~hardwareBits)) {
+            return answer | UNCHANGED;
+        }
+        w.sptes.store(sptep, spte);
+        // Rights that only grow need no flush: a processor that uses the old entry faults, and walks again.
+        boolean lost = Spte.writable(old) && !Spte.writable(spte)
+                || (old & Spte.USER) != (spte & Spte.USER)
+                || (old & Spte.NX) == 0 && (spte & Spte.NX) != 0;
+        return lost ? answer | FLUSH : answer;
+    }
+
+    /** May {@code gfn} be mapped writable? Leaf tables in it go unsync if that helps. KVM: mmu_try_to_unsync_pages. */
+    private boolean writeAllowed(Worker w, long gfn, boolean mayUnsync) {
+        if (tree.writesMustBeSeen(gfn)) {
+            return false;
+        }
+        for (ShadowPage page : tree.pages.shadowing(gfn, w.clock)) {
+            if (!page.unsync && !(mayUnsync && unsyncAllowed)) {
+                return false;
+            }
+        }
+        for (ShadowPage page : tree.pages.shadowing(gfn, w.clock)) {
+            if (!page.unsync) {
+                page.unsync = true;
+                counters.mmuUnsyncPage.increment();
+                tree.markParentsUnsync(page);
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,91 @@
+package org.penumbra.testkit;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.observe.TranslationChecker;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.testkit.tlb.AbstractTlb;
+import org.penumbra.testkit.tlb.AbstractTlb.Verdict;
+
+/**
+ * Compares a run with the {@link AbstractTlb}: counts, and keeps the first complaints. A wrong translation never stops the run.
+ *
+ * <p>Any thread; one call at a time. The verdicts mean what they say if calls arrive in the order in which their effects did,
+ * as under a deterministic scheduler.
+ */
+final class SpecificationChecker implements TranslationChecker {
+    private static final int COMPLAINTS = 10;
+
+    private final AbstractTlb tlb;
+    private final List<String> complaints = new ArrayList<>();
+    private long compared;
+    private long stale;
+    private long wrong;
+
+    SpecificationChecker(int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
+        tlb = new AbstractTlb(vcpus, physicalAddressBits, memory, gpaToHpa);
+    }
+
+    @Override
+    public synchronized void translated(int vcpu, long gva, int access, long hpa) {
+        if (count(tlb.translated(vcpu, gva, access, hpa))) {
+            complaints.add(tlb.complaint(vcpu, gva, access, hpa));
+        }
+    }
+
+    @Override
+    public synchronized void pageFault(int vcpu, long gva, int errorCode, boolean ac) {
+        if (count(tlb.pageFault(vcpu, gva, errorCode, ac))) {
+            complaints.add(tlb.faultComplaint(vcpu, gva, errorCode, ac));
+        }
+    }
+
+    @Override
+    public synchronized void written(long hpa, int bytes) {
+        tlb.written(hpa, bytes);
+    }
+
+    @Override
+    public synchronized void invalidatedPage(int vcpu, long gva) {
+        tlb.invalidatedPage(vcpu, gva);
+    }
+
+    @Override
+    public synchronized void loaded(int vcpu, PagingState state, boolean keepPcid) {
+        tlb.loaded(vcpu, state, keepPcid);
+    }
+
+    @Override
+    public synchronized long compared() {
+        return compared;
+    }
+
+    @Override
+    public synchronized long stale() {
+        return stale;
+    }
+
+    @Override
+    public synchronized long wrong() {
+        return wrong;
+    }
+
+    @Override
+    public synchronized List<String> complaints() {
+        return List.copyOf(complaints);
+    }
+
+    /** Counts {@code verdict}; true if it deserves a complaint. */
+    private boolean count(Verdict verdict) {
+        compared++;
+        if (verdict == Verdict.STALE) {
+            stale++;
+        }
+        if (verdict == Verdict.WRONG) {
+            wrong++;
+        }
+        return verdict == Verdict.WRONG && complaints.size() < COMPLAINTS;
+    }
+}

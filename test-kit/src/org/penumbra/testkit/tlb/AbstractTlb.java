@@ -1,0 +1,223 @@
+package org.penumbra.testkit.tlb;
+
+import java.util.Arrays;
+import java.util.function.LongUnaryOperator;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.testkit.reference.AccessRights;
+import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.reference.ReferenceWalker;
+import org.penumbra.testkit.reference.Walk;
+
+/**
+ * Judges translations and page faults of a machine against the set that the architecture allows at that moment.
+ *
+ * <p>First by a walk of the tables as they stand; where that disagrees, by a {@link WalkSearch} through what they have held. A
+ * translation that was found current is remembered until the next event: nothing but accessed and dirty bits, which are only
+ * ever set without a report, can change between two events, and the remembered walk needed none of them set.
+ */
+public final class AbstractTlb {
+    /** The verdict on a translation or page fault. */
+    public enum Verdict {
+        /** The tables as they stand say the same. */
+        CURRENT,
+        /** Only older entries explain it, and the architecture still allows them. */
+        STALE,
+        /** Outside the allowed set. */
+        WRONG
+    }
+
+    /** log2 of the verdicts remembered. */
+    private static final int REMEMBERED_BITS = 14;
+    /** Entries held, present and past, below which nothing is tidied up: some 25 MiB. */
+    private static final long SWEEP_AT_LEAST = 1 << 20;
+
+    private final WatchedTables tables;
+    private final ReferenceWalker walker;
+    private final WalkSearch search;
+    private final AbstractProcessor[] cpus;
+    private final Walk walk = new Walk();
+    private final LongUnaryOperator reader = this::read;
+    private int level;
+
+    /** By slot: page and access and vCPU, the gpa of the page, and the time of the verdict. */
+    private final long[] seenKey = new long[1 << REMEMBERED_BITS];
+    private final long[] seenGpa = new long[1 << REMEMBERED_BITS];
+    private final long[] seenAt = new long[1 << REMEMBERED_BITS];
+    private long sweepAt = SWEEP_AT_LEAST;
+
+    /**
+     * A TLB for each of {@code vcpus} vCPUs, with paging off.
+     *
+     * @param vcpus at most 256
+     * @param physicalAddressBits the guest's MAXPHYADDR
+     * @param gpaToHpa what the host means by the gpa of a page now, −1 for nothing
+     */
+    public AbstractTlb(int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
+        if (vcpus < 1 || vcpus > 256) {
+            throw new IllegalArgumentException("an abstract TLB of " + vcpus + " vCPUs: 1 to 256 are possible");
+        }
+        walker = new ReferenceWalker(physicalAddressBits);
+        tables = new WatchedTables(memory, gpaToHpa);
+        search = new WalkSearch(tables, walker);
+        cpus = new AbstractProcessor[vcpus];
+        for (int i = 0; i < vcpus; i++) {
+            cpus[i] = new AbstractProcessor();
+        }
+        Arrays.fill(seenAt, -1);
+    }
+
+    /** The verdict on a use of the translation of {@code gva} to {@code hpa}. */
+    public Verdict translated(int vcpu, long gva, int access, long hpa) {
+        long key = (gva >>> 12) << 12 | (long) access << 8 | vcpu;
+        int slot = (int) ((key ^ key >>> 12) * 0x9e37_79b9_7f4a_7c15L >>> 64 - REMEMBERED_BITS);
+        if (seenKey[slot] == key && seenAt[slot] == tables.now() && tables.hpa(seenGpa[slot] | gva & 0xfff) == hpa) {
+            return Verdict.CURRENT;
+        }
+        AbstractProcessor cpu = cpus[vcpu];
+        walk(cpu, gva, access);
+        if (walk.allowed() && walk.flagsSet(Access.isWrite(access)) && tables.hpa(walk.gpa) == hpa) {
+            seenKey[slot] = key;
+            seenGpa[slot] = walk.gpa & ~0xfffL;
+            seenAt[slot] = tables.now();
+            return Verdict.CURRENT;
+        }
+        return hpa >= 0 && search.translation(cpu, gva, access, hpa) ? Verdict.STALE : Verdict.WRONG;
+    }
+
+    /** The verdict on a page fault delivered to the guest; what it invalidates is gone afterwards. */
+    public Verdict pageFault(int vcpu, long gva, int errorCode, boolean ac) {
+        AbstractProcessor cpu = cpus[vcpu];
+        int access = accessOf(errorCode, ac);
+        Verdict verdict = faultVerdict(cpu, gva, access, errorCode);
+        if (verdict == Verdict.WRONG && (access & 3) == Access.READ) {
+            // without SMEP and NXE a fetch is reported like a read
+            verdict = faultVerdict(cpu, gva, Access.FETCH | access & Access.USER, errorCode);
+        }
+        cpu.pageFault(gva, event());
+        return verdict;
+    }
+
+    /** Software stored {@code bytes} bytes at {@code hpa}. */
+    public void written(long hpa, int bytes) {
+        tables.written(hpa, bytes);
+        if (tables.entries() >= sweepAt) {
+            sweep();
+        }
+    }
+
+    /** INVLPG retired. */
+    public void invalidatedPage(int vcpu, long gva) {
+        cpus[vcpu].invalidatedPage(gva, event());
+    }
+
+    /**
+     * A control register was loaded.
+     *
+     * @throws IllegalArgumentException if {@code state} is a paging mode that the specification does not cover
+     */
+    public void loaded(int vcpu, PagingState state, boolean keepPcid) {
+        ReferenceWalker.requireSupported(state);
+        cpus[vcpu].loaded(state, keepPcid, event());
+    }
+
+    /** One line on why {@link #translated} answered WRONG; asked right after it. */
+    public String complaint(int vcpu, long gva, int access, long hpa) {
+        AbstractProcessor cpu = cpus[vcpu];
+        walk(cpu, gva, access);
+        String older = search.anyTime(cpu, gva, access, hpa);
+        return String.format("vCPU %d: %s of gva 0x%x used hpa 0x%x; the tables say %s; %s", vcpu, Access.describe(access), gva, hpa,
+                tablesSay(access), older == null ? "no older entry leads there" : "there leads only " + older);
+    }
+
+    /** One line on why {@link #pageFault} answered WRONG; asked right after it. */
+    public String faultComplaint(int vcpu, long gva, int errorCode, boolean ac) {
+        int access = accessOf(errorCode, ac);
+        walk(cpus[vcpu], gva, access);
+        return String.format("vCPU %d: %s of gva 0x%x got #PF(%s); the tables say %s; no older entry explains it",
+                vcpu, Access.describe(access), gva, PageFaultError.describe(errorCode), tablesSay(access));
+    }
+
+    /** Older entry values held, for the bound on memory. */
+    int olderValues() {
+        return tables.olderValues();
+    }
+
+    /** Tables watched, for the bound on memory. */
+    int watchedTables() {
+        return tables.size();
+    }
+
+    private void walk(AbstractProcessor cpu, long gva, int access) {
+        level = EntryBits.LEVELS;
+        walker.walk(cpu.state, gva, access, reader, walk);
+    }
+
+    private long read(long gpa) {
+        return tables.read(gpa, level--);
+    }
+
+    private Verdict faultVerdict(AbstractProcessor cpu, long gva, int access, int errorCode) {
+        walk(cpu, gva, access);
+        if (walk.outcome == errorCode) {
+            return Verdict.CURRENT;
+        }
+        return search.fault(cpu, gva, access, errorCode) ? Verdict.STALE : Verdict.WRONG;
+    }
+
+    private static int accessOf(int errorCode, boolean ac) {
+        boolean write = (errorCode & PageFaultError.WRITE) != 0;
+        boolean fetch = (errorCode & PageFaultError.FETCH) != 0;
+        boolean user = (errorCode & PageFaultError.USER) != 0;
+        int operation = write ? Access.WRITE : fetch ? Access.FETCH : Access.READ;
+        return operation | (user ? Access.USER : 0) | (ac && !user && !fetch ? Access.AC : 0);
+    }
+
+    private String tablesSay(int access) {
+        StringBuilder s = new StringBuilder();
+        if (walk.allowed()) {
+            s.append(String.format("gpa 0x%x at hpa 0x%x", walk.gpa, tables.hpa(walk.gpa)));
+            s.append(walk.flagsSet(Access.isWrite(access)) ? "" : " but accessed or dirty bits are not set");
+        } else {
+            s.append("#PF(").append(PageFaultError.describe(walk.outcome)).append(')');
+        }
+        for (int l = EntryBits.LEVELS; l >= walk.lowest; l--) {
+            s.append(String.format("%s%s 0x%x", l == EntryBits.LEVELS ? " by " : ", ", EntryBits.name(l), walk.entry(l)));
+        }
+        return s.toString();
+    }
+
+    private long event() {
+        if (held() >= sweepAt) {
+            sweep();
+        }
+        return tables.tick();
+    }
+
+    private long held() {
+        long n = tables.entries();
+        for (AbstractProcessor cpu : cpus) {
+            n += cpu.times.pages();
+        }
+        return n;
+    }
+
+    /** Forgets what no processor can have cached any more. */
+    void sweep() {
+        long local = Long.MAX_VALUE;
+        long global = Long.MAX_VALUE;
+        for (AbstractProcessor cpu : cpus) {
+            long own = cpu.oldest();
+            local = Math.min(local, own);
+            global = Math.min(global, cpu.globals() ? cpu.times.sinceAll() : own);
+        }
+        long[] roots = Arrays.stream(cpus).flatMapToLong(cpu -> Arrays.stream(cpu.roots.roots())).toArray();
+        long earliest = tables.sweep(local, global, roots);
+        for (AbstractProcessor cpu : cpus) {
+            cpu.times.forget(earliest);
+        }
+        sweepAt = Math.max(SWEEP_AT_LEAST, 2 * held());
+    }
+}

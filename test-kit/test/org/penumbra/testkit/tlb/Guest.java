@@ -1,0 +1,55 @@
+package org.penumbra.testkit.tlb;
+
+import static org.penumbra.api.paging.ControlBits.*;
+
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.testkit.tlb.AbstractTlb.Verdict;
+
+/** A guest's memory, put by the host at {@link #BASE}, and the abstract TLB that watches it. */
+final class Guest {
+    static final long P = 1;
+    static final long W = 2;
+    static final long U = 4;
+    static final long A = 0x20;
+    static final long D = 0x40;
+    static final long LARGE = 0x80;
+    static final long GLOBAL = 0x100;
+    /** Present, writable, user, accessed, dirty. */
+    static final long USED = P | W | U | A | D;
+    /** gpa 0 lies here. */
+    static final long BASE = 1L << 30;
+    static final long BYTES = 1L << 30;
+
+    final PhysicalMemory memory = new PhysicalMemory(BASE + BYTES);
+    final AbstractTlb tlb;
+
+    Guest(int vcpus) {
+        tlb = new AbstractTlb(vcpus, 52, memory, Guest::hpa);
+    }
+
+    private static long hpa(long gpa) {
+        return gpa < BYTES ? gpa + BASE : -1;
+    }
+
+    /** The guest stores {@code value} into entry {@code index} of the table at gpa {@code table}. */
+    void set(long table, int index, long value) {
+        silently(table, index, value);
+        tlb.written(table + BASE + 8L * index, 8);
+    }
+
+    /** The same, unreported: as a processor sets accessed and dirty bits, and as a boot loader writes. */
+    void silently(long table, int index, long value) {
+        memory.store64(table + BASE + 8L * index, value);
+    }
+
+    /** Uses the translation of {@code gva} to the byte at gpa {@code gpa}. */
+    Verdict use(int vcpu, long gva, int access, long gpa) {
+        return tlb.translated(vcpu, gva, access, gpa + BASE);
+    }
+
+    /** 4-level paging by the table at {@code root} with further bits in CR4. */
+    static PagingState paging(long root, long cr4) {
+        return PagingState.longMode(root).withCr4(CR4_PAE | cr4);
+    }
+}

@@ -1,0 +1,32 @@
+package org.penumbra.vmx.exit;
+
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.vmx.Disposition;
+import org.penumbra.api.vmx.Vcpu;
+
+/** What follows from an MMU's answer to a fault, however it arrived. KVM: kvm_mmu_page_fault. */
+final class Faults {
+    private static final int EFAULT = 14;
+
+    private Faults() {}
+
+    static Disposition resolve(Vcpu vcpu, MmuFault fault) {
+        switch (vcpu.mmu().resolve(fault)) {
+            case RETRY:
+                return Disposition.RESUME;
+            case EMULATE:
+                return vcpu.emulate();
+            case INJECT:
+                vcpu.injectPageFault(fault.gva, fault.errorCode);
+                return Disposition.RESUME;
+            case MMIO:
+                return Disposition.error(EFAULT, String.format(
+                        "%s at guest-physical address 0x%x, where there is neither memory nor a device", Access.describe(fault.access), fault.gpa));
+            case HOST_ERROR:
+                return Disposition.error(EFAULT, fault.reason);
+            default:
+                throw new IllegalStateException("unknown resolution");
+        }
+    }
+}

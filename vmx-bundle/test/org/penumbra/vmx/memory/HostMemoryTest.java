@@ -1,0 +1,132 @@
+package org.penumbra.vmx.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.memory.FrameAccess;
+import org.penumbra.api.memory.FrameLease;
+import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.memory.LeaseException;
+import org.penumbra.testkit.fixture.FlatProfile;
+
+class HostMemoryTest {
+    private final CycleClock clock = new CycleClock(new FlatProfile(Map.of()));
+
+    @Test
+    @DisplayName("H01 a guest frame gets a host frame on first use, keeps it, and shares it with no other")
+    void faultIn() {
+        HostMemory host = new HostMemory(4 << 20, 1);
+        GuestMemory guest = host.view(clock);
+        assertThat(host.peek(0x5123)).isEqualTo(-1);
+        Set<Long> pfns = new HashSet<>();
+        for (long gfn = 0; gfn < 1024; gfn++) {
+            assertThat(pfns.add(guest.pfn(gfn))).isTrue();
+        }
+        assertThat(guest.pfn(5) << 12 | 0x123).isEqualTo(host.peek(0x5123));
+    }
+
+    @Test
+    @DisplayName("H01 2 MiB host pages are contiguous, aligned alike in guest and host, and stop at the slot's end")
+    void largePages() {
+        HostMemory host = new HostMemory(5 << 20, 2);
+        GuestMemory guest = host.view(clock);
+        assertThat(guest.mappingLevel(512)).isEqualTo(2);
+        long first = guest.pfn(512);
+        assertThat(first % 512).isZero();
+        assertThat(guest.pfn(512 + 77)).isEqualTo(first + 77);
+        assertThat(guest.mappingLevel(1024)).isEqualTo(1);
+        assertThat(guest.pfn(1279)).isNotNegative();
+        assertThat(guest.mappingLevel(1280)).isZero();
+    }
+
+    @Test
+    @DisplayName("H04 an address that no slot gives is not reachable")
+    void noSlot() {
+        GuestMemory guest = new HostMemory(2 << 20, 1).view(clock);
+        assertThat(guest.pfn(512)).isEqualTo(GuestMemory.NO_SLOT);
+        assertThatThrownBy(() -> guest.load(2 << 20, 8)).isInstanceOf(GuestMemoryException.class).hasMessageContaining("0x200000");
+        assertThatThrownBy(() -> guest.store(-8, 8, 1)).isInstanceOf(GuestMemoryException.class);
+    }
+
+    @Test
+    @DisplayName("H04 a lease reaches the frames it allocated and no other byte of the host")
+    void isolation() {
+        HostMemory host = new HostMemory(2 << 20, 1);
+        FrameLease lease = host.newLease();
+        FrameAccess access = lease.access(clock);
+        Set<Long> own = new HashSet<>();
+        for (int i = 0; i < 40; i++) {
+            own.add(lease.allocate(clock) >>> 12);
+            host.view(clock).pfn(i);
+        }
+        Random random = new Random(1);
+        for (int i = 0; i < 20_000; i++) {
+            long hpa = (random.nextLong() & (host.physical().bytes() * 2 - 1) - 1) & ~7L;
+            boolean mine = own.contains(hpa >>> 12);
+            if (mine) {
+                access.store(hpa, i);
+                assertThat(access.load(hpa)).isEqualTo(i);
+            } else {
+                assertThatThrownBy(() -> access.store(hpa, 1)).isInstanceOf(LeaseException.class);
+                assertThatThrownBy(() -> access.compareAndSet(hpa, 0, 1)).isInstanceOf(LeaseException.class);
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("H04 revoking a lease frees its frames, cleared, and fences late accesses through old handles")
+    void revoke() {
+        HostMemory host = new HostMemory(2 << 20, 1);
+        FrameLease old = host.newLease();
+        long frame = old.allocate(clock);
+        FrameAccess late = old.access(clock);
+        late.store(frame, 42);
+        FrameLease next = host.newLease();
+        assertThat(next.allocate(clock)).isEqualTo(frame);
+        assertThat(next.access(clock).load(frame)).isZero();
+        assertThatThrownBy(() -> late.store(frame, 1)).isInstanceOf(LeaseException.class).hasMessageContaining("revoked");
+        assertThatThrownBy(() -> old.allocate(clock)).isInstanceOf(LeaseException.class);
+        assertThatThrownBy(() -> old.free(frame)).isInstanceOf(LeaseException.class);
+    }
+
+    @Test
+    @DisplayName("H04 exhausted host memory is refused with its size")
+    void exhausted() {
+        FrameLease lease = new HostMemory(2 << 20, 1).newLease();
+        assertThatThrownBy(() -> {
+                    while (true) {
+                        lease.allocate(clock);
+                    }
+                })
+                .isInstanceOf(LeaseException.class)
+                .hasMessageContaining("MiB is exhausted");
+    }
+
+    @Test
+    @DisplayName("X09 what is done through the handles is charged, each with its own price")
+    void charged() {
+        HostMemory host = new HostMemory(2 << 20, 1);
+        FrameLease lease = host.newLease();
+        long frame = lease.allocate(clock);
+        FrameAccess access = lease.access(clock);
+        access.load(frame);
+        access.load(frame);
+        access.store(frame, 1);
+        access.compareAndSet(frame, 1, 2);
+        host.view(clock).load(0, 8);
+        assertThat(clock.events(Work.FRAME)).isEqualTo(1);
+        assertThat(clock.events(Work.LOAD)).isEqualTo(3);
+        assertThat(clock.events(Work.STORE)).isEqualTo(1);
+        assertThat(clock.events(Work.COMPARE_AND_SET)).isEqualTo(1);
+        assertThat(clock.events(Work.SLOT_LOOKUP)).isEqualTo(1);
+    }
+}
