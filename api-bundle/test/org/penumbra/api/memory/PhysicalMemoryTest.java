@@ -3,35 +3,12 @@ package org.penumbra.api.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class PhysicalMemoryTest {
-    @Property
-    @DisplayName("H02 every width at every offset reads back little-endian, and touches no other byte")
-    void widths(@ForAll @IntRange(max = 4088) int offset, @ForAll @IntRange(min = 1, max = 8) int width, @ForAll long value) {
-        PhysicalMemory memory = new PhysicalMemory(8192);
-        byte[] model = new byte[8192];
-        Arrays.fill(model, (byte) 0x5a);
-        for (int i = 0; i < 8192; i += 8) {
-            memory.store64(i, 0x5a5a_5a5a_5a5a_5a5aL);
-        }
-        memory.store(offset, width, value);
-        for (int i = 0; i < width; i++) {
-            model[offset + i] = (byte) (value >>> 8 * i);
-        }
-        for (int i = 0; i < 8192; i++) {
-            assertThat((byte) memory.load(i, 1)).as("byte %d", i).isEqualTo(model[i]);
-        }
-        assertThat(memory.load(offset, width)).isEqualTo(width == 8 ? value : value & (1L << 8 * width) - 1);
-    }
-
     @Test
     @DisplayName("H02 a terabyte costs what is touched")
     void sparse() {

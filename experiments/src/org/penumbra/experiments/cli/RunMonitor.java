@@ -1,6 +1,8 @@
 package org.penumbra.experiments.cli;
 
 import java.io.IOException;
+import java.util.HashSet;
+import java.util.Set;
 import org.penumbra.experiments.report.ResultsFolder;
 import org.penumbra.experiments.run.CampaignListener;
 import org.penumbra.experiments.run.CampaignResult;
@@ -14,7 +16,9 @@ final class RunMonitor implements CampaignListener {
     private final ResultsFolder folder;
     private final boolean stacktrace;
     private final CampaignListener progress;
+    private final Set<String> reasons = new HashSet<>();
     private int reported;
+    private int alike;
     private String writeFailure;
 
     /** @param folder null if nothing is to be written */
@@ -48,10 +52,18 @@ final class RunMonitor implements CampaignListener {
     @Override
     public void finished(CampaignResult result) {
         progress.finished(result);
+        if (alike > 0) {
+            session.console().complain(alike + " more " + (alike == 1 ? "trial" : "trials") + " failed for reasons given above");
+        }
         write(result);
     }
 
+    /** Each reason once: too little memory fails every trial alike. */
     private void report(TrialFailure failure) {
+        if (!reasons.add(failure.message())) {
+            alike++;
+            return;
+        }
         session.console().complain(failure.trial().title() + " failed: " + failure.message());
         if (stacktrace) {
             failure.cause().printStackTrace(session.console().err());

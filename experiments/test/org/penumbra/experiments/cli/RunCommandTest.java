@@ -110,6 +110,16 @@ class RunCommandTest {
     }
 
     @Test
+    @DisplayName("X04 trials that fail for one reason are one line and a count")
+    void failuresAlike() {
+        penumbra.container.behaviour("shadow").failure = new MachineException("out of memory");
+        penumbra.container.behaviour("ept").failure = new MachineException("out of memory");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--design", "native,shadow,ept")).isEqualTo(1);
+        assertThat(penumbra.errLines()).containsExactly(
+                "penumbra: fork-heavy under shadow failed: out of memory", "penumbra: 1 more trial failed for reasons given above");
+    }
+
+    @Test
     @DisplayName("X04 a wrong translation is exit code 3, with the first complaints")
     void wrong() {
         penumbra.container.behaviour("ept").wrong = 2;

@@ -1,10 +1,14 @@
 package org.penumbra.experiments.trace;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -99,6 +103,30 @@ class DamagedStreamTest {
 
         assertThat(failure(bytes.toByteArray()).getMessage())
                 .contains("the " + compression.label() + " stream, at compressed byte ", "is damaged (");
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = Mode.EXCLUDE, names = "NONE")
+    @DisplayName("X03 an I/O error of the device below a compressed stream is no format error")
+    void deviceError(TraceCompression compression) throws IOException {
+        InputStream half = new ByteArrayInputStream(compressed(compression), 0, 1000);
+        InputStream broken = new SequenceInputStream(half, new InputStream() {
+            @Override
+            public int read() throws IOException {
+                throw new IOException("Input/output error");
+            }
+
+            @Override
+            public int read(byte[] bytes, int offset, int length) throws IOException {
+                throw new IOException("Input/output error");
+            }
+        });
+
+        assertThatThrownBy(() -> {
+            try (TraceReader reader = TraceReader.open("broken", broken)) {
+                TraceSummary.of(reader);
+            }
+        }).isExactlyInstanceOf(IOException.class).hasMessage("Input/output error");
     }
 
     @Test

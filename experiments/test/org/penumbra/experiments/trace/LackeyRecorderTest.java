@@ -135,10 +135,11 @@ class LackeyRecorderTest {
     @DisplayName("G07 a child that the program leaves behind does not keep the recording from ending")
     void childLeftBehind() throws Exception {
         long start = System.nanoTime();
-        Recording recording = record("exec 3> \"$log\"; sleep 90 >&3 2>&1 & echo ' L 00001000,8' >&3; kill $! ; sleep 90 >&3 &"
-                + " echo $! > '" + folder.resolve("child") + "'", 0, RecordingRequest.NO_LIMIT);
+        Recording recording = record("exec 3> \"$log\"; echo ' L 00001000,8' >&3; sleep 90 >&3 & echo $! > '"
+                + folder.resolve("child") + "'", 0, RecordingRequest.NO_LIMIT);
         long seconds = Duration.ofNanos(System.nanoTime() - start).toSeconds();
-        ProcessHandle.of(Long.parseLong(Files.readString(folder.resolve("child")).strip())).ifPresent(ProcessHandle::destroy);
+        long child = Long.parseLong(Files.readString(folder.resolve("child")).strip());
+        ProcessHandle.of(child).ifPresent(ProcessHandle::destroy);
 
         assertThat(recording.records()).isEqualTo(1);
         assertThat(recording.ending()).isEqualTo(Ending.PROGRAM_ENDED);
@@ -241,7 +242,8 @@ class LackeyRecorderTest {
     @Test
     @DisplayName("G07 a real program is recorded with the real Valgrind")
     void realValgrind() throws Exception {
-        Assumptions.assumeTrue(Files.isExecutable(Path.of("/usr/bin/valgrind")), "the Debian package valgrind is not installed");
+        Assumptions.assumeTrue(
+                Files.isExecutable(Path.of("/usr/bin/valgrind")), "the Debian package valgrind is not installed");
         LackeyRecorder recorder = new LackeyRecorder("/usr/bin/valgrind",
                 program -> program.redirectOutput(folder.resolve("output").toFile()));
         Recording recording = recorder.record(

@@ -128,7 +128,8 @@ class TraceReaderErrorsTest {
     @DisplayName("X03 a plain trace that ends inside a record is reported, with no guess at the record")
     void unfinished() {
         assertThat(failure(GOOD + " L 1ffe"))
-                .hasMessage("trace:2: expected a comma after the address in column 8, found \" L 1ffe\", where the text ends");
+                .hasMessage("trace:2: expected a comma after the address in column 8, found \" L 1ffe\", where the text"
+                        + " ends");
         assertThat(failure(GOOD + " L 1ffeffe7e,1"))
                 .hasMessage("trace:2: the text ends inside the record \" L 1ffeffe7e,1\"; record it again, or end the line"
                         + " if it is all there");

@@ -7,6 +7,7 @@ import static org.penumbra.experiments.trace.TraceBatch.LOAD;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
@@ -56,6 +57,26 @@ class TraceWriterTest {
                  S 00000000,10
                  M 7ffffffff000,4096
                 """);
+    }
+
+    @Test
+    @DisplayName("X03 every size and every length of address comes back as it was written")
+    void sizesAndAddresses() throws IOException {
+        List<Access> accesses = new ArrayList<>();
+        for (int size = 1; size <= TraceBatch.MAX_SIZE; size++) {
+            accesses.add(new Access(LOAD, 0x1000, size));
+        }
+        for (int bit = 0; bit < 47; bit++) {
+            accesses.add(new Access(LOAD, 1L << bit, 1));
+            accesses.add(new Access(LOAD, (1L << bit) - 1, 1));
+        }
+        Path file = folder.resolve("trace");
+        try (TraceWriter writer = TraceWriter.create(file, List.of())) {
+            writer.write(batch(accesses));
+            writer.commit();
+        }
+
+        assertThat(TraceFiles.read(file)).isEqualTo(accesses);
     }
 
     @Test

@@ -18,7 +18,7 @@ import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.machine.MemoryDigest;
 
 /** However a step is executed, directly, emulated or after interruptions, its effect is the same. */
-class EmulationProperties {
+class EmulationPropertyTest {
     private static final long BASE = 0x4000;
     private static final int PAGES = 4;
 

@@ -12,7 +12,7 @@ import net.jqwik.api.constraints.IntRange;
 import org.penumbra.experiments.engine.StepBuffer;
 
 /** Whatever processes do, each sees the memory that a map from addresses to values describes. */
-class KernelModelProperties {
+class KernelModelPropertyTest {
     /** Regions far apart, so that tables at every level come and go; one of them longer than what is flushed page by page. */
     private static final long[] REGION = {0, 0x20_0000, 0x4000_0000L, 0x5000_0000L, 0x7f00_0000_0000L};
     private static final int[] PAGES = {3, 4, 40, 600, 2};
