@@ -14,7 +14,7 @@ import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
- * intercepted. Entries are installed by compare-and-set, so faults of several vCPUs need no lock; taking rights away does.
+ * intercepted. Entries are installed by compare-and-set.
  */
 final class EptMmu implements Mmu {
     private static final int LEVELS = 4;
@@ -27,6 +27,7 @@ final class EptMmu implements Mmu {
     private final boolean largePages;
     private final Counter fixed;
     private final Counter spurious;
+    private final Counter emulate;
     private final Counter pages4k;
     private final Counter pages2m;
     private final Counter splits;
@@ -39,6 +40,7 @@ final class EptMmu implements Mmu {
         this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
+        this.emulate = host.counters().counter("pf_emulate");
         this.pages4k = host.counters().counter("pages_4k");
         this.pages2m = host.counters().counter("pages_2m");
         this.splits = host.counters().counter("ept_splits");
@@ -87,6 +89,7 @@ final class EptMmu implements Mmu {
             return true;
         }
         if (EptEntry.present(entry) && tracked) {
+            emulate.increment();
             return false;
         }
         long within = (1L << 9 * (level - 1)) - 1;
@@ -94,7 +97,11 @@ final class EptMmu implements Mmu {
             fixed.increment();
             (level == 1 ? pages4k : pages2m).increment();
         }
-        return !(tracked && write);
+        if (tracked && write) {
+            emulate.increment();
+            return false;
+        }
+        return true;
     }
 
     /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
@@ -110,6 +117,8 @@ final class EptMmu implements Mmu {
     /** Replaces the 2 MiB leaf {@code large} by a table that maps the same; answers the new entry. */
     private long split(long at, long large, FrameAccess entries, CycleClock clock) {
         splits.increment();
+        pages2m.add(-1);
+        pages4k.add(512);
         long table = host.lease().allocate(clock);
         for (int i = 0; i < 512; i++) {
             entries.store(table + 8L * i, EptEntry.piece(large, i));
@@ -146,8 +155,10 @@ final class EptMmu implements Mmu {
     }
 
     @Override
-    public void audit(CycleClock clock, Consumer<String> violations) {
-        new EptAudit(host, clock, violations).table(EptEntry.address(root(clock).eptp()), LEVELS, 0);
+    public synchronized void audit(CycleClock clock, Consumer<String> violations) {
+        if (root != null) {
+            new EptAudit(host, clock, violations).table(top, LEVELS, 0);
+        }
     }
 
     @Override

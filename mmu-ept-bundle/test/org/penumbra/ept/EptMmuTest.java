@@ -7,6 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
@@ -123,12 +124,12 @@ class EptMmuTest {
 
     @Test
     @DisplayName("S23 tracking a frame inside a 2 MiB leaf splits it, keeps its neighbours writable, and sends writes to the emulator")
-    void tracked() throws Exception {
+    void tracked() {
         host = new FixtureHost(factory, 2);
         start();
         violate(0x20_0000, EptViolation.WRITE);
         host.takeFlushes();
-        AutoCloseable request = host.track(0x205, (gpa, bytes) -> {});
+        WriteTracking.Request request = host.track(0x205, (gpa, bytes) -> {});
         mmu.writeProtect(0x205, host.clock());
         assertThat(host.takeFlushes()).isPositive();
         assertThat(EptEntry.writable(leaf(0x20_5000))).isFalse();

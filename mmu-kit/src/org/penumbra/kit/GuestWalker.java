@@ -1,6 +1,7 @@
 package org.penumbra.kit;
 
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.GuestMemoryException;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -43,12 +44,29 @@ public final class GuestWalker {
     }
 
     /**
-     * Walks for {@code access} to {@code gva}, setting A at each level used, and D in the leaf for a write, by compare-and-set
-     * (SDM vol. 3, "Accessed and Dirty Flags").
+     * Walks for {@code access} to {@code gva}. When the rights allow it, sets A at each level used, and D in the leaf for a write,
+     * by compare-and-set (SDM vol. 3, "Accessed and Dirty Flags").
      *
-     * @return false if the guest is to get a #PF with {@link #errorCode}; no bit of the entry that refused was changed then
+     * @return false if the guest is to get a #PF with {@link #errorCode}; no entry was changed then
      */
     public boolean walk(PagingState state, long gva, int access) {
+        do {
+            if (!find(state, gva, access)) {
+                return false;
+            }
+            // An entry that another processor changed meanwhile makes the walk start again, as the hardware's would.
+        } while (!flag(gva, Access.isWrite(access)));
+        long within = (1L << format.shift(level) - 12) - 1;
+        // Of a large page, bit 12 is PAT and no part of its frame number.
+        gfn = format.gfn(gpte[level]) & ~within | gva >>> 12 & within;
+        if ((gpte[level] & GuestFormat.DIRTY) == 0) {
+            // The first write has to fault, so that D is set then (KVM: protect_clean_gpte).
+            rights &= ~Rights.WRITE;
+        }
+        return true;
+    }
+
+    private boolean find(PagingState state, long gva, int access) {
         boolean nxe = state.hasEfer(ControlBits.EFER_NXE);
         rights = Rights.ALL;
         long table = state.root() >>> 12;
@@ -64,33 +82,24 @@ public final class GuestWalker {
                 return fault(PageFaultError.PRESENT | PageFaultError.RESERVED, access, state);
             }
             rights &= format.rights(entry);
-            boolean leaf = format.isLeaf(entry, level);
-            if (leaf && !Rights.allow(rights, access, state)) {
-                return fault(PageFaultError.PRESENT, access, state);
-            }
-            long wanted = GuestFormat.ACCESSED | (leaf && Access.isWrite(access) ? GuestFormat.DIRTY : 0);
-            if ((entry & wanted) != wanted) {
-                if (!memory.compareAndSet(address(level, gva), entry, entry | wanted)) {
-                    // Another processor changed the entry: the walk starts again, as the hardware's would.
-                    rights = Rights.ALL;
-                    table = state.root() >>> 12;
-                    level = format.levels() + 1;
-                    continue;
-                }
-                gpte[level] = entry | wanted;
-            }
-            if (leaf) {
-                long within = (1L << format.shift(level) - 12) - 1;
-                // Of a large page, bit 12 is PAT and no part of its frame number.
-                gfn = format.gfn(entry) & ~within | gva >>> 12 & within;
-                if ((gpte[level] & GuestFormat.DIRTY) == 0) {
-                    // The first write has to fault, so that D is set then (KVM: protect_clean_gpte).
-                    rights &= ~Rights.WRITE;
-                }
-                return true;
+            if (format.isLeaf(entry, level)) {
+                return Rights.allow(rights, access, state) || fault(PageFaultError.PRESENT, access, state);
             }
             table = format.gfn(entry);
         }
+    }
+
+    private boolean flag(long gva, boolean write) {
+        for (int l = format.levels(); l >= level; l--) {
+            long wanted = gpte[l] | GuestFormat.ACCESSED | (write && l == level ? GuestFormat.DIRTY : 0);
+            if (gpte[l] != wanted) {
+                if (!memory.compareAndSet(address(l, gva), gpte[l], wanted)) {
+                    return false;
+                }
+                gpte[l] = wanted;
+            }
+        }
+        return true;
     }
 
     /** True if the entry used at {@code atLevel} has changed in memory since the walk of {@code gva}. */
@@ -99,9 +108,12 @@ public final class GuestWalker {
     }
 
     private long load(int atLevel, long gva) {
-        // Tables outside memory read as all ones on a PC; bit 0 set and reserved bits set make that a reserved-bit fault.
-        long gpa = address(atLevel, gva);
-        return memory.mappingLevel(gpa >>> 12) == 0 ? -1 : memory.load(gpa, 8);
+        try {
+            return memory.load(address(atLevel, gva), 8);
+        } catch (GuestMemoryException e) {
+            // A read that nothing answers is all ones on a PC, which as an entry is a reserved-bit fault.
+            return -1;
+        }
     }
 
     private long address(int atLevel, long gva) {

@@ -28,14 +28,14 @@ public final class ShadowPage {
     public int unsyncChildren;
     /** Emulated writes since an spte of the page was last used for a fault. */
     public int writeFlooding;
-    /** Of an indirect leaf page: the frame each spte maps, which the gpte may no longer say. */
+    /** Of an indirect page that can hold leaves: the frame each spte maps, which the gpte may no longer say. */
     private final long[] mapped;
 
     ShadowPage(long gfn, int role, long spt) {
         this.gfn = gfn;
         this.role = role;
         this.spt = spt;
-        this.mapped = Role.direct(role) ? null : new long[ENTRIES];
+        this.mapped = Role.direct(role) || Role.level(role) > 2 ? null : new long[ENTRIES];
         if (mapped != null) {
             Arrays.fill(mapped, -1);
         }

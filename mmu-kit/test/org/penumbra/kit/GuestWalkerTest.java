@@ -101,11 +101,12 @@ class GuestWalkerTest {
     }
 
     @Test
-    @DisplayName("T07 an entry that refuses gets no bit")
-    void refusedEntryUnchanged() {
+    @DisplayName("T07 a walk that is refused sets no bit at any level")
+    void refusedWalkChangesNothing() {
         entry(1, 0x50000 | P | U);
         assertThat(walker.walk(STATE, GVA, Access.WRITE | Access.USER)).isFalse();
         assertThat(entry(1)).isEqualTo(0x50000 | P | U);
+        assertThat(entry(4)).isEqualTo(0x2000 | P | W | U);
     }
 
     @Test

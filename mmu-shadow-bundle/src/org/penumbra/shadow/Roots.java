@@ -16,16 +16,23 @@ import org.penumbra.kit.ShadowPage;
 final class Roots {
     private static final class Root {
         final long cr3;
+        final int pcid;
         final int mode;
         final ShadowPage page;
         final TranslationRoot.OneDimensional value;
+        /** Something that the guest dropped since may still be in the sptes below. */
         boolean stale;
 
-        Root(long cr3, int mode, ShadowPage page, int pcid) {
+        Root(long cr3, int pcid, int mode, ShadowPage page) {
             this.cr3 = cr3;
+            this.pcid = pcid;
             this.mode = mode;
             this.page = page;
             this.value = new TranslationRoot.OneDimensional(page.spt | pcid);
+        }
+
+        boolean serves(PagingState state, int wantedMode) {
+            return cr3 == state.cr3() && pcid == state.pcid() && mode == wantedMode;
         }
     }
 
@@ -39,15 +46,15 @@ final class Roots {
         this.w = w;
     }
 
-    /** Makes the root for {@code state} current, from the previous ones if it is there; in step if {@code synchronise}. */
-    void select(PagingState state, int mode, boolean synchronise) {
-        if (current == null || current.cr3 != state.cr3() || current.mode != mode) {
-            Root next = take(state.cr3(), mode);
+    /** Makes the root for {@code state} current, from the previous ones if it is there; a stale one is brought in step. */
+    void select(PagingState state, int mode) {
+        if (current == null || !current.serves(state, mode)) {
+            Root next = take(state, mode);
             retire();
             current = next;
             (current == null ? mmu.counters.previousRootMiss : mmu.counters.previousRootHit).increment();
         }
-        if (current != null && (synchronise || current.stale) && !current.page.invalid) {
+        if (current != null && current.stale && !current.page.invalid) {
             mmu.sync.subtree(w, current.page);
             current.stale = false;
         }
@@ -65,10 +72,10 @@ final class Roots {
         mmu.tree.commit(w.clock, false);
     }
 
-    private Root take(long cr3, int mode) {
+    private Root take(PagingState state, int mode) {
         for (Iterator<Root> it = previous.iterator(); it.hasNext(); ) {
             Root root = it.next();
-            if (root.cr3 == cr3 && root.mode == mode) {
+            if (root.serves(state, mode)) {
                 it.remove();
                 return root;
             }
@@ -89,7 +96,7 @@ final class Roots {
             page.rootCount++;
             mmu.tree.commit(w.clock, false);
             mmu.sync.subtree(w, page);
-            current = new Root(state.cr3(), mode, page, state.pcid());
+            current = new Root(state.cr3(), state.pcid(), mode, page);
         }
         return current.value;
     }
@@ -99,20 +106,26 @@ final class Roots {
         return current == null ? null : current.page;
     }
 
-    /** No root may be used again before it was brought in step: everything was flushed, not only one address space. */
+    /** The guest dropped what is cached under {@code pcid}: its roots are brought in step before they are used again. */
+    void stale(int pcid) {
+        all(root -> root.stale |= root.pcid == pcid);
+    }
+
+    /** The guest dropped everything. */
     void staleAll() {
+        all(root -> root.stale = true);
+    }
+
+    private void all(Consumer<Root> action) {
         if (current != null) {
-            current.stale = true;
+            action.accept(current);
         }
-        previous.forEach(root -> root.stale = true);
+        previous.forEach(action);
     }
 
     /** The current and the previous roots that are still valid. */
     void forEach(Consumer<ShadowPage> action) {
-        if (current != null && !current.page.invalid) {
-            action.accept(current.page);
-        }
-        previous.forEach(root -> {
+        all(root -> {
             if (!root.page.invalid) {
                 action.accept(root.page);
             }

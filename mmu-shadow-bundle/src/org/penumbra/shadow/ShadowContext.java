@@ -1,6 +1,7 @@
 package org.penumbra.shadow;
 
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
@@ -41,18 +42,26 @@ final class ShadowContext implements MmuContext {
     @Override
     public void load(PagingState newState, boolean keepPcid) {
         requireSupported(newState);
-        boolean onlyCr3 = state != null && state.withCr3(newState.cr3()).equals(newState);
+        boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
         mode = newState.hasEfer(ControlBits.EFER_NXE) ? Role.EFER_NX : 0;
         synchronized (mmu) {
-            if (!onlyCr3) {
+            if (!sameMode) {
                 roots.staleAll();
+            } else if (!keepPcid) {
+                roots.stale(newState.pcid());
             }
-            roots.select(newState, mode, !keepPcid);
+            roots.select(newState, mode);
         }
         if (!keepPcid) {
             host.flushAll();
         }
+    }
+
+    /** True if the registers that this design owns differ in CR3 alone. */
+    private boolean sameMode(PagingState a, PagingState b) {
+        ControlDemand owned = mmu.controlDemand();
+        return ((a.cr0() ^ b.cr0()) & owned.ownedCr0()) == 0 && ((a.cr4() ^ b.cr4()) & owned.ownedCr4()) == 0 && a.efer() == b.efer();
     }
 
     private static void requireSupported(PagingState s) {
@@ -61,9 +70,6 @@ final class ShadowContext implements MmuContext {
         }
         if (!s.has0(ControlBits.CR0_WP)) {
             throw new UnsupportedPagingException("shadow paging runs guests with CR0.WP = 1 only; the guest cleared it");
-        }
-        if (s.has4(ControlBits.CR4_PKE) || s.has4(ControlBits.CR4_PKS)) {
-            throw new UnsupportedPagingException("shadow paging does not offer protection keys (nor does KVM); the guest set CR4.PKE or CR4.PKS");
         }
     }
 
@@ -80,6 +86,10 @@ final class ShadowContext implements MmuContext {
         if (!walker.walk(state, fault.gva, fault.access)) {
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
+            synchronized (mmu) {
+                // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
+                roots.forEach(root -> syncPath(root, fault.gva));
+            }
             return Resolution.INJECT;
         }
         long gfn = walker.gfn;

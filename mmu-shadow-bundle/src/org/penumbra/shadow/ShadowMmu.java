@@ -48,7 +48,9 @@ final class ShadowMmu implements Mmu {
         long cr0 = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
         long cr4 = ControlBits.CR4_PAE | ControlBits.CR4_PSE | ControlBits.CR4_PGE | ControlBits.CR4_LA57 | ControlBits.CR4_PCIDE
                 | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
-        return new ControlDemand(true, true, true, cr0, cr4, cr0);
+        // KVM hides protection keys without two-dimensional paging too.
+        long hidden = ControlBits.CR4_PKE | ControlBits.CR4_PKS;
+        return new ControlDemand(true, true, true, cr0, cr4, cr0, hidden);
     }
 
     @Override

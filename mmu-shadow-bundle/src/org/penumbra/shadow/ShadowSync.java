@@ -1,8 +1,7 @@
 package org.penumbra.shadow;
 
-import java.util.ArrayList;
-import java.util.List;
-import org.penumbra.api.memory.GuestMemory;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Rights;
@@ -19,7 +18,7 @@ final class ShadowSync {
     private final ShadowTree tree;
     private final SpteMaker maker;
     private final ShadowCounters counters;
-    private final List<ShadowPage> found = new ArrayList<>();
+    private final Set<ShadowPage> found = new LinkedHashSet<>();
 
     ShadowSync(MmuHost host, GuestFormat format, ShadowTree tree, SpteMaker maker, ShadowCounters counters) {
         this.host = host;
@@ -59,7 +58,7 @@ final class ShadowSync {
 
     /** Every unsync page at or below {@code page}, each once, taking the marks on the way to them. */
     private void collect(Worker w, ShadowPage page) {
-        if (page.unsync && !found.contains(page)) {
+        if (page.unsync) {
             found.add(page);
         }
         for (int i = 0; i < ShadowPage.ENTRIES && page.unsyncChildren > 0; i++) {
@@ -98,14 +97,10 @@ final class ShadowSync {
                 || gfn != page.mappedGfn(index)) {
             return tree.zapPte(w, page, index);
         }
-        long pfn = w.guest.pfn(gfn);
-        if (pfn == GuestMemory.NO_SLOT) {
-            return tree.zapPte(w, page, index);
-        }
         int rights = Role.rights(page.role) & format.rights(gpte);
         if ((gpte & GuestFormat.DIRTY) == 0) {
             rights &= ~Rights.WRITE;
         }
-        return (maker.set(w, page, index, gfn, pfn, rights, false) & SpteMaker.FLUSH) != 0;
+        return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, false) & SpteMaker.FLUSH) != 0;
     }
 }

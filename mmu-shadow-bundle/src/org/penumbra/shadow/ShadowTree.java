@@ -1,7 +1,7 @@
 package org.penumbra.shadow;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.kit.GfnCounts;
@@ -27,7 +27,7 @@ final class ShadowTree {
     /** Per 2 MiB of guest memory, the shadowed tables in it: while there are any it is mapped by 4 KiB. */
     private final GfnCounts largeDisallowed = new GfnCounts();
     /** Zapped pages whose tables may still be in some TLB or paging-structure cache. */
-    private final List<ShadowPage> zapped = new ArrayList<>();
+    private final Set<ShadowPage> zapped = new LinkedHashSet<>();
 
     ShadowTree(MmuHost host, ShadowCounters counters) {
         this.host = host;

@@ -19,6 +19,7 @@ import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -253,6 +254,52 @@ class ShadowMmuTest {
     }
 
     @Test
+    @DisplayName("S08 a page fault for the guest drops what is stale for its address, as it does from a TLB")
+    void guestFaultDropsStale() {
+        start();
+        tables.map(GVA, 100, 1, P | U);
+        access(GVA, USER_READ);
+        long entry = tables.entryGpa(GVA, 1);
+        tables.map(0x7000_0000L, entry >>> 12, 1, P | W | U);
+        access(0x7000_0000L, USER_WRITE);
+        host.guest64(entry, 101L << 12 | P | U | A);
+        assertThat(access(GVA, USER_WRITE)).isEqualTo(Resolution.INJECT);
+        assertThat(spte(GVA)).isZero();
+    }
+
+    @Test
+    @DisplayName("S08 a flush of a PCID reaches the other roots of that PCID, and spares those of another")
+    void pcidFlush() {
+        start();
+        PagingState pcid5 = PagingState.longMode(tables.cr3() | 5).withCr4(PagingState.longMode(0).cr4() | ControlBits.CR4_PCIDE);
+        PagingState other5 = pcid5.withCr3(new GuestTables(host, 64).cr3() | 5);
+        PagingState other6 = pcid5.withCr3(other5.cr3() + 1);
+        context.load(pcid5, false);
+        context.root();
+        long entry = unsyncLeafTable();
+        host.guest64(entry, 0);
+        context.load(other6, false);
+        context.root();
+        context.load(pcid5, true);
+        assertThat(spte(GVA)).as("flush of PCID 6").isNotZero();
+        context.load(other5, false);
+        context.root();
+        context.load(pcid5, true);
+        assertThat(spte(GVA)).as("flush of PCID 5").isZero();
+    }
+
+    @Test
+    @DisplayName("S02 a cached root serves the PCID that it was made for, not the bits of CR3 that looked like it")
+    void rootPcid() {
+        start();
+        PagingState without = PagingState.longMode(tables.cr3() | 0x18);
+        context.load(without, false);
+        assertThat(((TranslationRoot.OneDimensional) context.root()).cr3() & 0xfff).isZero();
+        context.load(without.withCr4(without.cr4() | ControlBits.CR4_PCIDE), false);
+        assertThat(((TranslationRoot.OneDimensional) context.root()).cr3() & 0xfff).isEqualTo(0x18);
+    }
+
+    @Test
     @DisplayName("S08 an unsync page that appears under a new parent is brought in step when it is linked")
     void unsyncLinked() {
         start();
@@ -384,6 +431,17 @@ class ShadowMmuTest {
         mmu.audit(host.clock(), violations::add);
         assertThat(violations).singleElement().asString().contains("says more than gpte");
         host.guest64(tables.entryGpa(GVA, 1), 100L << 12 | P | U | A);
+        long sptep = mmu.tree.rmap.of(100, 1, host.clock()).get(0);
+        violations.clear();
+        host.memory().store64(sptep, host.memory().load64(sptep) + 0x1000);
+        mmu.audit(host.clock(), violations::add);
+        assertThat(violations).singleElement().asString().contains("a host frame that gfn 0x64 does not have");
+        host.memory().store64(sptep, host.memory().load64(sptep) - 0x1000);
+        violations.clear();
+        mmu.tree.rmap.remove(100, 1, sptep, host.clock());
+        mmu.audit(host.clock(), violations::add);
+        assertThat(violations).hasSize(2).anyMatch(v -> v.contains("not in its reverse map"));
+        mmu.tree.rmap.add(100, 1, sptep, host.clock());
     }
 
     @Test

@@ -40,9 +40,9 @@ final class Emulator implements MemoryHooks {
     }
 
     @Override
-    public boolean prepare(long address, int width, boolean write) {
+    public boolean prepare(long address, int width, int operation) {
         gva = address;
-        int access = vcpu.registers().access(write ? Access.WRITE : Access.READ);
+        int access = vcpu.registers().access(operation);
         first = page(address, access);
         if (first >= 0 && (address & PAGE - 1) + width > PAGE) {
             second = page((address | PAGE - 1) + 1, access);
@@ -53,8 +53,14 @@ final class Emulator implements MemoryHooks {
 
     /** The gpa of {@code address}, or −1 when the operation is refused. */
     private long page(long address, int access) {
+        if (address << 16 >> 16 != address) {
+            // The second page of an operation that begins below the hole of 4-level paging.
+            vcpu.injectGeneralProtection();
+            return -1;
+        }
         long gpa = vcpu.mmu().gvaToGpa(vcpu.registers().paging, address, access, fault);
         if (gpa == MmuContext.FAULT) {
+            vcpu.mmu().invalidatePage(fault.gva);
             vcpu.injectPageFault(fault.gva, fault.errorCode);
             return -1;
         }

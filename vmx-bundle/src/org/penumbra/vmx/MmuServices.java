@@ -58,6 +58,6 @@ final class MmuServices implements MmuHost {
 
     @Override
     public void flushRemoteTlbs(CycleClock clock) {
-        machine.flushTlbs();
+        machine.flushTlbs(clock);
     }
 }

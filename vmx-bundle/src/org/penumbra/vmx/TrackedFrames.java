@@ -23,15 +23,16 @@ final class TrackedFrames implements WriteTracking {
     }
 
     @Override
-    public AutoCloseable track(long gfn, Listener listener) {
+    public Request track(long gfn, Listener listener) {
+        Listener mine = listener::written;
         listeners.compute(gfn, (key, old) -> {
             List<Listener> all = old == null ? new CopyOnWriteArrayList<>() : old;
-            all.add(listener);
+            all.add(mine);
             return all;
         });
         protect.accept(gfn);
         return () -> listeners.computeIfPresent(gfn, (key, all) -> {
-            all.remove(listener);
+            all.remove(mine);
             return all.isEmpty() ? null : all;
         });
     }

@@ -166,7 +166,8 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
 
     @Override
     public Disposition emulate() {
-        processor.cycles().charge(Work.EMULATION);
+        // A wide store stands for a string instruction, which is emulated element by element.
+        processor.cycles().charge(Work.EMULATION, Math.max(1, engine.operation().width / 8));
         emulations.increment();
         return emulator.run();
     }
@@ -180,8 +181,13 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
 
     @Override
     public void flushAll() {
+        flushAll(clock());
+    }
+
+    /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
+    void flushAll(CycleClock payer) {
         tlbFlushes.increment();
-        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        payer.charge(Work.FLUSH_CONTEXT);
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
         processor.invvpidContext(vmcs.vpid);
         if (vmcs.enableEpt) {
@@ -237,6 +243,11 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
     @Override
     public Counters counters() {
         return machine.counters;
+    }
+
+    @Override
+    public ControlDemand controlDemand() {
+        return demand;
     }
 
     @Override

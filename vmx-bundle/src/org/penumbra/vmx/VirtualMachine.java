@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
@@ -43,6 +44,7 @@ final class VirtualMachine implements Machine {
     private final FrameLease lease;
     private final VirtualCpu vcpu;
     private boolean alive = true;
+    private boolean closed;
     private long mmuFrames;
     private long digest;
 
@@ -63,15 +65,22 @@ final class VirtualMachine implements Machine {
         this.checker = checker;
         this.tracking = new TrackedFrames(this::writeProtect);
         this.lease = memory.newLease();
+        this.vcpu = guarded(() -> boot(guest, processors));
+        this.mmu = guarded(() -> plugin.factory().create(new MmuServices(this, plugin, config.settings(), lease)));
+        guarded(() -> {
+            vcpu.attach(mmu.newContext(vcpu), mmu.controlDemand());
+            return true;
+        });
+        if (checker != null) {
+            checker.loaded(0, vcpu.registers().paging, false);
+        }
+    }
+
+    private VirtualCpu boot(GuestBoot guest, ProcessorFactory processors) {
         RegisterFile registers = new RegisterFile();
         ExecutionEngine engine = guest.boot(memory::load, registers, config.memoryBytes());
         VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers, ports, checker);
-        this.vcpu = new VirtualCpu(this, 0, registers, processor, engine, config.hardware().figure(Work.EXIT.key()));
-        this.mmu = plugin.factory().create(new MmuServices(this, plugin, config.settings(), lease));
-        guarded(() -> vcpu.attach(mmu.newContext(vcpu), mmu.controlDemand()));
-        if (checker != null) {
-            checker.loaded(0, registers.paging, false);
-        }
+        return new VirtualCpu(this, 0, registers, processor, engine, config.hardware().figure(Work.EXIT.key()));
     }
 
     /** The guest's MAXPHYADDR. */
@@ -80,8 +89,8 @@ final class VirtualMachine implements Machine {
     }
 
     /** Drops what the TLBs of every vCPU hold for this machine. There is one vCPU, so no other processor is interrupted. */
-    void flushTlbs() {
-        vcpu.flushAll();
+    void flushTlbs(CycleClock payer) {
+        vcpu.flushAll(payer);
     }
 
     private void writeProtect(long gfn) {
@@ -91,21 +100,29 @@ final class VirtualMachine implements Machine {
     @Override
     public boolean run(long operations) {
         if (alive) {
-            guarded(() -> alive = vcpu.run(vcpu.processor().guestTime().retired() + operations));
+            alive = guarded(() -> vcpu.run(vcpu.processor().guestTime().retired() + operations));
         }
         return alive;
     }
 
-    /** Runs {@code work}; what it throws for a reason that a user can understand becomes one line. */
-    private void guarded(Runnable work) {
+    /** The result of {@code work}; whatever it throws stops the machine and becomes one line for a user. */
+    private <T> T guarded(Supplier<T> work) {
+        boolean done = false;
         try {
-            work.run();
+            T result = work.get();
+            done = true;
+            return result;
         } catch (MachineException e) {
-            alive = false;
             throw e;
-        } catch (LeaseException | GuestMemoryException | UnsupportedPagingException e) {
-            alive = false;
+        } catch (LeaseException | GuestMemoryException | UnsupportedPagingException | IllegalArgumentException e) {
             throw new MachineException("design '" + plugin.name() + "': " + e.getMessage(), e);
+        } catch (RuntimeException e) {
+            throw new MachineException("design '" + plugin.name() + "' failed: " + e, e);
+        } finally {
+            if (!done) {
+                alive = false;
+                memory.revokeLease();
+            }
         }
     }
 
@@ -116,10 +133,12 @@ final class VirtualMachine implements Machine {
 
     @Override
     public void close() {
-        if (mmuFrames == 0) {
-            mmuFrames = lease.frames();
-            digest = MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek);
+        if (closed) {
+            return;
         }
+        mmuFrames = mmuFrames();
+        digest = memoryDigest();
+        closed = true;
         alive = false;
         mmu.close();
         memory.revokeLease();
@@ -127,12 +146,12 @@ final class VirtualMachine implements Machine {
 
     @Override
     public long memoryDigest() {
-        return mmuFrames == 0 ? MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek) : digest;
+        return closed ? digest : MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek);
     }
 
     @Override
     public long mmuFrames() {
-        return mmuFrames == 0 ? lease.frames() : mmuFrames;
+        return closed ? mmuFrames : lease.frames();
     }
 
     @Override

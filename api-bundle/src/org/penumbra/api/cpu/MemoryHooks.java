@@ -8,8 +8,11 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface MemoryHooks {
-    /** Makes {@code width} (1 to 4096) bytes at {@code gva} reachable for reading, or writing too; false if refused. */
-    boolean prepare(long gva, int width, boolean write);
+    /**
+     * Makes {@code width} (1 to 4096) bytes at {@code gva} reachable for an operation READ, WRITE (reading too) or FETCH of
+     * {@link org.penumbra.api.paging.Access}; false if refused.
+     */
+    boolean prepare(long gva, int width, int operation);
 
     /** Reads {@code width} (1 to 8) bytes that were prepared. */
     long load(long gva, int width);

@@ -49,7 +49,7 @@ public interface Machine extends AutoCloseable {
     /** The bundle that provided the MMU as "symbolic-name version", or empty. */
     String mmuBundle();
 
-    /** Releases the MMU and all memory. Numbers stay readable. */
+    /** Closes the MMU and frees what it held. Numbers stay readable; closing again has no effect. */
     @Override
     void close();
 }

@@ -8,7 +8,7 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface GuestMemory {
-    /** Answer of {@link #pfn} and {@link #mappingLevel} where no slot has the gfn: device memory, or nothing. */
+    /** Answer of {@link #pfn} where no slot has the gfn: device memory, or nothing. */
     long NO_SLOT = -1;
 
     /** The host frame behind {@code gfn}, faulted in if needed, or {@link #NO_SLOT}. Charges a slot lookup. */
@@ -16,7 +16,7 @@ public interface GuestMemory {
 
     /**
      * The largest level at which the host maps {@code gfn} within one slot and one naturally aligned host page: 1 for 4 KiB, 2
-     * for 2 MiB; 0 if no slot has it. KVM: {@code kvm_mmu_max_mapping_level}.
+     * for 2 MiB; 0 if no slot has it. Charges a slot lookup. KVM: {@code kvm_mmu_max_mapping_level}.
      */
     int mappingLevel(long gfn);
 

@@ -16,6 +16,12 @@ public interface WriteTracking {
         void written(long gpa, int bytes);
     }
 
+    /** An open request. Closing it again has no effect. */
+    interface Request extends AutoCloseable {
+        @Override
+        void close();
+    }
+
     /** True if at least one request for {@code gfn} is open. */
     boolean isTracked(long gfn);
 
@@ -23,5 +29,5 @@ public interface WriteTracking {
      * Opens a request: from its return until {@code close}, every guest write to {@code gfn} reaches {@code listener}. Existing
      * writable mappings are gone on return.
      */
-    AutoCloseable track(long gfn, Listener listener);
+    Request track(long gfn, Listener listener);
 }

@@ -28,12 +28,16 @@ public interface MmuContext {
      */
     TranslationRoot root();
 
-    /** Resolves {@code fault}, reading and completing its fields. */
+    /**
+     * Resolves {@code fault}, reading and completing its fields. With {@link Resolution#INJECT} nothing stale is left in the
+     * structures for the address, since a page fault drops what is cached for it (SDM vol. 3, "Operations that Invalidate TLBs
+     * and Paging-Structure Caches"); the processor, which raised the fault, has dropped its own entries.
+     */
     Resolution resolve(MmuFault fault);
 
     /**
-     * The guest executed INVLPG of {@code gva}: on return nothing stale is reachable for it from this vCPU, in structures or
-     * TLBs. Called only if {@link ControlDemand#interceptInvlpg()}.
+     * The guest executed an INVLPG of {@code gva} that exits, or a page fault for it that no processor raised is about to be
+     * injected: on return nothing stale is reachable for it from this vCPU, in structures or TLBs.
      */
     void invalidatePage(long gva);
 

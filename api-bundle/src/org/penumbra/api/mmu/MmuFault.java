@@ -1,7 +1,7 @@
 package org.penumbra.api.mmu;
 
 /**
- * A fault for an MMU to resolve, and its answer's details. Mutable and reused by the vCPU: nothing of it may be kept.
+ * A fault for an MMU to resolve, and its answer's details. Mutable; nothing of it may be kept.
  *
  * <p>Under one-dimensional translation it is a #PF: {@link #gva}, {@link #errorCode}. Under two-dimensional translation it is an
  * EPT violation: {@link #gpa}, {@link #qualification}.

@@ -4,6 +4,7 @@ import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.paging.PagingState;
@@ -31,6 +32,9 @@ public interface Vcpu {
 
     /** The machine's counters. */
     Counters counters();
+
+    /** What the MMU asks of the controls. */
+    ControlDemand controlDemand();
 
     /** The guest's MAXPHYADDR. */
     int physicalAddressBits();

@@ -298,7 +298,8 @@ public final class StepEngine implements ExecutionEngine {
         if (!write && operation.kind != Kind.LOAD && operation.kind != Kind.FETCH) {
             throw new IllegalStateException(operation.kind + " has no memory operand to complete; it is skipped when its work is done");
         }
-        if (!hooks.prepare(operation.gva, operation.width, write)) {
+        int access = write ? Access.WRITE : operation.kind == Kind.FETCH ? Access.FETCH : Access.READ;
+        if (!hooks.prepare(operation.gva, operation.width, access)) {
             return false;
         }
         switch (operation.kind) {

@@ -23,7 +23,7 @@ import org.penumbra.experiments.trace.Recording.Ending;
  * record the program that does the work. Valgrind's configuration files and {@code VALGRIND_OPTS} are not read.
  *
  * <p><b>How it ends.</b> The trace appears under its name complete, or not at all. When the limit is reached the program and
- * its descendants are killed. When the virtual machine is told to end — Ctrl-C, SIGTERM — they are killed too, and what was
+ * its descendants are killed. When the virtual machine is told to end (Ctrl-C, SIGTERM) they are killed too, and what was
  * recorded so far becomes the trace, as with a limit; only a virtual machine that is itself killed leaves a hidden
  * {@code .part} file behind and no trace. If no record was written there is no trace, and an exception says why.
  *

@@ -13,8 +13,8 @@
  *
  * Between the records there may be empty lines, comments ({@code #} in the first column) and Valgrind's own lines
  * ({@code ==PID==}, {@code --PID--}, {@code **PID**}, {@code vex}); nothing else. All addresses are user addresses of the
- * lower half, below 2<sup>47</sup>. The format names no thread: Valgrind runs one thread at a time, and their accesses follow one another in
- * the order in which they were executed.
+ * lower half, below 2<sup>47</sup>. The format names no thread: Valgrind runs one thread at a time, and their accesses
+ * follow one another in the order in which they were executed.
  *
  * <p>{@link org.penumbra.experiments.trace.TraceReader} reads, and holds one buffer however long the trace is. {@link
  * org.penumbra.experiments.trace.TraceWriter} writes. {@link org.penumbra.experiments.trace.LackeyRecorder} runs a program

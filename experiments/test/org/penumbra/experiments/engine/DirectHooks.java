@@ -13,7 +13,7 @@ final class DirectHooks implements MemoryHooks {
     }
 
     @Override
-    public boolean prepare(long gva, int width, boolean write) {
+    public boolean prepare(long gva, int width, int operation) {
         return !refuse;
     }
 

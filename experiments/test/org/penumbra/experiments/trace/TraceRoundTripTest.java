@@ -21,17 +21,18 @@ class TraceRoundTripTest {
     @Property(tries = 100)
     @Label("X03 any records come back as they were written, in each compression")
     void roundTrip(@ForAll("accesses") List<Access> accesses, @ForAll("endings") String ending) throws IOException {
-        Path home = Files.createTempDirectory("penumbra-round-trip-");
-        Path file = home.resolve("trace" + ending);
-        try (TraceWriter writer = TraceWriter.create(file, List.of("a comment"))) {
+        Path file = Files.createTempFile("penumbra-round-trip-", ending);
+        try {
             TraceBatch batch = new TraceBatch(accesses.size());
             accesses.forEach(access -> batch.add(access.kind(), access.address(), access.size()));
-            writer.write(batch);
-            assertThat(writer.commit()).isEqualTo(Files.size(file));
+            try (TraceWriter writer = TraceWriter.create(file, List.of("a comment"))) {
+                writer.write(batch);
+                assertThat(writer.commit()).isEqualTo(Files.size(file));
+            }
+            assertThat(TraceFiles.read(file)).isEqualTo(accesses);
+        } finally {
+            Files.delete(file);
         }
-        assertThat(TraceFiles.read(file)).isEqualTo(accesses);
-        Files.delete(file);
-        Files.delete(home);
     }
 
     @Provide
@@ -44,6 +45,6 @@ class TraceRoundTripTest {
 
     @Provide
     Arbitrary<String> endings() {
-        return Arbitraries.of("", ".gz", ".xz", ".zst");
+        return Arbitraries.of(".txt", ".gz", ".xz", ".zst");
     }
 }

@@ -37,7 +37,8 @@ public final class CrAccessExit implements VmExitHandler {
                 vcpu.loadPaging(now.withCr3(pcide ? value & ~ControlBits.CR3_NO_FLUSH : value), keep);
                 break;
             case 4:
-                if (!ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer())) {
+                boolean hidden = (value & vcpu.controlDemand().hiddenCr4()) != 0;
+                if (hidden || !ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer())) {
                     return refuse(vcpu);
                 }
                 vcpu.loadPaging(now.withCr4(value), false);

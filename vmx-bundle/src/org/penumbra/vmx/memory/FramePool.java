@@ -12,7 +12,8 @@ final class FramePool {
     /** Owner numbers. */
     static final byte FREE = 0;
     static final byte GUEST = 1;
-    static final byte MMU = 2;
+    /** The first of the numbers that leases have; each has its own. */
+    static final byte FIRST_LEASE = 2;
 
     private static final int CHUNK_BITS = 10;
     private static final int BLOCK = 512;

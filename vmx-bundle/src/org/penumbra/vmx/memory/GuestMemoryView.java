@@ -27,6 +27,7 @@ final class GuestMemoryView implements GuestMemory {
 
     @Override
     public int mappingLevel(long gfn) {
+        clock.charge(Work.SLOT_LOOKUP);
         MemorySlot slot = host.slot(gfn);
         return slot == null ? 0 : host.mappingLevel(slot, gfn);
     }

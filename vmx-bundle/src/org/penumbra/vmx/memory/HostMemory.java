@@ -16,6 +16,7 @@ public final class HostMemory {
     private final HostAddressSpace space;
     private final MemorySlot slot;
     private Lease lease;
+    private byte leaseNumber = FramePool.FIRST_LEASE;
 
     /** One slot of {@code guestBytes} bytes at gpa 0, backed by host pages of {@code pageLevel}. */
     public HostMemory(long guestBytes, int pageLevel) {
@@ -72,7 +73,8 @@ public final class HostMemory {
     /** A new lease; the one before, if any, is revoked. */
     public FrameLease newLease() {
         revokeLease();
-        lease = new Lease(physical, pool);
+        leaseNumber = leaseNumber == Byte.MAX_VALUE ? FramePool.FIRST_LEASE : (byte) (leaseNumber + 1);
+        lease = new Lease(physical, pool, leaseNumber);
         return lease;
     }
 

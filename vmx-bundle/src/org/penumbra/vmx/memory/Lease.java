@@ -1,7 +1,6 @@
 package org.penumbra.vmx.memory;
 
-import java.util.HashSet;
-import java.util.Set;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.FrameAccess;
@@ -13,12 +12,15 @@ import org.penumbra.api.memory.PhysicalMemory;
 final class Lease implements FrameLease {
     private final PhysicalMemory memory;
     private final FramePool pool;
-    private final Set<Long> held = new HashSet<>();
+    private final byte number;
+    private final LongHashSet held = new LongHashSet();
     private volatile boolean revoked;
 
-    Lease(PhysicalMemory memory, FramePool pool) {
+    /** @param number its own, among the leases whose frames may still be held */
+    Lease(PhysicalMemory memory, FramePool pool, byte number) {
         this.memory = memory;
         this.pool = pool;
+        this.number = number;
     }
 
     @Override
@@ -26,7 +28,7 @@ final class Lease implements FrameLease {
         if (revoked) {
             throw new LeaseException("a frame was asked for under a revoked lease");
         }
-        long pfn = pool.allocate(FramePool.MMU);
+        long pfn = pool.allocate(number);
         held.add(pfn);
         clock.charge(Work.FRAME);
         return pfn << 12;
@@ -86,7 +88,7 @@ final class Lease implements FrameLease {
         }
 
         private void check(long hpa) {
-            if (revoked || pool.owner(hpa >>> 12) != FramePool.MMU || (hpa & 7) != 0) {
+            if (revoked || pool.owner(hpa >>> 12) != number || (hpa & 7) != 0) {
                 throw new LeaseException(String.format("physical address 0x%x is not an entry in a frame of the lease%s", hpa, revoked ? ", which is revoked" : ""));
             }
         }

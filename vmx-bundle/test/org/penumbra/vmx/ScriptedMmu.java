@@ -1,0 +1,119 @@
+package org.penumbra.vmx;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+
+/**
+ * A one-dimensional design with an empty table, so that every access exits, and answers that a test gives. Its software walk
+ * takes the low 22 bits of gva for gpa.
+ */
+final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
+    final List<String> calls = new ArrayList<>();
+    Function<MmuFault, Resolution> resolve = fault -> Resolution.EMULATE;
+    /** The software walk refuses this page. */
+    long refused = -1;
+    boolean failing;
+    private MmuHost host;
+    private MmuContextHost contextHost;
+    private TranslationRoot root;
+
+    @Override
+    public String description() {
+        return "scripted";
+    }
+
+    @Override
+    public List<Setting> settings() {
+        return List.of(new Setting("scripted.mode", "a", List.of("a", "b"), "nothing"));
+    }
+
+    @Override
+    public Mmu create(MmuHost mmuHost) {
+        if (failing) {
+            throw new IllegalStateException("broken on purpose");
+        }
+        host = mmuHost;
+        return this;
+    }
+
+    @Override
+    public ControlDemand controlDemand() {
+        long owned = ControlBits.CR4_PKE | ControlBits.CR4_SMEP;
+        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, ControlBits.CR4_PKE);
+    }
+
+    @Override
+    public MmuContext newContext(MmuContextHost vcpu) {
+        contextHost = vcpu;
+        return this;
+    }
+
+    @Override
+    public void load(PagingState state, boolean keepPcid) {
+        calls.add("load " + Long.toHexString(state.cr3()) + (keepPcid ? " keep" : ""));
+    }
+
+    @Override
+    public TranslationRoot root() {
+        if (root == null) {
+            root = new TranslationRoot.OneDimensional(host.lease().allocate(contextHost.clock()));
+        }
+        return root;
+    }
+
+    @Override
+    public Resolution resolve(MmuFault fault) {
+        return resolve.apply(fault);
+    }
+
+    @Override
+    public void invalidatePage(long gva) {
+        calls.add("invalidate " + Long.toHexString(gva));
+    }
+
+    @Override
+    public long gvaToGpa(PagingState state, long gva, int access, MmuFault fault) {
+        calls.add("walk " + Long.toHexString(gva) + " " + Access.describe(access));
+        if ((gva & -4096L) == refused) {
+            fault.gva = gva;
+            fault.errorCode = 2;
+            return FAULT;
+        }
+        return gva & 0x3f_ffff;
+    }
+
+    @Override
+    public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        calls.add("written " + Long.toHexString(gpa) + " " + bytes);
+    }
+
+    @Override
+    public void writeProtect(long gfn, CycleClock clock) {
+        calls.add("protect " + Long.toHexString(gfn));
+    }
+
+    @Override
+    public void audit(CycleClock clock, Consumer<String> violations) {
+        calls.add("audit");
+    }
+
+    @Override
+    public void close() {
+        calls.add("close");
+    }
+}
