@@ -43,7 +43,7 @@ class DesignsTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("X12 a guest runs alike without a hypervisor, under shadow paging and under EPT, and every translation is allowed")
-    @ValueSource(strings = {"fork-heavy", "many-processes", "mmap-churn", "trace:sqlite"})
+    @ValueSource(strings = {"fork-heavy", "many-processes", "mmap-churn", "page-ageing", "trace:sqlite"})
     void sameGuest(String name) {
         Workload workload = workload(name);
         Machine natively = Trial.finish(Trial.machine(bare, skylake(), workload, ""));
@@ -61,6 +61,16 @@ class DesignsTest {
             }
         }
         natively.close();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("S08 translations that an aged page leaves behind are used, stale and legal, under every design")
+    @ValueSource(strings = {"shadow", "ept"})
+    void staleAndLegal(String design) {
+        Machine machine = Trial.finish(Trial.machine(vmx, skylake(), workload("page-ageing"), design));
+        assertAllowed(machine);
+        assertThat(machine.checker().stale()).isPositive();
+        machine.close();
     }
 
     private static void assertAllowed(Machine machine) {

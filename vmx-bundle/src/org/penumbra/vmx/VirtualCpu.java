@@ -166,8 +166,9 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
 
     @Override
     public Disposition emulate() {
-        // A wide store stands for a string instruction, which is emulated element by element.
-        processor.cycles().charge(Work.EMULATION, Math.max(1, engine.operation().width / 8));
+        // Once: a wide store stands for a string instruction, of which KVM decodes one and repeats up to 1024 elements; each
+        // element pays for its own lookup and store.
+        processor.cycles().charge(Work.EMULATION);
         emulations.increment();
         return emulator.run();
     }

@@ -112,6 +112,22 @@ final class AddressRanges {
         }
     }
 
+    /** Takes the accessed bit of every page and flushes nothing. */
+    void age(StepBuffer out) {
+        age(space.root, out);
+    }
+
+    private void age(TableNode table, StepBuffer out) {
+        for (int i = 0; i < userEntries(table); i++) {
+            if (table.maps(i)) {
+                out.update(table.entry(i), 8, UpdateFunction.AND, ~Pte.A);
+            } else if (table.level > 1 && table.child[i] != null) {
+                out.load(table.entry(i), 8);
+                age(table.child[i], out);
+            }
+        }
+    }
+
     /** The first address of entry {@code i} of a table whose part from {@code start} on is walked. */
     private static long base(TableNode table, long start, int i) {
         return (start & -table.span()) + (i - index(start, table.level)) * table.span();

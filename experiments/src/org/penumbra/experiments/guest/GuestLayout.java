@@ -36,6 +36,7 @@ final class GuestLayout {
     static final long FAULT_ENTRY = TEXT + 0x2000;
     static final long FAULT_HANDLER = TEXT + 0x3000;
     static final long ALLOCATOR = TEXT + 0x4000;
+    static final long AGE = TEXT + 0x5000;
     static final long FORK = TEXT + 0x6000;
     static final long UNMAP = TEXT + 0x7000;
     static final long PROTECT = TEXT + 0x8000;

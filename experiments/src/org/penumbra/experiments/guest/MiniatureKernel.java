@@ -80,6 +80,9 @@ final class MiniatureKernel implements GuestProgram {
             out.fetch(GuestLayout.PROTECT, 16);
             current.protect(p.start(), p.start() + p.length(), p.write());
             current.ranges.protect(p.start(), p.start() + p.length(), p.write(), out);
+        } else if (c instanceof SystemCall.Age) {
+            out.fetch(GuestLayout.AGE, 16);
+            current.ranges.age(out);
         } else if (c instanceof SystemCall.Fork f) {
             fork(f.child(), out);
         } else if (c instanceof SystemCall.Wait) {

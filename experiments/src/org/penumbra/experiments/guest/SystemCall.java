@@ -30,6 +30,12 @@ public sealed interface SystemCall {
     /** mprotect: allows or forbids writing in the range. */
     record Protect(long start, long length, boolean write) implements SystemCall {}
 
+    /**
+     * What the page reclaim of a kernel does to a process: takes the accessed bit of every page, without a flush, so that the
+     * processor may go on with what it has cached. Linux on x86: {@code ptep_clear_flush_young}.
+     */
+    record Age() implements SystemCall {}
+
     /** fork: a copy of this process that goes on as {@code child}. The parent goes on first. */
     record Fork(UserProgram child) implements SystemCall {}
 

@@ -24,7 +24,9 @@ class WorkloadTest {
     static List<Named<Workload>> generated() {
         return List.of(Named.of("sequential", new SequentialWorkload()), Named.of("random", new RandomWorkload()),
                 Named.of("random-thp", new RandomWorkload.WithLargePages()),
-                Named.of("many-processes", new ManyProcessesWorkload()), Named.of("many-processes-pcid", new ManyProcessesWorkload.WithPcids()), Named.of("mmap-churn", new MmapChurnWorkload()),
+                Named.of("many-processes", new ManyProcessesWorkload()),
+                Named.of("many-processes-pcid", new ManyProcessesWorkload.WithPcids()),
+                Named.of("mmap-churn", new MmapChurnWorkload()), Named.of("page-ageing", new PageAgeingWorkload()),
                 Named.of("fork-heavy", new ForkHeavyWorkload()));
     }
 
