@@ -49,7 +49,10 @@ public interface ExecutionEngine {
     /** Retires the operation at which the engine exited without executing it: a handler did its work. */
     void skip();
 
-    /** A number that depends on every value the guest loaded, in order: equal runs have equal digests. */
+    /**
+     * A number that depends on every value the guest loaded, in order: equal runs have equal digests. Accessed and dirty bits of
+     * page-table entries may be left out, since an equal guest can find them set earlier or later.
+     */
     long digest();
 
     /** Translations the guest asked for: one per access and page. */

@@ -5,7 +5,8 @@ import org.penumbra.api.memory.PhysicalMemory;
 
 /**
  * A digest of guest-physical memory by which runs under different MMUs are compared: FNV-1a over (gpa, value) of every 8 bytes
- * that are not zero, so that it does not matter where the host keeps a frame or whether an all-zero frame exists.
+ * that are not zero, so that it does not matter where the host keeps a frame or whether an all-zero frame exists. After each
+ * product it is rotated, since a product moves a difference in the high bits out instead of spreading it.
  */
 public final class MemoryDigest {
     private static final long OFFSET = 0xcbf2_9ce4_8422_2325L;
@@ -28,7 +29,7 @@ public final class MemoryDigest {
             for (int i = 0; i < PhysicalMemory.FRAME_BYTES; i += 8) {
                 long value = memory.load64(hpa + i);
                 if (value != 0) {
-                    digest = ((digest ^ (frame + i)) * PRIME ^ value) * PRIME;
+                    digest = Long.rotateLeft((Long.rotateLeft((digest ^ frame + i) * PRIME, 31) ^ value) * PRIME, 31);
                 }
             }
         }

@@ -45,6 +45,9 @@ public final class StepBuffer {
     static final byte OUT = 14;
     static final byte VMCALL = 15;
 
+    /** Beside an update function: the operand is a paging-structure entry. */
+    static final byte ENTRY = 1 << 6;
+
     /** The widest memory operand, in bytes. */
     public static final int MAX_WIDTH = 4096;
 
@@ -82,6 +85,12 @@ public final class StepBuffer {
         memory(LOAD, gva, bytes, 0);
     }
 
+    /** A load of the paging-structure entry at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
+    public void loadEntry(long gva) {
+        memory(LOAD, gva, 8, 0);
+        function[count - 1] = ENTRY;
+    }
+
     public void store(long gva, int bytes, long datum) {
         memory(STORE, gva, bytes, datum);
     }
@@ -97,6 +106,12 @@ public final class StepBuffer {
         }
         memory(UPDATE, gva, bytes, operand);
         function[count - 1] = (byte) updateFunction;
+    }
+
+    /** An {@link #update} of the paging-structure entry at {@code gva}; its digest is that of {@link #loadEntry}. */
+    public void updateEntry(long gva, int updateFunction, long operand) {
+        update(gva, 8, updateFunction, operand);
+        function[count - 1] |= ENTRY;
     }
 
     public void andAccumulator(long mask) {
@@ -196,6 +211,7 @@ public final class StepBuffer {
         address[i] = gva;
         width[i] = bytes;
         value[i] = datum;
+        function[i] = 0;
     }
 
     private void grow() {

@@ -32,6 +32,8 @@ public final class StepEngine implements ExecutionEngine {
     /** What {@link #step} answers beside the outcomes: HLT took effect; a device was written. */
     private static final int HALT = Outcome.EXIT + 1;
     private static final int PAUSE = HALT + 1;
+    /** Bits 5 and 6 of a paging-structure entry (SDM vol. 3, "Accessed and Dirty Flags"). */
+    private static final long ACCESSED_DIRTY = 0x60;
     private static final long FNV_OFFSET = 0xcbf2_9ce4_8422_2325L;
     private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final Kind[] EXPOSED = {
@@ -130,7 +132,7 @@ public final class StepEngine implements ExecutionEngine {
             case StepBuffer.LOAD:
                 outcome = port.load(s.address[i], s.width[i], registers.access(Access.READ));
                 if (outcome == Outcome.DONE) {
-                    loaded(port.value);
+                    loaded(port.value, s.function[i]);
                 }
                 return outcome;
             case StepBuffer.STORE:
@@ -138,9 +140,10 @@ public final class StepEngine implements ExecutionEngine {
             case StepBuffer.STORE_ACC:
                 return port.store(s.address[i], s.width[i], gpr[RAX], registers.access(Access.WRITE));
             case StepBuffer.UPDATE:
-                outcome = port.update(s.address[i], s.width[i], s.function[i], s.value[i], registers.access(Access.WRITE));
+                int function = s.function[i] & ~StepBuffer.ENTRY;
+                outcome = port.update(s.address[i], s.width[i], function, s.value[i], registers.access(Access.WRITE));
                 if (outcome == Outcome.DONE) {
-                    loaded(port.value);
+                    loaded(port.value, s.function[i]);
                 }
                 return outcome;
             case StepBuffer.AND_ACC:
@@ -187,10 +190,15 @@ public final class StepEngine implements ExecutionEngine {
         }
     }
 
-    /** A value reached the guest; once per retired step, so that a repeated attempt does not count twice. */
-    private void loaded(long value) {
+    /**
+     * A value reached the guest; once per retired step, so that a repeated attempt does not count twice. When accessed and dirty
+     * bits are set depends on what a processor has cached, so an equal guest may read them differently.
+     */
+    private void loaded(long value, byte function) {
         gpr[RAX] = value;
-        digest = (digest ^ value) * FNV_PRIME;
+        long seen = (function & StepBuffer.ENTRY) != 0 ? value & ~ACCESSED_DIRTY : value;
+        // The rotation lets a difference in the high bits, which a product only moves up, reach the low ones.
+        digest = Long.rotateLeft((digest ^ seen) * FNV_PRIME, 31);
     }
 
     /** Tells the observer that step {@code i} of {@code s} retired, if it is one that changes what may be cached. */
@@ -282,7 +290,7 @@ public final class StepEngine implements ExecutionEngine {
         operation.port = kind == StepBuffer.OUT ? (int) steps.address[next] : 0;
         operation.width = steps.width[next];
         operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : steps.value[next];
-        operation.function = kind == StepBuffer.UPDATE ? steps.function[next] : 0;
+        operation.function = kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
     }
 
     @Override
@@ -307,7 +315,7 @@ public final class StepEngine implements ExecutionEngine {
                 registers.rip = operation.gva;
                 break;
             case LOAD:
-                loaded(hooks.load(operation.gva, narrow));
+                loaded(hooks.load(operation.gva, narrow), steps.function[next]);
                 break;
             case STORE:
                 hooks.store(operation.gva, operation.width, operation.value);
@@ -315,7 +323,7 @@ public final class StepEngine implements ExecutionEngine {
             default:
                 long old = hooks.load(operation.gva, narrow);
                 hooks.store(operation.gva, narrow, UpdateFunction.apply(operation.function, old, operation.value));
-                loaded(old);
+                loaded(old, steps.function[next]);
         }
         retireExited();
         return true;

@@ -36,7 +36,7 @@ final class AddressRanges {
             if (from.maps(i)) {
                 share(from, to, i, out);
             } else if (from.level > 1 && from.child[i] != null) {
-                out.load(from.entry(i), 8);
+                out.loadEntry(from.entry(i));
                 copy(from.child[i], child.link(to, i, out), child, out);
             }
         }
@@ -44,9 +44,9 @@ final class AddressRanges {
 
     private void share(TableNode from, TableNode to, int i, StepBuffer out) {
         if ((from.leaf[i] & WRITABLE) != 0) {
-            out.update(from.entry(i), 8, UpdateFunction.AND, ~Pte.W);
+            out.updateEntry(from.entry(i), UpdateFunction.AND, ~Pte.W);
         } else {
-            out.load(from.entry(i), 8);
+            out.loadEntry(from.entry(i));
         }
         out.andAccumulator(~(Pte.W | Pte.A));
         out.storeAccumulator(to.entry(i), 8);
@@ -68,11 +68,11 @@ final class AddressRanges {
         for (int i = index(start, table.level), last = index(end - 1, table.level); i <= last; i++) {
             long base = base(table, start, i);
             if (splitIfPartial(table, i, base, start, end, out)) {
-                out.update(table.entry(i), 8, UpdateFunction.EXCHANGE, 0);
+                out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
                 flushLater(base);
                 removePage(table, i);
             } else if (table.level > 1 && table.child[i] != null) {
-                out.load(table.entry(i), 8);
+                out.loadEntry(table.entry(i));
                 unmap(table.child[i], Math.max(start, base), Math.min(end, base + table.span()), out);
                 if (table.child[i].used == 0) {
                     out.store(table.entry(i), 8, 0);
@@ -99,14 +99,14 @@ final class AddressRanges {
             long base = base(table, start, i);
             if (splitIfPartial(table, i, base, start, end, out)) {
                 if ((table.leaf[i] & WRITABLE) != 0) {
-                    out.update(table.entry(i), 8, UpdateFunction.EXCHANGE, 0);
+                    out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
                     out.andAccumulator(~Pte.W);
                     out.storeAccumulator(table.entry(i), 8);
                     table.leaf[i] &= ~WRITABLE;
                     flushLater(base);
                 }
             } else if (table.level > 1 && table.child[i] != null) {
-                out.load(table.entry(i), 8);
+                out.loadEntry(table.entry(i));
                 forbid(table.child[i], Math.max(start, base), Math.min(end, base + table.span()), out);
             }
         }
@@ -120,9 +120,9 @@ final class AddressRanges {
     private void age(TableNode table, StepBuffer out) {
         for (int i = 0; i < userEntries(table); i++) {
             if (table.maps(i)) {
-                out.update(table.entry(i), 8, UpdateFunction.AND, ~Pte.A);
+                out.updateEntry(table.entry(i), UpdateFunction.AND, ~Pte.A);
             } else if (table.level > 1 && table.child[i] != null) {
-                out.load(table.entry(i), 8);
+                out.loadEntry(table.entry(i));
                 age(table.child[i], out);
             }
         }
@@ -156,7 +156,7 @@ final class AddressRanges {
     private void clear(TableNode table, StepBuffer out) {
         for (int i = 0; i < userEntries(table); i++) {
             if (table.maps(i)) {
-                out.load(table.entry(i), 8);
+                out.loadEntry(table.entry(i));
                 out.store(table.entry(i), 8, 0);
                 removePage(table, i);
             } else if (table.level > 1 && table.child[i] != null) {

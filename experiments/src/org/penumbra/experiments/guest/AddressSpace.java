@@ -26,7 +26,7 @@ final class AddressSpace {
         this.frames = frames;
         this.root = new TableNode(zeroed(out), 4);
         for (int slot : new int[] {GuestLayout.DIRECT_MAP_SLOT, GuestLayout.TEXT_SLOT}) {
-            out.load(direct(kernelRoot) + 8L * slot, 8);
+            out.loadEntry(direct(kernelRoot) + 8L * slot);
             out.storeAccumulator(root.entry(slot), 8);
         }
     }
@@ -49,11 +49,11 @@ final class AddressSpace {
         TableNode directory = root;
         while (directory.level > 2) {
             int i = index(gva, directory.level);
-            out.load(directory.entry(i), 8);
+            out.loadEntry(directory.entry(i));
             directory = directory.child[i] != null ? directory.child[i] : link(directory, i, out);
         }
         int i = index(gva, 2);
-        out.load(directory.entry(i), 8);
+        out.loadEntry(directory.entry(i));
         if (directory.maps(i)) {
             if (!write || (directory.leaf[i] & WRITABLE) != 0) {
                 return;
@@ -70,7 +70,7 @@ final class AddressSpace {
     }
 
     private void touchSmall(TableNode table, int i, long gva, boolean write, Vma vma, StepBuffer out) {
-        out.load(table.entry(i), 8);
+        out.loadEntry(table.entry(i));
         if (!table.maps(i)) {
             out.fetch(GuestLayout.ALLOCATOR, 16);
             long page = frames.allocate();
@@ -103,7 +103,7 @@ final class AddressSpace {
             return false;
         }
         // More rights need no flush: the fault itself dropped what the TLB held for the address.
-        out.load(table.entry(i), 8);
+        out.loadEntry(table.entry(i));
         out.orAccumulator(Pte.W | Pte.D | Pte.A);
         out.storeAccumulator(table.entry(i), 8);
         table.leaf[i] |= WRITABLE;
@@ -119,7 +119,7 @@ final class AddressSpace {
             out.load(direct(old) + offset, 8);
             out.storeAccumulator(direct(page) + offset, 8);
         }
-        out.update(table.entry(i), 8, UpdateFunction.EXCHANGE, 0);
+        out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
         out.invlpg(gva & -PAGE);
         out.store(table.entry(i), 8, page | rights(vma, true, true));
         table.leaf[i] = page | WRITABLE;
@@ -131,13 +131,13 @@ final class AddressSpace {
         long block = frame(directory.leaf[i]);
         long writable = directory.leaf[i] & WRITABLE;
         TableNode table = new TableNode(zeroed(out), 1);
-        out.update(directory.entry(i), 8, UpdateFunction.AND, ~Pte.P);
+        out.updateEntry(directory.entry(i), UpdateFunction.AND, ~Pte.P);
         out.invlpg(gva & -LARGE_PAGE);
         out.andAccumulator(~Pte.PS);
         out.storeAccumulator(table.entry(0), 8);
         table.leaf[0] = block | writable;
         for (int k = 1; k < 512; k++) {
-            out.load(table.entry(0), 8);
+            out.loadEntry(table.entry(0));
             out.orAccumulator(k * PAGE);
             out.storeAccumulator(table.entry(k), 8);
             table.leaf[k] = block + k * PAGE | writable;

@@ -287,6 +287,28 @@ class StepEngineTest {
     }
 
     @Test
+    @DisplayName("X01 accessed and dirty bits of an entry reach the accumulator and not the digest; its other bits reach both")
+    void entryDigest() {
+        Consumer<StepBuffer> reads = s -> {
+            s.loadEntry(0x4000);
+            s.updateEntry(0x5000, UpdateFunction.AND, ~0x20L);
+        };
+        long[] digests = new long[3];
+        long[] entries = {0x7007, 0x7067, 0x7027 | 1L << 63};
+        for (int i = 0; i < 3; i++) {
+            cpu.memory.store64(0x4000, entries[i]);
+            cpu.memory.store64(0x5000, entries[i]);
+            StepEngine engine = engine(reads);
+            engine.run(ALL);
+            digests[i] = engine.digest();
+            assertThat(accumulator()).isEqualTo(entries[i]);
+            assertThat(cpu.memory.load64(0x5000)).isEqualTo(entries[i] & ~0x20L);
+        }
+        assertThat(digests[1]).isEqualTo(digests[0]);
+        assertThat(digests[2]).isNotEqualTo(digests[0]);
+    }
+
+    @Test
     @DisplayName("X01 the digest depends on each loaded value and their order, and not on repeated attempts")
     void digest() {
         cpu.memory.store64(0x4000, 1);
