@@ -21,6 +21,7 @@ final class EptContext implements MmuContext {
     private final GuestMemory guest;
     private final GuestWalker walker;
     private final Counter taken;
+    private final Counter emulated;
 
     EptContext(EptMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
@@ -29,6 +30,7 @@ final class EptContext implements MmuContext {
         this.guest = mmu.host.guestMemory(host.clock());
         this.walker = new GuestWalker(GuestFormat.FOUR_LEVEL, guest, mmu.host.physicalAddressBits());
         this.taken = mmu.host.counters().counter("pf_taken");
+        this.emulated = mmu.host.counters().counter("pf_emulate");
     }
 
     @Override
@@ -56,6 +58,7 @@ final class EptContext implements MmuContext {
         if (mmu.map(gfn, pfn, write, entries, guest, host.clock())) {
             return Resolution.RETRY;
         }
+        emulated.increment();
         return Resolution.EMULATE;
     }
 

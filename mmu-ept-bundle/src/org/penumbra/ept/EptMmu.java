@@ -27,7 +27,6 @@ final class EptMmu implements Mmu {
     private final boolean largePages;
     private final Counter fixed;
     private final Counter spurious;
-    private final Counter emulate;
     private final Counter pages4k;
     private final Counter pages2m;
     private final Counter splits;
@@ -40,7 +39,6 @@ final class EptMmu implements Mmu {
         this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
-        this.emulate = host.counters().counter("pf_emulate");
         this.pages4k = host.counters().counter("pages_4k");
         this.pages2m = host.counters().counter("pages_2m");
         this.splits = host.counters().counter("ept_splits");
@@ -89,7 +87,6 @@ final class EptMmu implements Mmu {
             return true;
         }
         if (EptEntry.present(entry) && tracked) {
-            emulate.increment();
             return false;
         }
         long within = (1L << 9 * (level - 1)) - 1;
@@ -97,11 +94,7 @@ final class EptMmu implements Mmu {
             fixed.increment();
             (level == 1 ? pages4k : pages2m).increment();
         }
-        if (tracked && write) {
-            emulate.increment();
-            return false;
-        }
-        return true;
+        return !(tracked && write);
     }
 
     /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */

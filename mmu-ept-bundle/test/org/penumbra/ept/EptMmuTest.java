@@ -136,6 +136,7 @@ class EptMmuTest {
         assertThat(leaf(0x20_6000)).isEqualTo(0x206 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK);
         assertThat(violate(0x20_5000, EptViolation.WRITE)).isEqualTo(Resolution.EMULATE);
         assertThat(violate(0x20_5000, EptViolation.READ)).isEqualTo(Resolution.RETRY);
+        assertThat(host.count("pf_emulate")).isEqualTo(1);
         request.close();
         assertThat(violate(0x20_5000, EptViolation.WRITE)).isEqualTo(Resolution.RETRY);
         assertThat(EptEntry.writable(leaf(0x20_5000))).isTrue();

@@ -110,17 +110,7 @@ class DamagedStreamTest {
     @DisplayName("X03 an I/O error of the device below a compressed stream is no format error")
     void deviceError(TraceCompression compression) throws IOException {
         InputStream half = new ByteArrayInputStream(compressed(compression), 0, 1000);
-        InputStream broken = new SequenceInputStream(half, new InputStream() {
-            @Override
-            public int read() throws IOException {
-                throw new IOException("Input/output error");
-            }
-
-            @Override
-            public int read(byte[] bytes, int offset, int length) throws IOException {
-                throw new IOException("Input/output error");
-            }
-        });
+        InputStream broken = new SequenceInputStream(half, TraceFiles.failing());
 
         assertThatThrownBy(() -> {
             try (TraceReader reader = TraceReader.open("broken", broken)) {

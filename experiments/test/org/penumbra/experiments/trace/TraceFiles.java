@@ -3,6 +3,7 @@ package org.penumbra.experiments.trace;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -77,5 +78,20 @@ final class TraceFiles {
             accesses.add(new Access(batch.kind[i], batch.address[i], batch.size[i]));
         }
         return accesses;
+    }
+
+    /** A stream whose device fails at the first read. */
+    static InputStream failing() {
+        return new InputStream() {
+            @Override
+            public int read() throws IOException {
+                throw new IOException("Input/output error");
+            }
+
+            @Override
+            public int read(byte[] bytes, int offset, int length) throws IOException {
+                throw new IOException("Input/output error");
+            }
+        };
     }
 }

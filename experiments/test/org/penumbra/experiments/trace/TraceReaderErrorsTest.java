@@ -184,17 +184,7 @@ class TraceReaderErrorsTest {
     @Test
     @DisplayName("X03 an I/O error of the device is no format error")
     void deviceError() {
-        InputStream broken = new InputStream() {
-            @Override
-            public int read() throws IOException {
-                throw new IOException("Input/output error");
-            }
-
-            @Override
-            public int read(byte[] bytes, int offset, int length) throws IOException {
-                throw new IOException("Input/output error");
-            }
-        };
+        InputStream broken = TraceFiles.failing();
 
         assertThatThrownBy(() -> TraceReader.open("broken", broken))
                 .isExactlyInstanceOf(IOException.class).hasMessage("Input/output error");
