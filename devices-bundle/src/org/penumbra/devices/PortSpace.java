@@ -2,14 +2,18 @@ package org.penumbra.devices;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.device.PortDevice;
+import org.penumbra.api.interrupt.EventDescriptor;
+import org.penumbra.api.interrupt.Registration;
 
-/** The I/O ports of one machine. */
+/** The I/O of one machine. A device is called under its own monitor, so that it serves one vCPU at a time. */
 final class PortSpace implements IoPorts, PortDevice.Host {
     private final List<PortDevice> devices;
-    private boolean poweredOff;
-    private int exitCode;
+    private final IoEvents events = new IoEvents();
+    /** Null while the machine is on. */
+    private final AtomicReference<Integer> exit = new AtomicReference<>();
 
     /** @throws IllegalArgumentException if two devices claim one port */
     PortSpace(List<PortDevice> devices) {
@@ -31,7 +35,9 @@ final class PortSpace implements IoPorts, PortDevice.Host {
         for (PortDevice d : devices) {
             int offset = port - d.basePort();
             if (offset >= 0 && offset < d.ports()) {
-                d.out(offset, width, value, this);
+                synchronized (d) {
+                    d.out(offset, width, value, this);
+                }
                 return;
             }
         }
@@ -39,17 +45,32 @@ final class PortSpace implements IoPorts, PortDevice.Host {
 
     @Override
     public void powerOff(int code) {
-        poweredOff = true;
-        exitCode = code;
+        exit.compareAndSet(null, code);
     }
 
     @Override
     public boolean poweredOff() {
-        return poweredOff;
+        return exit.get() != null;
     }
 
     @Override
     public int exitCode() {
-        return exitCode;
+        Integer code = exit.get();
+        return code == null ? 0 : code;
+    }
+
+    @Override
+    public Registration ioeventfd(Bus bus, long address, int length, EventDescriptor event) {
+        return events.add(bus, address, length, true, 0, event);
+    }
+
+    @Override
+    public Registration ioeventfd(Bus bus, long address, int length, long datamatch, EventDescriptor event) {
+        return events.add(bus, address, length, false, datamatch, event);
+    }
+
+    @Override
+    public boolean signal(Bus bus, long address, int width, long value) {
+        return events.signal(bus, address, width, value);
     }
 }

@@ -23,10 +23,10 @@ import org.osgi.test.common.annotation.InjectService;
 /** The container itself: everything is up, and the bundles know only the API. */
 class ContainerTest {
 
-    /** The bundles that make Penumbra; a new one is added here and in {@code launcher/penumbra.bndrun}. */
+    /** The bundles that make Penumbra; a new one is added here and in {@code launcher/*.bndrun}. */
     private static final List<String>    BUNDLES    = List.of("org.penumbra.api", "org.penumbra.testkit",
         "org.penumbra.hardware", "org.penumbra.shadow", "org.penumbra.ept", "org.penumbra.vmx", "org.penumbra.devices",
-        "org.penumbra.experiments");
+        "org.penumbra.experiments", "org.penumbra.shell");
 
     @InjectBundleContext
     BundleContext                        context;

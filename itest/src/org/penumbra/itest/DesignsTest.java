@@ -7,7 +7,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.osgi.test.common.service.ServiceAware;
-import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.Machine;
@@ -29,31 +28,19 @@ class DesignsTest {
     @InjectService(filter = "(workload.name=*)")
     ServiceAware<Workload> workloads;
 
-    private CostProfile skylake() {
-        return profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
-    }
-
-    private Workload workload(String name) {
-        return workloads.getTracked().entrySet().stream()
-                .filter(e -> name.equals(e.getKey().getProperty(Workload.WORKLOAD_NAME)))
-                .map(e -> e.getValue())
-                .findFirst()
-                .orElseThrow();
-    }
-
     @ParameterizedTest(name = "{0}")
     @DisplayName("X12 a guest runs alike without a hypervisor, under shadow paging and under EPT, and every translation is allowed")
     @ValueSource(strings = {"fork-heavy", "many-processes", "mmap-churn", "page-ageing", "trace:sqlite"})
     void sameGuest(String name) {
-        Workload workload = workload(name);
-        Machine natively = Trial.finish(Trial.machine(bare, skylake(), workload, ""));
+        Workload workload = Trial.workload(workloads, name);
+        Machine natively = Trial.finish(Trial.machine(bare, Trial.skylake(profiles), workload, ""));
         assertAllowed(natively);
         for (String design : new String[] {"shadow", "ept"}) {
             for (int hostLevel = 1; hostLevel <= 2; hostLevel++) {
-                Machine virtual = Trial.finish(Trial.machine(vmx, skylake(), workload, design, hostLevel));
+                Machine virtual = Trial.finish(Trial.machine(vmx, Trial.skylake(profiles), workload, design, hostLevel));
                 assertAllowed(virtual);
-                assertThat(virtual.guestTime().retired()).as("operations under %s", design).isEqualTo(natively.guestTime().retired());
-                assertThat(virtual.engine().digest()).as("digest under %s", design).isEqualTo(natively.engine().digest());
+                assertThat(virtual.operations()).as("operations under %s", design).isEqualTo(natively.operations());
+                assertThat(virtual.guestDigest()).as("digest under %s", design).isEqualTo(natively.guestDigest());
                 assertThat(virtual.exitCode()).isZero();
                 ExitReason usual = design.equals("ept") ? ExitReason.EPT_VIOLATION : ExitReason.EXCEPTION_NMI;
                 assertThat(virtual.exits().rows()).anyMatch(row -> row.reason() == usual);
@@ -67,7 +54,7 @@ class DesignsTest {
     @DisplayName("S08 translations that an aged page leaves behind are used, stale and legal, under every design")
     @ValueSource(strings = {"shadow", "ept"})
     void staleAndLegal(String design) {
-        Machine machine = Trial.finish(Trial.machine(vmx, skylake(), workload("page-ageing"), design));
+        Machine machine = Trial.finish(Trial.machine(vmx, Trial.skylake(profiles), Trial.workload(workloads, "page-ageing"), design));
         assertAllowed(machine);
         assertThat(machine.checker().stale()).isPositive();
         machine.close();
@@ -77,6 +64,6 @@ class DesignsTest {
         TranslationChecker checker = machine.checker();
         assertThat(checker.complaints()).isEmpty();
         assertThat(checker.wrong()).isZero();
-        assertThat(checker.compared()).isGreaterThan(machine.guestTime().retired() / 4);
+        assertThat(checker.compared()).isGreaterThan(machine.operations() / 4);
     }
 }

@@ -3,6 +3,7 @@ package org.penumbra.itest;
 import java.util.List;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking;
@@ -57,6 +58,11 @@ final class ForgetfulShadow implements MmuFactory {
             }
 
             @Override
+            public void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+                mmu.hostRangeChanged(gfn, frames, clock);
+            }
+
+            @Override
             public void audit(CycleClock clock, Consumer<String> violations) {
                 mmu.audit(clock, violations);
             }
@@ -82,6 +88,11 @@ final class ForgetfulShadow implements MmuFactory {
         @Override
         public WriteTracking writeTracking() {
             return real.writeTracking();
+        }
+
+        @Override
+        public DirtyLog dirtyLog() {
+            return real.dirtyLog();
         }
 
         @Override

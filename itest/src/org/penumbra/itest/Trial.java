@@ -1,7 +1,9 @@
 package org.penumbra.itest;
 
 import java.util.Map;
+import org.osgi.test.common.service.ServiceAware;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
@@ -21,7 +23,28 @@ final class Trial {
 
     /** A checked machine with the guest of {@code workload} in it. */
     static Machine machine(MachineFactory machines, CostProfile hardware, Workload workload, String design, int hostLevel) {
-        return machines.create(new MachineConfig(MEMORY, hostLevel, hardware, design, Map.of(), true), workload.prepare(SEED));
+        return machine(machines, hardware, workload, design, hostLevel, 1);
+    }
+
+    /** The same with {@code vcpus} vCPUs. */
+    static Machine machine(
+            MachineFactory machines, CostProfile hardware, Workload workload, String design, int hostLevel, int vcpus) {
+        MachineConfig config = new MachineConfig(MEMORY, hostLevel, hardware, design, Map.of(), true).withVcpus(vcpus, false);
+        return machines.create(config, workload.prepare(SEED));
+    }
+
+    /** The processor model that the tests use. */
+    static CostProfile skylake(CostProfiles profiles) {
+        return profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
+    }
+
+    /** The workload named {@code name}. */
+    static Workload workload(ServiceAware<Workload> workloads, String name) {
+        return workloads.getTracked().entrySet().stream()
+                .filter(e -> name.equals(e.getKey().getProperty(Workload.WORKLOAD_NAME)))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElseThrow();
     }
 
     /** Runs {@code machine} to its end. */

@@ -2,6 +2,7 @@ package org.penumbra.launcher;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.jar.JarFile;
 import java.util.stream.Stream;
 
@@ -31,8 +33,9 @@ import org.osgi.framework.launch.Framework;
  * Starts the container, runs the command line in it on the main thread, and exits with its result.
  * <p>
  * The folder named by the system property {@code penumbra.container} holds {@code lib/}, which is this program's class path,
- * {@code boot/}, the libraries that the system bundle exports, and {@code bundles/}, which are all installed and started.
- * {@code penumbra.bndrun} lists them and states how the command line gets its arguments.
+ * {@code boot/}, the libraries that the system bundle exports, {@code bundles/}, which are all installed and started, and
+ * {@code shell/}, which are installed when a command asks for them. {@code penumbra.bndrun} and {@code shell.bndrun} list them, and
+ * state how the command line gets its arguments.
  * <p>
  * Standard output belongs to the command: whatever is printed while the container starts goes to standard error. Each run has a
  * bundle cache of its own, which goes away with it.
@@ -71,13 +74,15 @@ public final class Launcher {
         Framework framework = new FrameworkFactory().newFramework(configuration(cache));
         framework.init();
         BundleContext context = framework.getBundleContext();
-        List<Bundle> bundles = install(context);
+        List<Bundle> bundles = install(context, "bundles");
         framework.start();
         start(bundles);
         try {
             Hashtable<String, Object> properties = new Hashtable<>();
             properties.put("launcher.arguments", args);
             properties.put("launcher.ready", "true");
+            Function<String, List<Bundle>> more = folder -> install(context, folder);
+            properties.put("launcher.install", more);
             context.registerService(Object.class, this, properties);
             Callable<?> command = awaitCommand(context);
             if (command == null) {
@@ -100,6 +105,8 @@ public final class Launcher {
         configuration.put(Constants.FRAMEWORK_STORAGE, cache.toString());
         configuration.put(Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA, exportsOfLibraries());
         configuration.put(FelixConstants.LOG_LOGGER_PROP, new FelixLog());
+        // Gogo's own shell does not read standard input; Penumbra's does
+        configuration.put("gosh.args", "--nointeractive --noshutdown");
         return configuration;
     }
 
@@ -127,18 +134,20 @@ public final class Launcher {
         return exports;
     }
 
-    private List<Path> jars(String folder) throws IOException {
+    private List<Path> jars(String folder) {
         try (Stream<Path> files = Files.list(container.resolve(folder))) {
             return files.filter(file -> file.toString()
                 .endsWith(".jar"))
                 .sorted()
                 .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
-    private List<Bundle> install(BundleContext context) throws IOException {
+    private List<Bundle> install(BundleContext context, String folder) {
         List<Bundle> bundles = new ArrayList<>();
-        for (Path jar : jars("bundles")) {
+        for (Path jar : jars(folder)) {
             try {
                 // by reference: the jar is used where it lies
                 bundles.add(context.installBundle("reference:" + jar.toUri()));

@@ -39,8 +39,11 @@ final class EptAudit {
     private void leaf(long entry, int level, long gfn) {
         for (long f = gfn; f < gfn + (1L << 9 * (level - 1)); f++) {
             long expected = (EptEntry.address(entry) >>> 12) + f - gfn;
-            if (guest.pfn(f) != expected) {
-                violations.accept(String.format("level %d leaf for gfn 0x%x maps pfn 0x%x, the host has 0x%x", level, f, expected, guest.pfn(f)));
+            if (guest.current(f) != expected) {
+                violations.accept(String.format("level %d leaf for gfn 0x%x maps pfn 0x%x, the host has 0x%x", level, f, expected, guest.current(f)));
+            }
+            if (EptEntry.writable(entry) && !guest.writable(f)) {
+                violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the host shares the frame", level, f));
             }
             if (EptEntry.writable(entry) && host.writeTracking().isTracked(f)) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the frame is tracked", level, f));

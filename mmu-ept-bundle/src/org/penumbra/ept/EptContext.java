@@ -50,16 +50,17 @@ final class EptContext implements MmuContext {
     public Resolution resolve(MmuFault fault) {
         taken.increment();
         long gfn = fault.gpa >>> 12;
-        long pfn = guest.pfn(gfn);
+        boolean write = (fault.qualification & EptViolation.WRITE) != 0;
+        long sequence = guest.sequence();
+        long pfn = guest.pfn(gfn, write);
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
-        boolean write = (fault.qualification & EptViolation.WRITE) != 0;
-        if (mmu.map(gfn, pfn, write, entries, guest, host.clock())) {
-            return Resolution.RETRY;
+        Resolution resolution = mmu.map(gfn, pfn, write, sequence, entries, guest, host.clock());
+        if (resolution == Resolution.EMULATE) {
+            emulated.increment();
         }
-        emulated.increment();
-        return Resolution.EMULATE;
+        return resolution;
     }
 
     @Override

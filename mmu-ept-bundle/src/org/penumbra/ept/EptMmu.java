@@ -1,22 +1,29 @@
 package org.penumbra.ept;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
- * intercepted. Entries are installed by compare-and-set.
+ * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class EptMmu implements Mmu {
+final class EptMmu implements Mmu, DirtyLogging {
     private static final int LEVELS = 4;
     /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer"): write-back, page-walk length 4. */
     private static final long EPTP = 6 | LEVELS - 1 << 3;
@@ -25,18 +32,27 @@ final class EptMmu implements Mmu {
     final MmuHost host;
     private final boolean accessedDirty;
     private final boolean largePages;
+    private final EptDirty dirty;
+    private final Lock faults;
+    private final Lock changes;
     private final Counter fixed;
     private final Counter spurious;
     private final Counter pages4k;
     private final Counter pages2m;
     private final Counter splits;
-    private TranslationRoot.TwoDimensional root;
+    /** One for each clock that was charged; guarded by {@link #changes}. */
+    private final List<EptTree> trees = new ArrayList<>();
+    private volatile TranslationRoot.TwoDimensional root;
     private long top;
 
     EptMmu(MmuHost host) {
         this.host = host;
         this.accessedDirty = EptSettings.on(host, EptSettings.ACCESSED_DIRTY);
         this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
+        this.dirty = new EptDirty(host.dirtyLog(), accessedDirty);
+        ReadWriteLock lock = new ReentrantReadWriteLock();
+        this.faults = lock.readLock();
+        this.changes = lock.writeLock();
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.pages4k = host.counters().counter("pages_4k");
@@ -64,14 +80,32 @@ final class EptMmu implements Mmu {
     }
 
     /**
-     * Maps {@code gfn}, if an entry does not do so already.
+     * Maps {@code gfn}, if an entry does not do so already. Faults are served in parallel; whoever takes mappings away keeps them
+     * out. KVM: kvm_tdp_mmu_map under mmu_lock held for read.
      *
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
-     * @return false if the access is a write to a frame whose writes must be seen
+     * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
-    boolean map(long gfn, long pfn, boolean write, FrameAccess entries, GuestMemory guest, CycleClock clock) {
-        boolean tracked = host.writeTracking().isTracked(gfn);
-        int goal = tracked || !largePages ? 1 : Math.min(2, guest.mappingLevel(gfn));
+    Resolution map(long gfn, long pfn, boolean write, long sequence, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+        faults.lock();
+        try {
+            if (guest.retry(sequence, gfn)) {
+                return Resolution.RETRY;
+            }
+            boolean tracked = host.writeTracking().isTracked(gfn);
+            if (install(gfn, pfn, write, tracked, entries, guest, clock) && write && !tracked) {
+                dirty.noticed(gfn);
+            }
+            return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
+        } finally {
+            faults.unlock();
+        }
+    }
+
+    /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
+    private boolean install(long gfn, long pfn, boolean write, boolean tracked, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+        boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(write);
+        int goal = goalLevel(gfn, guest);
         int level = LEVELS;
         long at = top + 8L * EptEntry.index(gfn, LEVELS);
         long entry = entries.load(at);
@@ -86,15 +120,29 @@ final class EptMmu implements Mmu {
             spurious.increment();
             return true;
         }
-        if (EptEntry.present(entry) && tracked) {
+        if (EptEntry.present(entry) && !writable) {
             return false;
         }
+        if (EptEntry.present(entry)) {
+            dirty.gone(entry, gfn);
+        }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (entries.compareAndSet(at, entry, EptEntry.page(pfn & ~within, level, !tracked))) {
-            fixed.increment();
+        if (!entries.compareAndSet(at, entry, EptEntry.page(pfn & ~within, level, writable))) {
+            return false;
+        }
+        fixed.increment();
+        if (!EptEntry.present(entry)) {
             (level == 1 ? pages4k : pages2m).increment();
         }
-        return !(tracked && write);
+        return true;
+    }
+
+    /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
+    private int goalLevel(long gfn, GuestMemory guest) {
+        if (!largePages || dirty.active() || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+            return 1;
+        }
+        return Math.min(2, guest.mappingLevel(gfn));
     }
 
     /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
@@ -107,51 +155,75 @@ final class EptMmu implements Mmu {
         return entries.load(at);
     }
 
-    /** Replaces the 2 MiB leaf {@code large} by a table that maps the same; answers the new entry. */
-    private long split(long at, long large, FrameAccess entries, CycleClock clock) {
-        splits.increment();
-        pages2m.add(-1);
-        pages4k.add(512);
-        long table = host.lease().allocate(clock);
-        for (int i = 0; i < 512; i++) {
-            entries.store(table + 8L * i, EptEntry.piece(large, i));
-        }
-        // Only the accessed and dirty flags, which nothing reads yet, can be lost to a walker here.
-        entries.store(at, EptEntry.table(table));
-        return EptEntry.table(table);
-    }
-
     @Override
     public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
         // Nothing here is derived from guest tables.
     }
 
     @Override
-    public synchronized void writeProtect(long gfn, CycleClock clock) {
-        FrameAccess entries = host.lease().access(clock);
-        long at = EptEntry.address(root(clock).eptp()) + 8L * EptEntry.index(gfn, LEVELS);
-        for (int level = LEVELS; level > 1; level--) {
-            long entry = entries.load(at);
-            if (!EptEntry.present(entry)) {
-                return;
-            }
-            if (EptEntry.leaf(entry, level)) {
-                entry = split(at, entry, entries, clock);
-            }
-            at = EptEntry.address(entry) + 8L * EptEntry.index(gfn, level - 1);
-        }
-        long entry = entries.load(at);
-        if (EptEntry.writable(entry)) {
-            entries.store(at, entry & ~EptEntry.WRITE);
-        }
-        host.flushRemoteTlbs(clock);
+    public void writeProtect(long gfn, CycleClock clock) {
+        alone(clock, tree -> {
+            tree.writeProtect(gfn);
+            host.flushRemoteTlbs(clock);
+        });
     }
 
     @Override
-    public synchronized void audit(CycleClock clock, Consumer<String> violations) {
-        if (root != null) {
-            new EptAudit(host, clock, violations).table(top, LEVELS, 0);
+    public void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        alone(clock, tree -> {
+            if (tree.zap(gfn, frames, dirty)) {
+                host.flushRemoteTlbs(clock);
+            }
+        });
+    }
+
+    @Override
+    public void startDirtyLog(CycleClock clock) {
+        alone(clock, tree -> tree.armAll(dirty));
+    }
+
+    @Override
+    public void stopDirtyLog(CycleClock clock) {
+        // Mappings that are protected for the log become writable with the next write; 4 KiB ones stay.
+    }
+
+    @Override
+    public void collectDirty(CycleClock clock) {
+        alone(clock, tree -> tree.collectAll(dirty));
+    }
+
+    @Override
+    public void rearmDirty(long gfn, CycleClock clock) {
+        alone(clock, tree -> tree.arm(gfn, dirty));
+    }
+
+    @Override
+    public void audit(CycleClock clock, Consumer<String> violations) {
+        alone(clock, tree -> new EptAudit(host, clock, violations).table(top, LEVELS, 0));
+    }
+
+    /** Does {@code work} on the tree while no fault is served, if there is a tree. */
+    private void alone(CycleClock clock, Consumer<EptTree> work) {
+        changes.lock();
+        try {
+            if (root != null) {
+                work.accept(tree(clock));
+            }
+        } finally {
+            changes.unlock();
         }
+    }
+
+    /** The handles to the tree that charge {@code clock}. */
+    private EptTree tree(CycleClock clock) {
+        for (EptTree tree : trees) {
+            if (tree.clock == clock) {
+                return tree;
+            }
+        }
+        EptTree tree = new EptTree(top, LEVELS, host.lease(), clock, splits, pages4k, pages2m);
+        trees.add(tree);
+        return tree;
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
@@ -78,6 +79,111 @@ class EptMmuTest {
         assertThat(leaf(0x5000)).isEqualTo(5 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK);
         assertThat(leaf(0x6000)).isZero();
         assertThat(host.count("pages_4k")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("S23 a tracked frame has no larger page made over it afterwards")
+    void trackedBefore() {
+        host = new FixtureHost(factory, 2);
+        start();
+        host.track(605, (gpa, bytes) -> {});
+        violate(600L << 12, EptViolation.WRITE);
+        assertThat(leaf(600L << 12) & EptEntry.LARGE).isZero();
+        violate(605L << 12, EptViolation.READ);
+        assertThat(EptEntry.writable(leaf(605L << 12))).isFalse();
+    }
+
+    @Test
+    @DisplayName("H03 a host event between looking the frame up and mapping it turns the violation back")
+    void raced() {
+        start();
+        host.afterLookup(() -> {
+            host.hostEvent();
+            mmu.hostRangeChanged(5, 1, host.clock());
+        });
+        assertThat(violate(0x5000, EptViolation.READ)).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x5000)).as("nothing stale was mapped").isZero();
+        violate(0x5000, EptViolation.READ);
+        assertThat(leaf(0x5000)).isNotZero();
+    }
+
+    @Test
+    @DisplayName("H03 a host event empties the leaf, a large one whole, and flushes; what its flags knew is in the dirty log")
+    void hostEvent() {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_5000, EptViolation.READ);
+        host.takeFlushes();
+        mmu.hostRangeChanged(0x207, 1, host.clock());
+        assertThat(leaf(0x20_0000)).isZero();
+        assertThat(host.takeFlushes()).isPositive();
+        mmu.hostRangeChanged(0x207, 1, host.clock());
+        assertThat(host.takeFlushes()).as("nothing was mapped").isZero();
+        host.logging(true);
+        ((DirtyLogging) mmu).startDirtyLog(host.clock());
+        violate(0x20_5000, EptViolation.WRITE);
+        setDirty(0x20_5000);
+        mmu.hostRangeChanged(0x205, 1, host.clock());
+        assertThat(host.takeDirty()).containsExactly(0x205L);
+    }
+
+    @Test
+    @DisplayName("H03 a frame that the host shares is mapped read-only until a write has given the guest its own")
+    void shared() {
+        start();
+        host.share(5);
+        violate(0x5000, EptViolation.READ);
+        assertThat(EptEntry.writable(leaf(0x5000))).isFalse();
+        violate(0x5000, EptViolation.WRITE);
+        assertThat(EptEntry.writable(leaf(0x5000))).isTrue();
+    }
+
+    @Test
+    @DisplayName("E06 by D flags: harvesting finds them, and takes them away so that the next write sets one again; a large leaf is split")
+    void dirtyByFlags() {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_5000, EptViolation.WRITE);
+        DirtyLogging log = (DirtyLogging) mmu;
+        host.logging(true);
+        log.startDirtyLog(host.clock());
+        assertThat(leaf(0x20_5000) & EptEntry.LARGE).isZero();
+        log.collectDirty(host.clock());
+        assertThat(host.takeDirty()).as("what was written before").isEmpty();
+        setDirty(0x20_5000);
+        log.collectDirty(host.clock());
+        assertThat(host.takeDirty()).containsExactly(0x205L);
+        log.collectDirty(host.clock());
+        assertThat(host.takeDirty()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("E06 by write protection: the first write to a frame is a violation that marks it, and again after the harvest")
+    void dirtyByProtection() {
+        host = new FixtureHost(factory, 1).with(EptSettings.ACCESSED_DIRTY, "off");
+        start();
+        violate(0x5000, EptViolation.WRITE);
+        DirtyLogging log = (DirtyLogging) mmu;
+        host.logging(true);
+        log.startDirtyLog(host.clock());
+        assertThat(EptEntry.writable(leaf(0x5000))).isFalse();
+        violate(0x6000, EptViolation.READ);
+        assertThat(EptEntry.writable(leaf(0x6000))).isFalse();
+        violate(0x5000, EptViolation.WRITE);
+        assertThat(EptEntry.writable(leaf(0x5000))).isTrue();
+        assertThat(host.takeDirty()).containsExactly(5L);
+        log.rearmDirty(5, host.clock());
+        assertThat(EptEntry.writable(leaf(0x5000))).isFalse();
+    }
+
+    /** As the processor does with a write. */
+    private void setDirty(long gpa) {
+        long table = eptp();
+        for (int level = 4; level > 1; level--) {
+            table = host.memory().load64((table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, level));
+        }
+        long at = (table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, 1);
+        host.memory().store64(at, host.memory().load64(at) | EptEntry.DIRTY);
     }
 
     @Test

@@ -28,8 +28,28 @@ class GuestWalkerTest {
     /** Guest memory that is the physical memory, with room for a race in compareAndSet. */
     private final class Flat implements GuestMemory {
         @Override
-        public long pfn(long gfn) {
+        public long pfn(long gfn, boolean write) {
             return gfn;
+        }
+
+        @Override
+        public boolean writable(long gfn) {
+            return true;
+        }
+
+        @Override
+        public long current(long gfn) {
+            return gfn;
+        }
+
+        @Override
+        public long sequence() {
+            return 0;
+        }
+
+        @Override
+        public boolean retry(long since, long gfn) {
+            return false;
         }
 
         @Override

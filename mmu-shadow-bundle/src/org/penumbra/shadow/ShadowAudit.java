@@ -46,7 +46,7 @@ final class ShadowAudit {
         if (!mmu.tree.rmap.contains(gfn, page.level(), page.sptep(index))) {
             violations.accept(at(page, index) + ": maps gfn 0x" + Long.toHexString(gfn) + " and is not in its reverse map");
         }
-        if (Spte.pfn(spte) != w.guest.pfn(gfn)) {
+        if (Spte.pfn(spte) != w.guest.current(gfn)) {
             violations.accept(at(page, index) + ": maps a host frame that gfn 0x" + Long.toHexString(gfn) + " does not have");
         }
         if (Spte.writable(spte)) {
@@ -60,6 +60,9 @@ final class ShadowAudit {
     private void protection(ShadowPage page, int index, long gfn) {
         long frames = 1L << 9 * (page.level() - 1);
         for (long f = gfn; f < gfn + frames; f++) {
+            if (!w.guest.writable(f)) {
+                violations.accept(at(page, index) + ": writable, but the host shares gfn 0x" + Long.toHexString(f));
+            }
             boolean synced = mmu.tree.pages.shadowing(f, w.clock).stream().anyMatch(p -> !p.unsync);
             if (synced || mmu.tree.writesMustBeSeen(f)) {
                 violations.accept(at(page, index) + ": writable, but gfn 0x" + Long.toHexString(f) + " holds a table that is in step");

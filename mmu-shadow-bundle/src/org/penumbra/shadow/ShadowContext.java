@@ -65,11 +65,9 @@ final class ShadowContext implements MmuContext {
     }
 
     private static void requireSupported(PagingState s) {
-        if (!s.has0(ControlBits.CR0_PG) || !s.has4(ControlBits.CR4_PAE) || !s.hasEfer(ControlBits.EFER_LMA) || s.has4(ControlBits.CR4_LA57)) {
-            throw new UnsupportedPagingException("shadow paging runs guests in 4-level paging only; the guest asked for another mode");
-        }
-        if (!s.has0(ControlBits.CR0_WP)) {
-            throw new UnsupportedPagingException("shadow paging runs guests with CR0.WP = 1 only; the guest cleared it");
+        String objection = ShadowMmuFactory.objectionTo(s);
+        if (!objection.isEmpty()) {
+            throw new UnsupportedPagingException(objection);
         }
     }
 
@@ -94,13 +92,21 @@ final class ShadowContext implements MmuContext {
         }
         long gfn = walker.gfn;
         fault.gpa = gfn << 12 | fault.gva & 0xfff;
+        // Not under the lock: the host may have to break the sharing of a page, which comes back as a host event.
+        long sequence = w.guest.sequence();
+        long pfn = w.guest.pfn(gfn, Access.isWrite(fault.access));
+        if (pfn == GuestMemory.NO_SLOT) {
+            return Resolution.MMIO;
+        }
         synchronized (mmu) {
+            if (w.guest.retry(sequence, gfn)) {
+                return Resolution.RETRY;
+            }
             if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
                 mmu.counters.pfEmulate.increment();
                 return Resolution.EMULATE;
             }
-            long pfn = w.guest.pfn(gfn);
-            return pfn == GuestMemory.NO_SLOT ? Resolution.MMIO : map(fault, gfn, pfn);
+            return map(fault, gfn, pfn);
         }
     }
 
@@ -161,7 +167,8 @@ final class ShadowContext implements MmuContext {
         }
         page.writeFlooding = 0;
         long within = (1L << 9 * (goal - 1)) - 1;
-        int answer = mmu.maker.set(w, page, mmu.format.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true);
+        int answer = mmu.maker.set(w, page, mmu.format.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
+                Access.isWrite(fault.access));
         flush |= (answer & SpteMaker.FLUSH) != 0;
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
@@ -186,7 +193,10 @@ final class ShadowContext implements MmuContext {
 
     /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
     private int goalLevel(long gfn) {
-        if (!largePages || walker.level == 1 || mmu.tree.largeDisallowed(gfn)) {
+        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().active() || mmu.tree.largeDisallowed(gfn)) {
+            return 1;
+        }
+        if (mmu.host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, w.guest.mappingLevel(gfn));

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
@@ -15,7 +16,7 @@ import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
-final class ShadowMmu implements Mmu {
+final class ShadowMmu implements Mmu, DirtyLogging {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
 
@@ -33,7 +34,7 @@ final class ShadowMmu implements Mmu {
         this.host = host;
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
-        this.maker = new SpteMaker(tree, counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
+        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, format, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
@@ -102,6 +103,44 @@ final class ShadowMmu implements Mmu {
         if (tree.writeProtect(worker(clock), gfn)) {
             host.flushRemoteTlbs(clock);
         }
+    }
+
+    @Override
+    public synchronized void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        Worker w = worker(clock);
+        boolean flush = false;
+        for (long f = gfn; f < gfn + frames; f++) {
+            flush |= tree.unmap(w, f);
+        }
+        if (flush) {
+            host.flushRemoteTlbs(clock);
+        }
+    }
+
+    /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */
+    @Override
+    public synchronized void startDirtyLog(CycleClock clock) {
+        Worker w = worker(clock);
+        for (ShadowPage page : tree.pages.all()) {
+            for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+                tree.arm(w, page, i);
+            }
+        }
+    }
+
+    @Override
+    public void stopDirtyLog(CycleClock clock) {
+        // What is protected for the log becomes writable with the next write.
+    }
+
+    @Override
+    public void collectDirty(CycleClock clock) {
+        // A frame is marked when it becomes writable: the sptes know nothing more.
+    }
+
+    @Override
+    public synchronized void rearmDirty(long gfn, CycleClock clock) {
+        tree.writeProtect(worker(clock), gfn);
     }
 
     /** The shadow page for (gfn, role): found, brought in step if it was unsync, or made. KVM: kvm_mmu_get_shadow_page. */

@@ -5,6 +5,8 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
 
 /** Publishes shadow paging under the name {@code shadow}. */
 @Component(property = {MmuFactory.MMU_NAME + "=shadow", MmuFactory.MMU_DIMENSIONS + ":Integer=1"})
@@ -22,5 +24,17 @@ public final class ShadowMmuFactory implements MmuFactory {
     @Override
     public Mmu create(MmuHost host) {
         return new ShadowMmu(host);
+    }
+
+    @Override
+    public String objection(PagingState state) {
+        return objectionTo(state);
+    }
+
+    static String objectionTo(PagingState s) {
+        if (!s.has0(ControlBits.CR0_PG) || !s.has4(ControlBits.CR4_PAE) || !s.hasEfer(ControlBits.EFER_LMA) || s.has4(ControlBits.CR4_LA57)) {
+            return "shadow paging runs guests in 4-level paging only; the guest asked for another mode";
+        }
+        return s.has0(ControlBits.CR0_WP) ? "" : "shadow paging runs guests with CR0.WP = 1 only; the guest cleared it";
     }
 }

@@ -28,6 +28,8 @@ final class ShadowTree {
     private final GfnCounts largeDisallowed = new GfnCounts();
     /** Zapped pages whose tables may still be in some TLB or paging-structure cache. */
     private final Set<ShadowPage> zapped = new LinkedHashSet<>();
+    /** A root was zapped: the vCPUs that use it have to leave the guest and ask for another. KVM: kvm_reload_remote_mmus. */
+    private boolean rootZapped;
 
     ShadowTree(MmuHost host, ShadowCounters counters) {
         this.host = host;
@@ -75,6 +77,33 @@ final class ShadowTree {
             }
         }
         return flush;
+    }
+
+    /** Drops every spte that maps {@code gfn}, 2 MiB ones whole. Answers flush. KVM: kvm_zap_rmap. */
+    boolean unmap(Worker w, long gfn) {
+        boolean flush = false;
+        for (int level = 1; level <= 2; level++) {
+            PteList sptes = rmap.of(gfn, level, w.clock);
+            for (int i = sptes.size() - 1; i >= 0; i--) {
+                long sptep = sptes.get(i);
+                flush |= zapPte(w, pages.containing(sptep), indexOf(sptep));
+            }
+        }
+        return flush;
+    }
+
+    /** If spte {@code index} of {@code page} is a leaf: takes its write right, or the whole spte if it is a large one. */
+    void arm(Worker w, ShadowPage page, int index) {
+        long sptep = page.sptep(index);
+        long spte = w.sptes.load(sptep);
+        if (!Spte.present(spte) || !Spte.leaf(spte, page.level())) {
+            return;
+        }
+        if (page.level() > 1) {
+            zapPte(w, page, index);
+        } else if (Spte.writable(spte)) {
+            w.sptes.store(sptep, spte & ~(Spte.WRITABLE | Spte.DIRTY));
+        }
     }
 
     /** Points the empty spte {@code index} of {@code parent} at {@code child}. KVM: link_shadow_page. */
@@ -147,6 +176,7 @@ final class ShadowTree {
         }
         if (page.rootCount > 0) {
             page.invalid = true;
+            rootZapped = true;
         } else {
             zapped.add(page);
         }
@@ -168,7 +198,8 @@ final class ShadowTree {
 
     /** Flushes if anything was zapped, or if {@code flush}, and only then frees the tables. KVM: kvm_mmu_commit_zap_page. */
     void commit(CycleClock clock, boolean flush) {
-        if (flush || !zapped.isEmpty()) {
+        if (flush || rootZapped || !zapped.isEmpty()) {
+            rootZapped = false;
             host.flushRemoteTlbs(clock);
         }
         for (ShadowPage page : zapped) {

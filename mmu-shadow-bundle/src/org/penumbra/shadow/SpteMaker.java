@@ -1,5 +1,6 @@
 package org.penumbra.shadow;
 
+import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.ShadowPage;
 
@@ -13,11 +14,13 @@ final class SpteMaker {
     static final int UNCHANGED = 4;
 
     private final ShadowTree tree;
+    private final DirtyLog log;
     private final ShadowCounters counters;
     private final boolean unsyncAllowed;
 
-    SpteMaker(ShadowTree tree, ShadowCounters counters, boolean unsyncAllowed) {
+    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed) {
         this.tree = tree;
+        this.log = log;
         this.counters = counters;
         this.unsyncAllowed = unsyncAllowed;
     }
@@ -25,9 +28,12 @@ final class SpteMaker {
     /**
      * Makes leaf spte {@code index} of {@code page} map {@code gfn} to {@code pfn} with {@code rights}.
      *
+     * <p>A right to write that the host (shared page) or the dirty log withholds is given with the first write.
+     *
      * @param mayUnsync a leaf table in {@code gfn} may go unsync to let the guest write it
+     * @param write it is made for a write
      */
-    int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, boolean mayUnsync) {
+    int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, boolean mayUnsync, boolean write) {
         long sptep = page.sptep(index);
         int level = page.level();
         int answer = 0;
@@ -39,9 +45,16 @@ final class SpteMaker {
             mapped = false;
         }
         int granted = rights;
-        if ((rights & Rights.WRITE) != 0 && !writeAllowed(w, gfn, mayUnsync)) {
-            granted &= ~Rights.WRITE;
-            answer |= PROTECTED;
+        if ((rights & Rights.WRITE) != 0) {
+            boolean later = !w.guest.writable(gfn) || log.active() && !write && !(mapped && Spte.writable(old));
+            if (later) {
+                granted &= ~Rights.WRITE;
+            } else if (!writeAllowed(w, gfn, mayUnsync)) {
+                granted &= ~Rights.WRITE;
+                answer |= PROTECTED;
+            } else if (write) {
+                log.mark(gfn);
+            }
         }
         long spte = Spte.page(pfn, level, granted);
         if (!mapped) {

@@ -2,7 +2,9 @@ package org.penumbra.testkit;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import java.util.function.LongUnaryOperator;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingState;
@@ -19,12 +21,17 @@ final class SpecificationChecker implements TranslationChecker {
     private static final int COMPLAINTS = 10;
 
     private final AbstractTlb tlb;
+    private final LongUnaryOperator hpaToGpa;
+    /** Written guest frames. */
+    private final LongHashSet written = new LongHashSet();
     private final List<String> complaints = new ArrayList<>();
     private long compared;
     private long stale;
     private long wrong;
 
-    SpecificationChecker(int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
+    SpecificationChecker(
+            int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa, LongUnaryOperator hpaToGpa) {
+        this.hpaToGpa = hpaToGpa;
         tlb = new AbstractTlb(vcpus, physicalAddressBits, memory, gpaToHpa);
     }
 
@@ -45,6 +52,34 @@ final class SpecificationChecker implements TranslationChecker {
     @Override
     public synchronized void written(long hpa, int bytes) {
         tlb.written(hpa, bytes);
+        note(hpa);
+    }
+
+    private void note(long hpa) {
+        long gpa = hpaToGpa.applyAsLong(hpa);
+        if (gpa >= 0) {
+            written.add(gpa >>> 12);
+        }
+    }
+
+    @Override
+    public synchronized void takeWritten(LongConsumer gfns) {
+        long[] taken = written.toSortedArray();
+        written.clear();
+        for (long gfn : taken) {
+            gfns.accept(gfn);
+        }
+    }
+
+    /** Flags that a processor sets are noticed by the abstract TLB when an entry is next read. */
+    @Override
+    public synchronized void updated(long hpa) {
+        note(hpa);
+    }
+
+    @Override
+    public synchronized void moved(long gfn) {
+        tlb.moved(gfn);
     }
 
     @Override

@@ -10,7 +10,8 @@ import org.penumbra.api.observe.TranslationCheckerFactory;
 @Component
 public final class SpecificationCheckerFactory implements TranslationCheckerFactory {
     @Override
-    public TranslationChecker create(int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
-        return new SpecificationChecker(vcpus, physicalAddressBits, memory, gpaToHpa);
+    public TranslationChecker create(int vcpus, int physicalAddressBits, PhysicalMemory memory, LongUnaryOperator gpaToHpa,
+            LongUnaryOperator hpaToGpa) {
+        return new SpecificationChecker(vcpus, physicalAddressBits, memory, gpaToHpa, hpaToGpa);
     }
 }

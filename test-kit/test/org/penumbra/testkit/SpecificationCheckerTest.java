@@ -11,7 +11,7 @@ import org.penumbra.api.paging.PagingState;
 
 class SpecificationCheckerTest {
     private final PhysicalMemory memory = new PhysicalMemory(1 << 20);
-    private final TranslationChecker checker = new SpecificationCheckerFactory().create(1, 52, memory, gpa -> gpa);
+    private final TranslationChecker checker = new SpecificationCheckerFactory().create(1, 52, memory, gpa -> gpa, hpa -> hpa);
 
     @Test
     @DisplayName("counts what it compared; wrong ones are counted, the first ten explained, and never stop the run")

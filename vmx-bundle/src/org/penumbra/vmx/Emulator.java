@@ -1,6 +1,8 @@
 package org.penumbra.vmx;
 
+import java.util.Arrays;
 import org.penumbra.api.cpu.MemoryHooks;
+import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.mmu.MmuContext;
@@ -8,10 +10,12 @@ import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
+import org.penumbra.vmx.memory.Fence;
 
 /**
  * Emulates the operation at which a vCPU's engine stopped: the engine supplies its meaning, this the memory. Translates by the
- * hypervisor's own walk of the guest's tables; each store then reaches the MMU and whoever tracks the frame.
+ * hypervisor's own walk of the guest's tables. The MMU, and whoever tracks the frame, hear of the stores when the operation has
+ * retired: what is still to be told is kept here, so that an MMU which fails over it costs the guest nothing.
  */
 final class Emulator implements MemoryHooks {
     private static final int PAGE = PhysicalMemory.FRAME_BYTES;
@@ -25,34 +29,52 @@ final class Emulator implements MemoryHooks {
     private long first;
     private long second;
     private Disposition refusal;
+    /** Stores of the last operation, (gpa, bytes), of which those from {@link #told} on have not been told of. */
+    private long[] storedAt = new long[8];
+    private int[] storedBytes = new int[8];
+    private int stored;
+    private int told;
 
     Emulator(VirtualMachine machine, VirtualCpu vcpu) {
         this.machine = machine;
         this.vcpu = vcpu;
-        this.guest = machine.memory.view(vcpu.clock());
+        this.guest = machine.memory.view(vcpu.clock(), new Fence());
     }
 
     /** Emulates one operation; a fault that it meets is injected. */
     Disposition run() {
         refusal = Disposition.RESUME;
+        stored = 0;
+        told = 0;
         vcpu.engine().complete(this);
+        tell();
         return refusal;
+    }
+
+    /** Tells of stores that nobody was told of, because an MMU failed meanwhile. */
+    void tell() {
+        while (told < stored) {
+            long gpa = storedAt[told];
+            int bytes = storedBytes[told++];
+            machine.tracking.written(gpa, bytes);
+            vcpu.attachment().mmu().guestTableWritten(gpa, bytes, vcpu.clock());
+        }
     }
 
     @Override
     public boolean prepare(long address, int width, int operation) {
         gva = address;
         int access = vcpu.registers().access(operation);
-        first = page(address, access);
+        first = page(address, access, width);
         if (first >= 0 && (address & PAGE - 1) + width > PAGE) {
-            second = page((address | PAGE - 1) + 1, access);
+            second = page((address | PAGE - 1) + 1, access, width);
             return second >= 0;
         }
         return first >= 0;
     }
 
     /** The gpa of {@code address}, or −1 when the operation is refused. */
-    private long page(long address, int access) {
+    private long page(long address, int access, int width) {
         if (address << 16 >> 16 != address) {
             // The second page of an operation that begins below the hole of 4-level paging.
             vcpu.injectGeneralProtection();
@@ -64,9 +86,11 @@ final class Emulator implements MemoryHooks {
             vcpu.injectPageFault(fault.gva, fault.errorCode);
             return -1;
         }
-        if (guest.pfn(gpa >>> 12) == GuestMemory.NO_SLOT) {
-            refusal = Disposition.error(EFAULT, String.format(
-                    "%s at guest-physical address 0x%x, where there is neither memory nor a device", Access.describe(access), gpa));
+        if (guest.pfn(gpa >>> 12, Access.isWrite(access)) == GuestMemory.NO_SLOT) {
+            if (Access.isWrite(access) && width <= 8) {
+                return gpa;
+            }
+            refuse(gpa, access);
             return -1;
         }
         TranslationObserver observer = vcpu.processor().observer();
@@ -74,6 +98,11 @@ final class Emulator implements MemoryHooks {
             observer.translated(vcpu.id(), address, access, machine.memory.peek(gpa));
         }
         return gpa;
+    }
+
+    private void refuse(long gpa, int access) {
+        refusal = Disposition.error(EFAULT, String.format(
+                "%s at guest-physical address 0x%x, where there is neither memory nor a device", Access.describe(access), gpa));
     }
 
     @Override
@@ -86,21 +115,51 @@ final class Emulator implements MemoryHooks {
 
     @Override
     public void store(long address, int width, long value) {
+        if (guest.pfn(gpa(address) >>> 12, false) == GuestMemory.NO_SLOT) {
+            signal(gpa(address), width, value);
+            return;
+        }
         for (int done = 0; done < width; ) {
             int part = Math.min(width - done, 8 - (int) (address + done & 7));
-            storePart(gpa(address + done), part, done == 0 || width > 8 ? value : value >>> 8 * done);
+            long gpa = gpa(address + done);
+            guest.store(gpa, part, done == 0 || width > 8 ? value : value >>> 8 * done);
+            written(gpa, part);
             done += part;
         }
     }
 
-    private void storePart(long gpa, int bytes, long value) {
-        guest.store(gpa, bytes, value);
+    /** A write to where no memory is reaches an ioeventfd or nobody. */
+    private void signal(long gpa, int width, long value) {
+        if (!machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
+            refuse(gpa, Access.WRITE);
+        }
+    }
+
+    @Override
+    public boolean compareAndSet(long address, int width, long expected, long value) {
+        if (width < 8 || (address & 7) != 0) {
+            store(address, width, value);
+            return true;
+        }
+        long gpa = gpa(address);
+        boolean done = guest.compareAndSet(gpa, expected, value);
+        if (done) {
+            written(gpa, width);
+        }
+        return done;
+    }
+
+    private void written(long gpa, int bytes) {
         TranslationObserver observer = vcpu.processor().observer();
         if (observer != null) {
             observer.written(machine.memory.peek(gpa), bytes);
         }
-        machine.mmu.guestTableWritten(gpa, bytes, vcpu.clock());
-        machine.tracking.written(gpa, bytes);
+        if (stored == storedAt.length) {
+            storedAt = Arrays.copyOf(storedAt, 2 * stored);
+            storedBytes = Arrays.copyOf(storedBytes, 2 * stored);
+        }
+        storedAt[stored] = gpa;
+        storedBytes[stored++] = bytes;
     }
 
     private long gpa(long address) {

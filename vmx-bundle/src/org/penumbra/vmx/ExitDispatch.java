@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import org.osgi.framework.ServiceReference;
+import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
@@ -24,6 +25,7 @@ public final class ExitDispatch {
 
     private record Registration(Comparable<Object> order, VmExitHandler handler, List<String> reasons) {}
 
+    private final MachineRegistry machines;
     private final List<Registration> registrations = new ArrayList<>();
     private volatile VmExitHandler[] table = new VmExitHandler[ExitReason.LIMIT];
 
@@ -37,13 +39,20 @@ public final class ExitDispatch {
         return Disposition.error(EIO, "internal error: no handler is registered for this exit");
     }
 
+    @Activate
+    public ExitDispatch(@Reference MachineRegistry machines) {
+        this.machines = machines;
+    }
+
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
     void bindHandler(VmExitHandler handler, ServiceReference<VmExitHandler> reference) {
         add(handler, reference, reasons(reference.getProperty(VmExitHandler.EXIT_REASON)));
     }
 
+    /** Returns when no vCPU is in the handler any more. */
     void unbindHandler(VmExitHandler handler) {
         remove(handler);
+        machines.each(m -> m.swapper().quiesce());
     }
 
     /** Adds {@code handler}; of handlers for one reason the greatest {@code order} wins. */

@@ -2,24 +2,28 @@ package org.penumbra.vmx;
 
 import java.util.Map;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.vmx.memory.Lease;
 
-/** What a virtual machine gives its MMU. */
+/** What a virtual machine gives its MMU. What can change the machine is shut together with the lease. */
 final class MmuServices implements MmuHost {
     private final VirtualMachine machine;
-    private final FrameLease lease;
+    private final Lease lease;
     private final String design;
     private final Map<String, String> settings;
+    private final WriteTracking tracking;
 
-    MmuServices(VirtualMachine machine, MmuPlugin plugin, Map<String, String> chosen, FrameLease lease) {
+    MmuServices(VirtualMachine machine, String design, Map<String, String> settings, Lease lease, WriteTracking tracking) {
         this.machine = machine;
         this.lease = lease;
-        this.design = plugin.name();
-        this.settings = plugin.settings(chosen);
+        this.design = design;
+        this.settings = settings;
+        this.tracking = tracking;
     }
 
     @Override
@@ -29,12 +33,29 @@ final class MmuServices implements MmuHost {
 
     @Override
     public GuestMemory guestMemory(CycleClock clock) {
-        return machine.memory.view(clock);
+        return machine.memory.view(clock, lease.fence());
     }
 
     @Override
     public WriteTracking writeTracking() {
-        return machine.tracking;
+        return tracking;
+    }
+
+    @Override
+    public DirtyLog dirtyLog() {
+        DirtyLog log = machine.memory.dirty();
+        return new DirtyLog() {
+            @Override
+            public boolean active() {
+                return log.active();
+            }
+
+            @Override
+            public void mark(long gfn) {
+                lease.fence().check();
+                log.mark(gfn);
+            }
+        };
     }
 
     @Override
@@ -58,6 +79,7 @@ final class MmuServices implements MmuHost {
 
     @Override
     public void flushRemoteTlbs(CycleClock clock) {
+        lease.fence().check();
         machine.flushTlbs(clock);
     }
 }

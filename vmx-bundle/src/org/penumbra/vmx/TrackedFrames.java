@@ -23,6 +23,16 @@ final class TrackedFrames implements WriteTracking {
     }
 
     @Override
+    public boolean anyTracked(long firstGfn, long count) {
+        for (long gfn = firstGfn; !listeners.isEmpty() && gfn < firstGfn + count; gfn++) {
+            if (listeners.containsKey(gfn)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
     public Request track(long gfn, Listener listener) {
         Listener mine = listener::written;
         listeners.compute(gfn, (key, old) -> {

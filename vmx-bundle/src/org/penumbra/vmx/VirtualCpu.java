@@ -4,14 +4,21 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.InterruptLine;
+import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
@@ -20,45 +27,92 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.memory.Fence;
 
-/** One virtual processor: architectural state, VMCS, engine, and the loop of entries and exits. */
-final class VirtualCpu implements Vcpu, MmuContextHost {
+/**
+ * One virtual processor: architectural state, VMCS, and the loop of entries and exits. Everything runs on the thread that runs the
+ * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
+ */
+final class VirtualCpu implements Vcpu {
+    /** Why {@link #run} came back. */
+    enum Stop { DONE, PARK, HALTED, FINISHED }
+
+    final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
     private final int id;
     private final RegisterFile registers;
     private final VmxProcessor processor;
-    private final ExecutionEngine engine;
+    private final MemoryPort port;
+    private final GuestState guest;
+    private final InterruptLine line;
     private final Vmcs vmcs = new Vmcs();
     private final Emulator emulator;
     private final Counter tlbFlushes;
     private final Counter emulations;
+    private final Counter injections;
     private final long transition;
-    private MmuContext mmu;
+    private ExecutionEngine engine;
+    private Attachment attachment;
+    private GuardedContext mmu;
     private ControlDemand demand;
     private TranslationRoot programmed;
-    private boolean inGuest;
+    private long target;
+    private volatile boolean finished;
+    private volatile boolean halted;
+    /** The processor is in non-root operation, be the engine running or not. */
+    private volatile boolean inGuest;
+    /** The engine runs: what this vCPU has cached may be in use. KVM: IN_GUEST_MODE. */
+    private volatile boolean executing;
+    /** Counts entries into and exits from {@link #executing}. */
+    private volatile long turns;
+    private volatile boolean flushRequested;
+    private volatile boolean inTurn;
+    /** The turn is to end although its share is not used up. */
+    private volatile boolean cutShort;
 
-    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, VmxProcessor processor, ExecutionEngine engine, long transition) {
+    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, VmxProcessor processor, GuestState guest, long transition) {
         this.machine = machine;
         this.id = id;
         this.registers = registers;
         this.processor = processor;
-        this.engine = engine;
+        this.port = new MemoryPort(processor, id);
+        this.guest = guest;
+        this.line = processor.interruptLine();
         this.transition = transition;
         this.emulator = new Emulator(machine, this);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
+        this.injections = machine.counters.counter("irq_injections");
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
         vmcs.vpid = id + 1;
         vmcs.hltExiting = true;
         vmcs.ioExiting = true;
-        engine.attach(processor, id);
     }
 
-    /** Attaches the MMU's context, programs the controls that it demands, and loads the guest's paging state into it. */
-    void attach(MmuContext context, ControlDemand controlDemand) {
-        mmu = context;
-        demand = controlDemand;
+    /** What {@code fence} lets the context of an MMU do to this vCPU. */
+    MmuContextHost contextHost(Fence fence) {
+        return new ContextServices(this, fence);
+    }
+
+    /** Has {@code next} go on with the guest. In root operation only. */
+    void attach(ExecutionEngine next) {
+        engine = next;
+        engine.attach(processor, port, id);
+    }
+
+    /** No engine runs the guest any more. */
+    void detachEngine() {
+        engine = null;
+    }
+
+    /**
+     * Attaches the MMU's context, programs the controls that it demands, and loads the guest's paging state into it. In root
+     * operation only.
+     */
+    void attach(Attachment next) {
+        attachment = next;
+        mmu = next.context(id);
+        demand = next.demand();
         vmcs.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
         vmcs.cr3LoadExiting = demand.interceptCr3Loads();
         vmcs.invlpgExiting = demand.interceptInvlpg();
@@ -68,40 +122,137 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
         loadPaging(registers.paging, false);
     }
 
-    /** Runs the guest until {@code until} operations have retired; false when it will run no more. */
-    boolean run(long until) {
+    /** Gives up the MMU. In root operation only. */
+    void detach() {
+        attachment = null;
+        mmu = null;
+        programmed = null;
+        vmcs.enableEpt = false;
+        vmcs.eptp = 0;
+        vmcs.guestCr3 = registers.paging.cr3();
+    }
+
+    /** Runs the guest until {@code until} operations have retired, or something else is to be done first. */
+    Stop run(long until) {
+        inTurn = true;
+        try {
+            return turn(until);
+        } finally {
+            inTurn = false;
+        }
+    }
+
+    private Stop turn(long until) {
         while (processor.guestTime().retired() < until) {
-            enter();
-            switch (engine.run(until - processor.guestTime().retired())) {
+            if (machine.gate.closing() || !machine.alive() || attachment.guard().failure() != null || cutShort) {
+                cutShort = false;
+                return Stop.PARK;
+            }
+            emulator.tell();
+            if (flushRequested && !inGuest) {
+                flushRequested = false;
+                flushAll(clock());
+            }
+            if (halted) {
+                if (!wakes()) {
+                    return Stop.HALTED;
+                }
+                halted = false;
+            }
+            if (!inGuest) {
+                prepareInterrupt();
+                enter();
+            }
+            switch (execute(until)) {
                 case BUDGET:
                     break;
                 case EXIT:
                     inGuest = false;
                     if (!handleExit(processor.exit())) {
-                        return false;
+                        finished = true;
+                        machine.kickAll();
+                        return Stop.FINISHED;
                     }
                     break;
                 case HALTED:
                     throw new IllegalStateException("the guest halted without the exit that HLT exiting demands");
                 case FINISHED:
-                    return false;
+                    finished = true;
+                    return Stop.FINISHED;
                 default:
                     throw new IllegalStateException("unknown stop");
             }
         }
-        return true;
+        return Stop.DONE;
+    }
+
+    /**
+     * Runs the engine. Whoever asks for a flush sets the request and then looks whether the engine runs; here it is the other way
+     * round, so that one of the two sees the other (KVM: {@code vcpu_enter_guest}, {@code kvm_make_all_cpus_request}).
+     */
+    private ExecutionEngine.Stop execute(long until) {
+        turns = turns + 1;
+        executing = true;
+        try {
+            if (flushRequested || machine.gate.closing() || machine.interrupts.pending(id) && wantsInterrupt()) {
+                line.raise();
+            }
+            return engine.run(until - processor.guestTime().retired());
+        } catch (PhysicalAddressException e) {
+            throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, "a walk of its structures left physical memory: " + e.getMessage());
+        } finally {
+            executing = false;
+        }
+    }
+
+    /** An interrupt has arrived that this entry does not deliver and no interrupt window waits for. */
+    private boolean wantsInterrupt() {
+        return !vmcs.interruptWindowExiting && !(vmcs.inject && vmcs.injectExternal);
+    }
+
+    /** Gets the processor out of non-root operation, by an external interrupt if it is in it. While the vCPU is parked. */
+    void leaveGuest() {
+        if (!inGuest || engine == null || !machine.alive()) {
+            inGuest = false;
+            return;
+        }
+        line.raise();
+        ExecutionEngine.Stop stop = engine.run(1);
+        if (stop != ExecutionEngine.Stop.EXIT) {
+            throw new IllegalStateException("the engine ran on although the interrupt line was raised: " + stop);
+        }
+        inGuest = false;
+        if (!handleExit(processor.exit())) {
+            finished = true;
+        }
+    }
+
+    /** Injects an interrupt with the next entry if there is one and the guest takes it; else waits for the window. KVM: inject_pending_event. */
+    private void prepareInterrupt() {
+        Interrupts interrupts = machine.interrupts;
+        boolean open = !vmcs.inject && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
+        if (open && interrupts.pending(id)) {
+            int vector = interrupts.acknowledge(id);
+            if (vector >= 0) {
+                inject(vector, 0, 0);
+                vmcs.injectExternal = true;
+                injections.increment();
+            }
+        }
+        vmcs.interruptWindowExiting = interrupts.pending(id);
     }
 
     private void enter() {
-        if (inGuest) {
-            return;
-        }
         TranslationRoot root = mmu.root();
         if (root != programmed) {
             program(root);
             programmed = root;
         }
-        processor.vmEntry(vmcs);
+        try {
+            processor.vmEntry(vmcs);
+        } catch (IllegalStateException e) {
+            throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, "VM entry with its root failed: " + e.getMessage());
+        }
         inGuest = true;
     }
 
@@ -121,12 +272,15 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
         long before = processor.cycles().total();
         machine.exitCount.increment();
         Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
-        machine.exits.add(reason, processor.cycles().total() - before + transition);
+        exits.add(reason, processor.cycles().total() - before + transition);
         if (disposition.code() > 0) {
             return true;
         }
         if (disposition.code() == 0 && machine.ports.poweredOff()) {
             return false;
+        }
+        if (reason == ExitReason.EPT_MISCONFIG.number()) {
+            throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
         }
         throw new MachineException(
                 "vCPU " + id + " stopped at " + ExitReason.of(reason) + ": " + disposition.reason()
@@ -136,7 +290,6 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
     @Override
     public void loadPaging(PagingState state, boolean keepPcid) {
         registers.paging = state;
-        mmu.load(state, keepPcid);
         vmcs.guestCr0 = state.cr0() | demand.forcedCr0();
         vmcs.cr0ReadShadow = state.cr0();
         vmcs.guestCr4 = state.cr4();
@@ -145,6 +298,7 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
         if (vmcs.enableEpt) {
             vmcs.guestCr3 = state.cr3();
         }
+        mmu.load(state, keepPcid);
     }
 
     @Override
@@ -159,9 +313,15 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
 
     private void inject(int vector, int errorCode, long address) {
         vmcs.inject = true;
+        vmcs.injectExternal = false;
         vmcs.injectVector = vector;
         vmcs.injectErrorCode = errorCode;
         vmcs.injectAddress = address;
+    }
+
+    @Override
+    public void halt() {
+        halted = true;
     }
 
     @Override
@@ -173,16 +333,11 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
         return emulator.run();
     }
 
-    @Override
-    public void flushPage(long gva) {
+    /** Drops what this vCPU's TLBs hold for {@code gva}. */
+    void flushPage(long gva) {
         tlbFlushes.increment();
         processor.cycles().charge(Work.FLUSH_PAGE);
         processor.invvpidAddress(vmcs.vpid, gva);
-    }
-
-    @Override
-    public void flushAll() {
-        flushAll(clock());
     }
 
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
@@ -196,13 +351,77 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
         }
     }
 
-    @Override
-    public int vcpu() {
-        return id;
+    /** Has this vCPU flush before it runs on; returns when it is out of the guest. Any thread but the one that runs it. */
+    void requestFlush(CycleClock payer) {
+        flushRequested = true;
+        if (inGuest) {
+            payer.charge(Work.IPI);
+        }
+        long seen = turns;
+        while (executing && turns == seen) {
+            line.raise();
+            Thread.onSpinWait();
+        }
     }
 
-    @Override
-    public CycleClock clock() {
+    /** Gets the vCPU out of the guest soon, if it is in it. Any thread. */
+    void kick() {
+        if (inGuest) {
+            line.raise();
+        }
+    }
+
+    /** Ends the turn that is going on soon. Any thread. */
+    void cutShort() {
+        if (inTurn) {
+            cutShort = true;
+            if (executing) {
+                line.raise();
+            }
+        }
+    }
+
+    /** Sets until when the vCPU is to run. */
+    void target(long operations) {
+        target = processor.guestTime().retired() + operations;
+    }
+
+    long target() {
+        return target;
+    }
+
+    /** True if the vCPU has nothing to do until the next target. */
+    boolean done() {
+        return finished || processor.guestTime().retired() >= target;
+    }
+
+    boolean finished() {
+        return finished;
+    }
+
+    /** True if the vCPU is halted and no interrupt is there that it would take. */
+    boolean halted() {
+        return halted && !wakes();
+    }
+
+    /** KVM: kvm_arch_vcpu_runnable. */
+    private boolean wakes() {
+        return (registers.rflags & ControlBits.RFLAGS_IF) != 0 && machine.interrupts.pending(id);
+    }
+
+    Attachment attachment() {
+        return attachment;
+    }
+
+    GuestState guest() {
+        return guest;
+    }
+
+    MemoryPort port() {
+        return port;
+    }
+
+    CycleClock clock() {
         return processor.cycles();
     }
 
@@ -239,6 +458,11 @@ final class VirtualCpu implements Vcpu, MmuContextHost {
     @Override
     public IoPorts ports() {
         return machine.ports;
+    }
+
+    @Override
+    public Interrupts interrupts() {
+        return machine.interrupts;
     }
 
     @Override

@@ -1,86 +1,139 @@
 package org.penumbra.vmx;
 
 import java.util.Map;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
-import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
-import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.device.IoPortsFactory;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.InterruptsFactory;
+import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.HostPages;
+import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MemoryDigest;
-import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemoryException;
-import org.penumbra.api.memory.LeaseException;
-import org.penumbra.api.mmu.Mmu;
-import org.penumbra.api.mmu.UnsupportedPagingException;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.memory.HostMemory;
+import org.penumbra.vmx.memory.Notifier;
 
-/** A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state. */
-final class VirtualMachine implements Machine {
+/** A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state, dirty log. */
+final class VirtualMachine implements Machine, Notifier {
+    final MachineConfig config;
     final Counters counters = new Counters();
-    final ExitTable exits = new ExitTable();
     final Counter exitCount = counters.counter("exits");
     final ExitDispatch dispatch;
     final IoPorts ports;
+    final Interrupts interrupts;
     final HostMemory memory;
     final TrackedFrames tracking;
-    final Mmu mmu;
-    private final MachineConfig config;
-    private final MmuPlugin plugin;
+    final VirtualCpu[] vcpus;
+    /** Work that no vCPU does. */
+    final CycleClock hostClock;
+    final Gate gate = new Gate(this::kickAll);
+    private final GuestTimeline timeline;
+    private final Swapper swapper;
+    private final Scheduler scheduler;
+    private final DirtyLogging dirtyLog;
+    private final HostPages hostPages;
     private final TranslationChecker checker;
-    private final FrameLease lease;
-    private final VirtualCpu vcpu;
-    private boolean alive = true;
+    private final MachineRegistry registry;
+    private final Watchdog watchdog;
+    private volatile String stopped;
+    private volatile boolean alive = true;
     private boolean closed;
     private long mmuFrames;
+    private String mmuBundle = "";
     private long digest;
 
-    VirtualMachine(
-            MachineConfig config,
-            MmuPlugin plugin,
-            GuestBoot guest,
-            ProcessorFactory processors,
-            HostMemory memory,
-            IoPorts ports,
-            ExitDispatch dispatch,
-            TranslationChecker checker) {
+    VirtualMachine(MachineConfig config, GuestBoot guest, Parts parts, HostMemory memory, TranslationChecker checker) {
         this.config = config;
-        this.plugin = plugin;
         this.memory = memory;
-        this.ports = ports;
-        this.dispatch = dispatch;
         this.checker = checker;
+        this.ports = parts.ports().create();
+        this.dispatch = parts.dispatch();
+        this.registry = parts.registry();
+        this.hostClock = new CycleClock(config.hardware());
         this.tracking = new TrackedFrames(this::writeProtect);
-        this.lease = memory.newLease();
-        this.vcpu = guarded(() -> boot(guest, processors));
-        this.mmu = guarded(() -> plugin.factory().create(new MmuServices(this, plugin, config.settings(), lease)));
-        guarded(() -> {
-            vcpu.attach(mmu.newContext(vcpu), mmu.controlDemand());
-            return true;
-        });
+        this.swapper = new Swapper(this, parts.designs(), parts.engines());
+        this.vcpus = new VirtualCpu[config.vcpus()];
+        this.interrupts = parts.interrupts().create(config.vcpus(), this::wake);
+        memory.observe(checker);
+        memory.events().notify(this);
+        bootOrRelease(guest, parts.processors());
+        this.timeline = new GuestTimeline(this::latest, this::timerChanged);
+        this.scheduler = new Scheduler(this, timeline, config.threads());
+        this.dirtyLog = new DirtyLogging(this);
+        this.hostPages = new GuardedHostPages(this);
+        this.watchdog = config.watchdogMillis() == 0 ? null : new Watchdog(this, config.watchdogMillis());
+        start();
         if (checker != null) {
-            checker.loaded(0, vcpu.registers().paging, false);
+            for (VirtualCpu vcpu : vcpus) {
+                checker.loaded(vcpu.id(), vcpu.registers().paging, false);
+            }
         }
     }
 
-    private VirtualCpu boot(GuestBoot guest, ProcessorFactory processors) {
-        RegisterFile registers = new RegisterFile();
-        ExecutionEngine engine = guest.boot(memory::load, registers, config.memoryBytes());
-        VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers, ports, checker);
-        return new VirtualCpu(this, 0, registers, processor, engine, config.hardware().figure(Work.EXIT.key()));
+    private void start() {
+        if (watchdog != null) {
+            watchdog.start();
+        }
+        boolean done = false;
+        try {
+            guarded(() -> {
+                swapper.begin(config.engine(), config.mmu(), config.settings());
+                return true;
+            });
+            registry.add(this);
+            swapper.recheck();
+            done = true;
+        } finally {
+            if (!done) {
+                release();
+            }
+        }
+    }
+
+    /** The services that a machine is made of. */
+    record Parts(
+            ProcessorFactory processors, IoPortsFactory ports, InterruptsFactory interrupts, ExitDispatch dispatch,
+            MmuPlugins designs, Engines engines, MachineRegistry registry) {}
+
+    private void bootOrRelease(GuestBoot guest, ProcessorFactory processors) {
+        boolean done = false;
+        try {
+            boot(guest, processors);
+            done = true;
+        } finally {
+            if (!done) {
+                interrupts.close();
+            }
+        }
+    }
+
+    private void boot(GuestBoot boot, ProcessorFactory processors) {
+        RegisterFile[] registers = new RegisterFile[vcpus.length];
+        for (int i = 0; i < registers.length; i++) {
+            registers[i] = new RegisterFile();
+        }
+        GuestState[] guests = guarded(() -> boot.boot(memory::load, registers, config.memoryBytes()));
+        for (int i = 0; i < vcpus.length; i++) {
+            VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
+            vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
+        }
     }
 
     /** The guest's MAXPHYADDR. */
@@ -88,19 +141,122 @@ final class VirtualMachine implements Machine {
         return (int) config.hardware().figure("cpu.maxphyaddr");
     }
 
-    /** Drops what the TLBs of every vCPU hold for this machine. There is one vCPU, so no other processor is interrupted. */
+    /** Drops what the TLBs of every vCPU hold for this machine, as {@link org.penumbra.api.mmu.MmuHost#flushRemoteTlbs} says. */
     void flushTlbs(CycleClock payer) {
-        vcpu.flushAll(payer);
+        for (VirtualCpu vcpu : vcpus) {
+            if (vcpu.clock() == payer) {
+                vcpu.flushAll(payer);
+            } else {
+                vcpu.requestFlush(payer);
+            }
+        }
     }
 
     private void writeProtect(long gfn) {
-        mmu.writeProtect(gfn, vcpu.clock());
+        Attachment now = swapper.current();
+        if (now != null) {
+            now.mmu().writeProtect(gfn, hostClock);
+        }
+    }
+
+    @Override
+    public void invalidate(long gfn, long frames) {
+        for (Attachment attachment : swapper.attachments().inUse()) {
+            if (attachment.guard().failure() != null) {
+                // It cannot be asked to drop anything, but its vCPUs do not run again before it is replaced.
+                flushTlbs(hostClock);
+            } else if (attachment.mmu() != null) {
+                attachment.mmu().hostRangeChanged(gfn, frames, hostClock);
+            }
+        }
+    }
+
+    @Override
+    public void moved(long gfn) {
+        if (checker != null) {
+            checker.moved(gfn);
+        }
+    }
+
+    /** Gets every vCPU out of the guest. */
+    void kickAll() {
+        for (VirtualCpu vcpu : vcpus) {
+            vcpu.kick();
+        }
+        scheduler.wake();
+    }
+
+    /** An interrupt has arrived for a vCPU. */
+    private void wake(int vcpu) {
+        vcpus[vcpu].kick();
+        scheduler.wake();
+    }
+
+    /** Operations retired by the vCPU that is furthest. */
+    private long latest() {
+        long most = 0;
+        for (VirtualCpu vcpu : vcpus) {
+            most = Math.max(most, vcpu.processor().guestTime().retired());
+        }
+        return most;
+    }
+
+    /** A timer was set that is due before the turns that run now end. */
+    private void timerChanged() {
+        for (VirtualCpu vcpu : vcpus) {
+            vcpu.cutShort();
+        }
+        scheduler.wake();
+    }
+
+    /** {@code thread} is stuck in an MMU that has lost its lease: whatever it was to do, others do. */
+    void abandon(Thread thread) {
+        boolean ours = scheduler.replace(thread) || swapper.attachments().replace(thread);
+        memory.events().abandon(thread);
+        gate.expel(thread);
+        if (ours) {
+            thread.interrupt();
+        }
+    }
+
+    /** Ends the guest because of {@code reason}; the next look at it fails with that. */
+    void stop(String reason) {
+        stopped = reason;
+        alive = false;
+        kickAll();
+    }
+
+    /** A vCPU has failed, or powered the machine off: the others come out. */
+    void end() {
+        alive = false;
+        kickAll();
+    }
+
+    /** False when no vCPU is to run any more. */
+    boolean alive() {
+        return alive && !ports.poweredOff();
+    }
+
+    Swapper swapper() {
+        return swapper;
     }
 
     @Override
     public boolean run(long operations) {
-        if (alive) {
-            alive = guarded(() -> vcpu.run(vcpu.processor().guestTime().retired() + operations));
+        if (alive()) {
+            try {
+                boolean more = guarded(() -> scheduler.run(operations));
+                if (!more || ports.poweredOff()) {
+                    alive = false;
+                }
+            } catch (MachineException e) {
+                if (stopped == null) {
+                    throw e;
+                }
+            }
+        }
+        if (stopped != null) {
+            throw new MachineException(stopped);
         }
         return alive;
     }
@@ -114,21 +270,26 @@ final class VirtualMachine implements Machine {
             return result;
         } catch (MachineException e) {
             throw e;
-        } catch (LeaseException | GuestMemoryException | UnsupportedPagingException | IllegalArgumentException e) {
-            throw new MachineException("design '" + plugin.name() + "': " + e.getMessage(), e);
+        } catch (MmuFailure e) {
+            throw new MachineException(e.getMessage());
+        } catch (GuestMemoryException | IllegalArgumentException e) {
+            throw new MachineException(e.getMessage(), e);
         } catch (RuntimeException e) {
-            throw new MachineException("design '" + plugin.name() + "' failed: " + e, e);
+            throw new MachineException("the machine failed: " + e, e);
         } finally {
             if (!done) {
                 alive = false;
-                memory.revokeLease();
             }
         }
     }
 
-    /** Reports each invariant of the MMU's structures that does not hold. Takes no simulated time. */
-    void audit(Consumer<String> violations) {
-        mmu.audit(new CycleClock(config.hardware()), violations);
+    /** Simulated cycles on all clocks. */
+    long totalCycles() {
+        long total = hostClock.total();
+        for (VirtualCpu vcpu : vcpus) {
+            total += vcpu.clock().total();
+        }
+        return total;
     }
 
     @Override
@@ -136,12 +297,42 @@ final class VirtualMachine implements Machine {
         if (closed) {
             return;
         }
-        mmuFrames = mmuFrames();
-        digest = memoryDigest();
         closed = true;
         alive = false;
-        mmu.close();
-        memory.revokeLease();
+        mmuFrames = framesNow();
+        mmuBundle = bundleNow();
+        try {
+            swapper.end();
+        } finally {
+            release();
+        }
+        digest = MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek);
+    }
+
+    private void release() {
+        gate.shut();
+        scheduler.close();
+        swapper.attachments().close();
+        if (watchdog != null) {
+            watchdog.end();
+        }
+        interrupts.close();
+        registry.remove(this);
+    }
+
+    private long framesNow() {
+        Attachment now = swapper.current();
+        return now == null ? 0 : now.lease().frames();
+    }
+
+    private String bundleNow() {
+        Attachment now = swapper.current();
+        return now == null ? "" : now.plugin().bundle();
+    }
+
+    @Override
+    public int vcpus() {
+        return vcpus.length;
     }
 
     @Override
@@ -151,7 +342,12 @@ final class VirtualMachine implements Machine {
 
     @Override
     public long mmuFrames() {
-        return closed ? mmuFrames : lease.frames();
+        return closed ? mmuFrames : framesNow();
+    }
+
+    @Override
+    public String mmuBundle() {
+        return closed ? mmuBundle : bundleNow();
     }
 
     @Override
@@ -160,23 +356,40 @@ final class VirtualMachine implements Machine {
     }
 
     @Override
-    public GuestClock guestTime() {
-        return vcpu.processor().guestTime();
+    public long operations() {
+        long n = 0;
+        for (VirtualCpu vcpu : vcpus) {
+            n += vcpu.processor().guestTime().retired();
+        }
+        return n;
     }
 
     @Override
     public CycleClock cycles() {
-        return vcpu.clock();
+        CycleClock sum = new CycleClock(config.hardware());
+        sum.add(hostClock);
+        for (VirtualCpu vcpu : vcpus) {
+            sum.add(vcpu.clock());
+        }
+        return sum;
     }
 
     @Override
     public TranslationStatistics translation() {
-        return vcpu.processor().statistics();
+        TranslationStatistics sum = TranslationStatistics.NONE;
+        for (VirtualCpu vcpu : vcpus) {
+            sum = sum.plus(vcpu.processor().statistics());
+        }
+        return sum;
     }
 
     @Override
     public ExitTable exits() {
-        return exits;
+        ExitTable sum = new ExitTable();
+        for (VirtualCpu vcpu : vcpus) {
+            sum.add(vcpu.exits);
+        }
+        return sum;
     }
 
     @Override
@@ -185,8 +398,30 @@ final class VirtualMachine implements Machine {
     }
 
     @Override
-    public ExecutionEngine engine() {
-        return vcpu.engine();
+    public long accesses() {
+        long n = 0;
+        for (VirtualCpu vcpu : vcpus) {
+            n += vcpu.port().accesses();
+        }
+        return n;
+    }
+
+    @Override
+    public long misses() {
+        long n = 0;
+        for (VirtualCpu vcpu : vcpus) {
+            n += vcpu.port().misses();
+        }
+        return n;
+    }
+
+    @Override
+    public long guestDigest() {
+        long all = vcpus[0].guest().digest;
+        for (int i = 1; i < vcpus.length; i++) {
+            all = Long.rotateLeft(all, 17) * 31 + vcpus[i].guest().digest;
+        }
+        return all;
     }
 
     @Override
@@ -195,7 +430,28 @@ final class VirtualMachine implements Machine {
     }
 
     @Override
-    public String mmuBundle() {
-        return plugin.bundle();
+    public HotSwap hotSwap() {
+        return swapper;
+    }
+
+    @Override
+    public HostPages hostPages() {
+        return hostPages;
+    }
+
+    @Override
+    public DirtyLogControl dirtyLog() {
+        return dirtyLog;
+    }
+
+    @Override
+    public Interrupts interrupts() {
+        scheduler.mayBeWoken();
+        return interrupts;
+    }
+
+    @Override
+    public Timeline timeline() {
+        return timeline;
     }
 }

@@ -8,6 +8,7 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.device.IoPortsFactory;
+import org.penumbra.api.interrupt.InterruptsFactory;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
@@ -20,10 +21,7 @@ import org.penumbra.vmx.memory.HostMemory;
 /** Builds virtual machines. */
 @Component(property = MachineFactory.MACHINE_KIND + "=" + MachineFactory.VMX)
 public final class VmxMachineFactory implements MachineFactory {
-    private final ProcessorFactory processors;
-    private final IoPortsFactory ports;
-    private final ExitDispatch dispatch;
-    private final MmuPlugins plugins;
+    private final VirtualMachine.Parts parts;
 
     @Reference(
             cardinality = ReferenceCardinality.OPTIONAL,
@@ -35,20 +33,20 @@ public final class VmxMachineFactory implements MachineFactory {
     public VmxMachineFactory(
             @Reference ProcessorFactory processors,
             @Reference IoPortsFactory ports,
+            @Reference InterruptsFactory interrupts,
             @Reference ExitDispatch dispatch,
-            @Reference MmuPlugins plugins) {
-        this.processors = processors;
-        this.ports = ports;
-        this.dispatch = dispatch;
-        this.plugins = plugins;
+            @Reference MmuPlugins designs,
+            @Reference Engines engines,
+            @Reference MachineRegistry registry) {
+        this.parts = new VirtualMachine.Parts(processors, ports, interrupts, dispatch, designs, engines, registry);
     }
 
     @Override
     public Machine create(MachineConfig config, GuestBoot guest) {
-        MmuPlugin plugin = plugins.find(config.mmu());
-        HostMemory memory = new HostMemory(config.memoryBytes(), config.hostPageLevel());
+        Settings.of(parts.designs().find(config.mmu()), config.settings());
+        HostMemory memory = new HostMemory(config.memoryBytes(), config.hostPageLevel(), config.check());
         TranslationChecker checker = config.check() ? checker(config, memory) : null;
-        return new VirtualMachine(config, plugin, guest, processors, memory, ports.create(), dispatch, checker);
+        return new VirtualMachine(config, guest, parts, memory, checker);
     }
 
     private TranslationChecker checker(MachineConfig config, HostMemory memory) {
@@ -56,6 +54,7 @@ public final class VmxMachineFactory implements MachineFactory {
         if (factory == null) {
             throw new MachineException("a checked run needs the bundle org.penumbra.testkit, which is not there");
         }
-        return factory.create(1, (int) config.hardware().figure("cpu.maxphyaddr"), memory.physical(), memory::peek);
+        int bits = (int) config.hardware().figure("cpu.maxphyaddr");
+        return factory.create(config.vcpus(), bits, memory.physical(), memory::peek, memory::gpaOf);
     }
 }

@@ -10,7 +10,7 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmExitHandler;
 
 class ExitDispatchTest {
-    private final ExitDispatch dispatch = new ExitDispatch();
+    private final ExitDispatch dispatch = new ExitDispatch(new MachineRegistry());
     private final VmExitHandler stock = (vcpu, exit) -> Disposition.RESUME;
     private final VmExitHandler other = (vcpu, exit) -> Disposition.toUserSpace("other");
 

@@ -35,9 +35,9 @@ final class ScriptedEngine implements ExecutionEngine {
     }
 
     @Override
-    public void attach(Processor processor, int vcpu) {
+    public void attach(Processor processor, MemoryPort memory, int vcpu) {
         cpu = processor;
-        port = new MemoryPort(processor, vcpu);
+        port = memory;
     }
 
     @Override
@@ -47,6 +47,9 @@ final class ScriptedEngine implements ExecutionEngine {
             deliver(event);
         }
         for (long done = 0; done < budget; done++) {
+            if (cpu.interruptLine().raised() && cpu.interrupted() == Outcome.EXIT) {
+                return Stop.EXIT;
+            }
             if (next == script.size()) {
                 return Stop.FINISHED;
             }
@@ -127,20 +130,5 @@ final class ScriptedEngine implements ExecutionEngine {
     @Override
     public void skip() {
         retire();
-    }
-
-    @Override
-    public long digest() {
-        return loaded.hashCode();
-    }
-
-    @Override
-    public long accesses() {
-        return port.accesses();
-    }
-
-    @Override
-    public long misses() {
-        return port.misses();
     }
 }

@@ -28,6 +28,11 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     /** The software walk refuses this page. */
     long refused = -1;
     boolean failing;
+    boolean failOverStores;
+    boolean failOverLoad;
+    String objection = "";
+    /** The operation that never returns. */
+    String stuckIn = "";
     private MmuHost host;
     private MmuContextHost contextHost;
     private TranslationRoot root;
@@ -44,11 +49,38 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
 
     @Override
     public Mmu create(MmuHost mmuHost) {
+        maybeStuck("create");
         if (failing) {
             throw new IllegalStateException("broken on purpose");
         }
         host = mmuHost;
+        root = null;
         return this;
+    }
+
+    @Override
+    public String objection(PagingState state) {
+        return objection;
+    }
+
+    private void maybeStuck(String operation) {
+        while (operation.equals(stuckIn)) {
+            try {
+                Thread.sleep(Long.MAX_VALUE);
+            } catch (InterruptedException e) {
+                // It does not listen.
+            }
+        }
+    }
+
+    /** What the machine gave it. */
+    MmuHost host() {
+        return host;
+    }
+
+    /** Answers {@code other} from now on when asked for the root. */
+    void root(TranslationRoot other) {
+        root = other;
     }
 
     @Override
@@ -65,6 +97,10 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
 
     @Override
     public void load(PagingState state, boolean keepPcid) {
+        maybeStuck("load");
+        if (failOverLoad) {
+            throw new IllegalStateException("broken on purpose");
+        }
         calls.add("load " + Long.toHexString(state.cr3()) + (keepPcid ? " keep" : ""));
     }
 
@@ -99,6 +135,9 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
 
     @Override
     public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        if (failOverStores) {
+            throw new IllegalStateException("broken on purpose");
+        }
         calls.add("written " + Long.toHexString(gpa) + " " + bytes);
     }
 
@@ -108,12 +147,19 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     }
 
     @Override
+    public void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        maybeStuck("host");
+        calls.add("host " + Long.toHexString(gfn) + " " + frames);
+    }
+
+    @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
         calls.add("audit");
     }
 
     @Override
     public void close() {
+        maybeStuck("close");
         calls.add("close");
     }
 }

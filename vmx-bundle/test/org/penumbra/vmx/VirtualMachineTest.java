@@ -17,73 +17,27 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.Work;
-import org.penumbra.api.device.IoPorts;
-import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.ControlBits;
-import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
-import org.penumbra.hardware.cpu.LogicalProcessorFactory;
-import org.penumbra.hardware.profile.JsonCostProfiles;
-import org.penumbra.vmx.exit.CrAccessExit;
-import org.penumbra.vmx.exit.HaltExit;
-import org.penumbra.vmx.exit.InvlpgExit;
-import org.penumbra.vmx.exit.IoExit;
-import org.penumbra.vmx.exit.PageFaultExit;
-import org.penumbra.vmx.exit.VmcallExit;
-import org.penumbra.vmx.memory.HostMemory;
 
 /** The run loop, the stock handlers and the emulator, around a guest and an MMU that do as they are told. */
 class VirtualMachineTest {
-    private static final CostProfile SKYLAKE =
-            new JsonCostProfiles().all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
-    private static final PagingState STATE = PagingState.longMode(0x1000);
-
+    private final Rig rig = new Rig();
     private final ScriptedEngine guest = new ScriptedEngine();
     private final ScriptedMmu mmu = new ScriptedMmu();
-    private final ExitDispatch dispatch = new ExitDispatch();
-    private final HostMemory memory = new HostMemory(4 << 20, 1);
-    private final List<Long> out = new ArrayList<>();
 
     private VirtualMachine machine(Map<String, String> settings) {
-        dispatch.add(new PageFaultExit(), 0, List.of("EXCEPTION_NMI"));
-        dispatch.add(new CrAccessExit(), 0, List.of("CR_ACCESS"));
-        dispatch.add(new InvlpgExit(), 0, List.of("INVLPG"));
-        dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
-        dispatch.add(new HaltExit(), 0, List.of("HLT"));
-        dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
-        MachineConfig config = new MachineConfig(4 << 20, 1, SKYLAKE, "scripted", settings, false);
-        return new VirtualMachine(config, new MmuPlugin("scripted", mmu, "test 0"), (loader, registers, bytes) -> {
-            registers.paging = STATE;
-            return guest;
-        }, new LogicalProcessorFactory(), memory, new Ports(), dispatch, null);
+        rig.design("scripted", mmu);
+        return rig.machine("scripted", settings, guest);
     }
 
     private VirtualMachine run() {
         VirtualMachine machine = machine(Map.of());
         assertThat(machine.run(100)).isFalse();
         return machine;
-    }
-
-    /** Powered off by a write to port 0xf4. */
-    private final class Ports implements IoPorts {
-        @Override
-        public void out(int port, int width, long value) {
-            out.add(value);
-        }
-
-        @Override
-        public boolean poweredOff() {
-            return !out.isEmpty();
-        }
-
-        @Override
-        public int exitCode() {
-            return out.isEmpty() ? 0 : out.get(0).intValue();
-        }
     }
 
     @Test
@@ -98,7 +52,7 @@ class VirtualMachineTest {
         assertThat(mmu.calls).contains("protect 2", "walk 1ffc supervisor write", "walk 2000 supervisor write", "written 1ffc 4", "written 2000 4");
         assertThat(heard).containsExactly("2000 4");
         assertThat(machine.counters()).containsEntry("insn_emulation", 2L).containsEntry("exits", 2L);
-        assertThat(machine.guestTime().retired()).isEqualTo(2);
+        assertThat(machine.operations()).isEqualTo(2);
     }
 
     @Test
@@ -154,8 +108,8 @@ class VirtualMachineTest {
     void controlRegisters() {
         guest.then(MOV_TO_CR3, 0, 8, 0x2000)
                 .then(MOV_TO_CR3, 0, 8, 1L << 50)
-                .then(MOV_TO_CR4, 0, 8, STATE.cr4() | ControlBits.CR4_PKE)
-                .then(MOV_TO_CR4, 0, 8, STATE.cr4() | ControlBits.CR4_SMEP)
+                .then(MOV_TO_CR4, 0, 8, Rig.STATE.cr4() | ControlBits.CR4_PKE)
+                .then(MOV_TO_CR4, 0, 8, Rig.STATE.cr4() | ControlBits.CR4_SMEP)
                 .then(MOV_TO_CR3, 0, 8, ControlBits.CR3_NO_FLUSH | 0x3000);
         VirtualMachine machine = run();
         assertThat(guest.delivered).containsExactly("13 0 0", "13 0 0", "13 0 0");
@@ -172,7 +126,7 @@ class VirtualMachineTest {
         guest.then(INVLPG, 0x7000, 0, 0).then(VMCALL, 0, 0, 0);
         VirtualMachine machine = run();
         assertThat(mmu.calls).contains("invalidate 7000");
-        assertThat(machine.guestTime().retired()).isEqualTo(2);
+        assertThat(machine.operations()).isEqualTo(2);
         assertThat(machine.counters()).containsEntry("hypercalls", 1L);
     }
 
@@ -183,10 +137,10 @@ class VirtualMachineTest {
         VirtualMachine machine = run();
         assertThat(machine.exitCode()).isEqualTo(3);
         assertThat(guest.loaded).isEmpty();
-        out.clear();
+        rig.out.clear();
         guest.then(HLT, 0, 0, 0);
         mmu.resolve = fault -> Resolution.EMULATE;
-        assertThatThrownBy(this::run).hasMessageContaining("HLT").hasMessageContaining("no device can wake it");
+        assertThatThrownBy(this::run).hasMessageContaining("halted").hasMessageContaining("no device can wake it");
     }
 
     @Test
@@ -194,9 +148,9 @@ class VirtualMachineTest {
     void exitTimes() {
         guest.then(STORE, 0x1000, 8, 1);
         VirtualMachine machine = run();
-        long spent = machine.cycles().total() - machine.cycles().cycles(Work.WALK_REFERENCE) - SKYLAKE.figure(Work.FRAME.key());
+        long spent = machine.cycles().total() - machine.cycles().cycles(Work.WALK_REFERENCE) - Rig.SKYLAKE.figure(Work.FRAME.key());
         assertThat(machine.exits().rows()).singleElement().satisfies(row -> assertThat(row.cycles()).isEqualTo(spent));
-        assertThat(spent).isGreaterThan(SKYLAKE.figure(Work.EXIT.key()) + SKYLAKE.figure(Work.EMULATION.key()));
+        assertThat(spent).isGreaterThan(Rig.SKYLAKE.figure(Work.EXIT.key()) + Rig.SKYLAKE.figure(Work.EMULATION.key()));
     }
 
     @Test
@@ -207,9 +161,8 @@ class VirtualMachineTest {
         };
         guest.then(LOAD, 0, 8, 0);
         VirtualMachine machine = machine(Map.of());
-        assertThatThrownBy(() -> machine.run(1)).isInstanceOf(MachineException.class).hasMessage("design 'scripted' failed: java.lang.IllegalStateException: oops");
+        assertThatThrownBy(() -> machine.run(1)).isInstanceOf(MachineException.class).hasMessageContaining("scripted (test 1)").hasMessageContaining("java.lang.IllegalStateException: oops");
         assertThat(machine.mmuFrames()).isZero();
-        assertThat(machine.run(1)).isFalse();
         mmu.failing = true;
         assertThatThrownBy(() -> machine(Map.of())).isInstanceOf(MachineException.class).hasMessageContaining("broken on purpose");
     }

@@ -34,6 +34,14 @@ public final class CycleClock {
         return events[work.ordinal()] * cost[work.ordinal()];
     }
 
+    /** Adds everything that {@code other}, of the same prices, has counted. */
+    public void add(CycleClock other) {
+        for (int i = 0; i < events.length; i++) {
+            events[i] += other.events[i];
+        }
+        total += other.total;
+    }
+
     /** Charges one unit of {@code work}. */
     public void charge(Work work) {
         charge(work, 1);

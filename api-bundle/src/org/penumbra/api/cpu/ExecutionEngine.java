@@ -4,8 +4,8 @@ import org.osgi.annotation.versioning.ConsumerType;
 
 /**
  * Runs one vCPU's guest: a recorded trace, synthetic steps, machine code. One object per vCPU, called by the thread that runs
- * the vCPU. Between two calls everything the guest is lies in the register file, guest memory and the engine's own fields, so
- * that MMU and handlers can be replaced there.
+ * the vCPU. Between two calls everything the guest is lies in the register file, guest memory and the
+ * {@link org.penumbra.api.guest.GuestState}, so that MMU, handlers and the engine itself can be replaced there.
  */
 @ConsumerType
 public interface ExecutionEngine {
@@ -22,12 +22,15 @@ public interface ExecutionEngine {
     }
 
     /**
-     * Binds the engine to {@code cpu} as vCPU number {@code vcpu}. Called once, before {@link #run}.
+     * Binds the engine to vCPU number {@code vcpu}, which runs on {@code cpu} and reaches memory through {@code port}. Called once,
+     * before {@link #run}.
      */
-    void attach(Processor cpu, int vcpu);
+    void attach(Processor cpu, MemoryPort port, int vcpu);
 
     /**
      * Delivers an injected event if there is one, then executes until {@code budget} operations retired or something stops it.
+     * Before each operation it looks at {@link Processor#interruptLine()} and, if that is raised, calls
+     * {@link Processor#interrupted()}.
      * Each retired operation is counted with {@code cpu.guestTime().retire} and charged as
      * {@link org.penumbra.api.clock.Work#OPERATION}, before return at the latest. Exceptions outside VMX, and those the
      * hypervisor does not intercept, are delivered to the guest by the engine itself. The observer of the processor is told of
@@ -36,7 +39,7 @@ public interface ExecutionEngine {
      */
     Stop run(long budget);
 
-    /** The operation at which the last {@code run} exited. */
+    /** The operation at which the last {@code run} exited; an external interrupt is no operation. */
     GuestOperation operation();
 
     /**
@@ -48,16 +51,4 @@ public interface ExecutionEngine {
 
     /** Retires the operation at which the engine exited without executing it: a handler did its work. */
     void skip();
-
-    /**
-     * A number that depends on every value the guest loaded, in order: equal runs have equal digests. Accessed and dirty bits of
-     * page-table entries may be left out, since an equal guest can find them set earlier or later.
-     */
-    long digest();
-
-    /** Translations the guest asked for: one per access and page. */
-    long accesses();
-
-    /** Misses of the first-level TLB among {@link #accesses()}. */
-    long misses();
 }

@@ -1,7 +1,7 @@
 package org.penumbra.api.cpu;
 
 /**
- * An exception on its way to the guest. Mutable and reused, so that a fault allocates nothing: copy what must outlive the next
+ * An exception or external interrupt on its way to the guest. Mutable and reused, so that a fault allocates nothing: copy what must outlive the next
  * operation.
  */
 public final class GuestException {
@@ -14,6 +14,8 @@ public final class GuestException {
     public int vector;
     /** Error code, for vectors that have one. */
     public int errorCode;
+    /** True for an external interrupt, which has neither error code nor address. */
+    public boolean external;
     /** For #PF: the faulting linear address, which delivery puts into CR2. */
     public long address;
 
@@ -22,5 +24,12 @@ public final class GuestException {
         this.vector = vector;
         this.errorCode = errorCode;
         this.address = address;
+        this.external = false;
+    }
+
+    /** Makes it an external interrupt. */
+    public void setExternal(int interruptVector) {
+        set(interruptVector, 0, 0);
+        external = true;
     }
 }

@@ -6,7 +6,7 @@ package org.penumbra.api.cpu;
  */
 public final class GuestOperation {
     /** What the operation does. */
-    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL }
+    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR }
 
     public Kind kind;
     /** Linear address of a memory operand, or the operand of INVLPG. */
@@ -19,4 +19,6 @@ public final class GuestOperation {
     public int function;
     /** For OUT: the port. */
     public int port;
+    /** For WRMSR: the MSR. */
+    public int msr;
 }

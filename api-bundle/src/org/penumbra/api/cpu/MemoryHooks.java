@@ -19,4 +19,10 @@ public interface MemoryHooks {
 
     /** Writes {@code width} (1 to 4096) bytes that were prepared; a value is repeated every 8 bytes. */
     void store(long gva, int width, long value);
+
+    /**
+     * Replaces {@code width} (1 to 8) bytes that were prepared for writing, if they still hold {@code expected}; atomic if they are 8
+     * aligned bytes, as a locked instruction's access is.
+     */
+    boolean compareAndSet(long gva, int width, long expected, long value);
 }

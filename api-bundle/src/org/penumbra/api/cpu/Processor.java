@@ -62,6 +62,19 @@ public interface Processor {
     /** OUT of {@code width} (1, 2 or 4) bytes. An {@link Outcome}. */
     int out(int port, int width, long value);
 
+    /** WRMSR of {@code value} to {@code msr}. An {@link Outcome}; #GP where the processor has no such MSR. */
+    int wrmsr(int msr, long value);
+
+    /** The line through which other threads interrupt this processor. */
+    InterruptLine interruptLine();
+
+    /**
+     * Takes what the line asks for, between two operations: EXIT for an external interrupt in non-root operation
+     * ("external-interrupt exiting" is 1), or when an interrupt window opened (SDM vol. 3, "Other Causes of VM Exits"); DONE if
+     * the next operation follows.
+     */
+    int interrupted();
+
     /** VMCALL. An {@link Outcome}; #UD outside VMX operation. */
     int vmcall();
 
@@ -72,7 +85,7 @@ public interface Processor {
     ExitRecord exit();
 
     /**
-     * An event that VM entry injects, to be delivered before the next operation; null if there is none. Taking it consumes it.
+     * An exception or external interrupt that VM entry injects, to be delivered before the next operation; null if there is none. Taking it consumes it.
      */
     GuestException takeInjectedEvent();
 

@@ -16,6 +16,7 @@ public final class RegisterFile {
     /** The general-purpose registers, RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 … R15. */
     public final long[] gpr = new long[16];
     public long rip;
+    /** Bit 1 is always 1; IF and AC are {@link ControlBits}. */
     public long rflags = 2;
     /** Current privilege level, 0 to 3. */
     public int cpl;

@@ -12,6 +12,16 @@ package org.penumbra.api.cpu;
  */
 public record TranslationStatistics(
         long secondLevelHits, long walks, long guestReferences, long hostReferences, long completedWalks, long completedReferences) {
+    /** Nothing counted yet. */
+    public static final TranslationStatistics NONE = new TranslationStatistics(0, 0, 0, 0, 0, 0);
+
+    /** The sum of this and {@code other}. */
+    public TranslationStatistics plus(TranslationStatistics other) {
+        return new TranslationStatistics(
+                secondLevelHits + other.secondLevelHits, walks + other.walks, guestReferences + other.guestReferences,
+                hostReferences + other.hostReferences, completedWalks + other.completedWalks, completedReferences + other.completedReferences);
+    }
+
     /** References per completed walk; 0 if there was none. */
     public double referencesPerWalk() {
         return completedWalks == 0 ? 0 : (double) completedReferences / completedWalks;

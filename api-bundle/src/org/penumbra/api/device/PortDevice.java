@@ -2,12 +2,15 @@ package org.penumbra.api.device;
 
 import org.osgi.annotation.versioning.ConsumerType;
 
-/** A device on I/O ports, one object per machine. Called by vCPU threads, one at a time per device. */
+/**
+ * A device on I/O ports, one object per machine. Called by vCPU threads, one at a time per device: it needs no lock of
+ * its own.
+ */
 @ConsumerType
 public interface PortDevice {
     /** What a device can do to its machine. */
     interface Host {
-        /** Powers the machine off with {@code exitCode}: the guest runs no further operation. */
+        /** Powers the machine off with {@code exitCode}: the guest runs no further operation. The first call counts. */
         void powerOff(int exitCode);
     }
 

@@ -1,8 +1,8 @@
 package org.penumbra.api.machine;
 
 import org.osgi.annotation.versioning.ConsumerType;
-import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.guest.GuestState;
 
 /** A guest ready to be put into a machine: what a boot loader and the reset state are to a real one. */
 @ConsumerType
@@ -15,9 +15,11 @@ public interface GuestBoot {
     }
 
     /**
-     * Fills memory and the registers of vCPU 0, and answers the engine that runs it.
+     * Fills memory and the registers of every vCPU, and answers what runs on each, in the order of {@code vcpus}.
      *
+     * @param vcpus the register files, in their reset state
      * @param memoryBytes the machine's guest-physical memory
+     * @throws MachineException if the guest cannot run on so many vCPUs or in so little memory
      */
-    ExecutionEngine boot(Loader loader, RegisterFile registers, long memoryBytes);
+    GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes);
 }

@@ -3,39 +3,55 @@ package org.penumbra.api.machine;
 import java.util.Map;
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.clock.CycleClock;
-import org.penumbra.api.clock.GuestClock;
-import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
 
-/** A machine with a guest in it. Not thread-safe: driven by one thread, which also runs its vCPU. */
+/**
+ * A machine with a guest in it. Driven by one thread; {@link #hotSwap}, {@link #hostPages}, {@link #dirtyLog} and
+ * {@link #interrupts} may be used by others meanwhile. Figures are read between two calls of {@link #run}; with several vCPUs they
+ * are sums.
+ */
 @ProviderType
 public interface Machine extends AutoCloseable {
     /**
-     * Runs the guest for about {@code operations} more operations.
+     * Runs each vCPU for about {@code operations} more operations. Returns early when the guest ends.
      *
      * @return true while the guest is still alive
      * @throws MachineException if the run cannot go on; the machine is stopped then, its numbers stay readable
      */
     boolean run(long operations);
 
+    /** Number of vCPUs. */
+    int vcpus();
+
     /** The code with which the guest powered the machine off; 0 before. */
     int exitCode();
 
-    GuestClock guestTime();
+    /** Retired guest operations. */
+    long operations();
 
+    /** Simulated cycles: a snapshot. */
     CycleClock cycles();
 
     TranslationStatistics translation();
 
-    /** Exits; empty without a hypervisor. */
+    /** Exits: a snapshot; empty without a hypervisor. */
     ExitTable exits();
 
     /** Counters by name. */
     Map<String, Long> counters();
 
-    ExecutionEngine engine();
+    /** Translations the guest asked for: one per access and page. */
+    long accesses();
+
+    /** Misses of the first-level TLB among {@link #accesses()}. */
+    long misses();
+
+    /** Depends on every value that the guest loaded on each vCPU. See {@link org.penumbra.api.guest.GuestState#digest}. */
+    long guestDigest();
 
     /** The checker of a checked machine, else null. */
     TranslationChecker checker();
@@ -48,6 +64,21 @@ public interface Machine extends AutoCloseable {
 
     /** The bundle that provided the MMU as "symbolic-name version", or empty. */
     String mmuBundle();
+
+    /** Replaces MMU and engine under the guest; null without a hypervisor. */
+    HotSwap hotSwap();
+
+    /** What the host does to the guest's pages; null without a hypervisor. */
+    HostPages hostPages();
+
+    /** Which guest frames are written; null without a hypervisor. */
+    DirtyLogControl dirtyLog();
+
+    /** The machine's interrupts; null without a hypervisor. */
+    Interrupts interrupts();
+
+    /** The clock of guest time for timers: operations retired by vCPU 0; null without a hypervisor. */
+    Timeline timeline();
 
     /** Closes the MMU and frees what it held. Numbers stay readable; closing again has no effect. */
     @Override

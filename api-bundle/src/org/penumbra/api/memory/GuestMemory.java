@@ -11,8 +11,33 @@ public interface GuestMemory {
     /** Answer of {@link #pfn} where no slot has the gfn: device memory, or nothing. */
     long NO_SLOT = -1;
 
-    /** The host frame behind {@code gfn}, faulted in if needed, or {@link #NO_SLOT}. Charges a slot lookup. */
-    long pfn(long gfn);
+    /**
+     * The host frame behind {@code gfn}, faulted in if needed, or {@link #NO_SLOT}. Charges a slot lookup.
+     *
+     * <p>With {@code write} a frame that the host shares with others gets one of its own, which ends in a call of
+     * {@link org.penumbra.api.mmu.Mmu#hostRangeChanged}: not to be asked for under a lock that this takes. The answer holds until
+     * {@link #retry} says otherwise. KVM: {@code kvm_faultin_pfn}.
+     */
+    long pfn(long gfn, boolean write);
+
+    /** True if the host frame behind {@code gfn} may be mapped writable: it is not shared. Read together with {@link #pfn}. */
+    boolean writable(long gfn);
+
+    /** The host frame behind {@code gfn} now, −1 if there is none or it is swapped out. Changes nothing: for audits. */
+    long current(long gfn);
+
+    /**
+     * The number of host events so far: read before {@link #pfn}, and given to {@link #retry} when the answer is about to be put
+     * into a translation. KVM: {@code mmu_invalidate_seq}.
+     */
+    long sequence();
+
+    /**
+     * True if a host event for {@code gfn} is going on, or any has happened since {@link #sequence} answered {@code since}: what was
+     * looked up in between may not be used any more, and the access is repeated. Asked under the lock that
+     * {@link org.penumbra.api.mmu.Mmu#hostRangeChanged} takes. KVM: {@code mmu_invalidate_retry_gfn}.
+     */
+    boolean retry(long since, long gfn);
 
     /**
      * The largest level at which the host maps {@code gfn} within one slot and one naturally aligned host page: 1 for 4 KiB, 2
@@ -28,14 +53,15 @@ public interface GuestMemory {
     long load(long gpa, int width);
 
     /**
-     * Writes {@code width} (1 to 8) bytes at {@code gpa} within one frame. Charges a slot lookup and a store.
+     * Writes {@code width} (1 to 8) bytes at {@code gpa} within one frame, and logs the frame as dirty. May end in a call of
+     * {@link org.penumbra.api.mmu.Mmu#hostRangeChanged} as {@link #pfn} does. Charges a slot lookup and a store.
      *
      * @throws GuestMemoryException if no slot has the address
      */
     void store(long gpa, int width, long value);
 
     /**
-     * Locked compare-and-set of the 8 bytes at {@code gpa} (aligned); true if they held {@code expected}.
+     * Locked compare-and-set of the 8 bytes at {@code gpa} (aligned); true if they held {@code expected}. Like a store otherwise.
      *
      * @throws GuestMemoryException if no slot has the address
      */

@@ -25,6 +25,9 @@ public interface WriteTracking {
     /** True if at least one request for {@code gfn} is open. */
     boolean isTracked(long gfn);
 
+    /** True if any of the {@code count} gfns from {@code firstGfn} is tracked: then no larger page may map them. KVM: {@code disallow_lpage}. */
+    boolean anyTracked(long firstGfn, long count);
+
     /**
      * Opens a request: from its return until {@code close}, every guest write to {@code gfn} reaches {@code listener}. Existing
      * writable mappings are gone on return.

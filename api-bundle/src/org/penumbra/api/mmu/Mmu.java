@@ -8,7 +8,9 @@ import org.penumbra.api.clock.CycleClock;
  * One virtual machine's MMU: owner of its translation structures. Everything in it is derived from guest tables, memory slots
  * and write-tracking requests, and may be lost at any instruction boundary.
  *
- * <p>{@link #close} is called once, while no vCPU runs; its lease is revoked right after.
+ * <p>An MMU is made while the guest may have run for long: it finds write-tracking requests and the dirty log as they are, and
+ * consults them whenever it maps a frame. Every method may be called by several vCPUs at once. {@link #close} is called once, while
+ * no vCPU runs; its lease is revoked right after, and from then on every handle it was given refuses.
  */
 @ConsumerType
 public interface Mmu extends AutoCloseable {
@@ -33,6 +35,16 @@ public interface Mmu extends AutoCloseable {
      * @param clock charged for the work
      */
     void writeProtect(long gfn, CycleClock clock);
+
+    /**
+     * The host frames behind the {@code frames} guest frames from {@code gfn} are about to change: on return no translation of them
+     * is reachable from any vCPU, in structures or TLBs, and dirty flags that only the structures knew are in the dirty log. Faults
+     * that looked a frame up before are turned back by {@link org.penumbra.api.memory.GuestMemory#retry}. KVM:
+     * {@code kvm_unmap_gfn_range}. Any thread, vCPUs running.
+     *
+     * @param clock charged for the work
+     */
+    void hostRangeChanged(long gfn, long frames, CycleClock clock);
 
     /**
      * Checks the invariants between the structures and reports each violation in a line. Changes nothing.

@@ -2,6 +2,7 @@ package org.penumbra.api.mmu;
 
 import java.util.List;
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.paging.PagingState;
 
 /**
  * An MMU design: the service that a plugin bundle publishes, with {@link #MMU_NAME} and {@link #MMU_DIMENSIONS}. Stateless;
@@ -22,6 +23,14 @@ public interface MmuFactory {
 
     /** The settings that {@link MmuHost#setting} may be asked for; keys begin with the design's name and a dot. */
     List<Setting> settings();
+
+    /**
+     * Why no MMU of this design can run a guest in {@code state}, in a few words; empty if one can. Asked before an MMU is replaced,
+     * while the old one still works.
+     */
+    default String objection(PagingState state) {
+        return "";
+    }
 
     /**
      * A new MMU for the virtual machine behind {@code host}.

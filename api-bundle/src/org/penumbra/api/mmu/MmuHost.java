@@ -2,6 +2,7 @@ package org.penumbra.api.mmu;
 
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking;
@@ -19,6 +20,9 @@ public interface MmuHost {
     /** Frames whose writes others want to see. */
     WriteTracking writeTracking();
 
+    /** Where written frames are noted. */
+    DirtyLog dirtyLog();
+
     /** The guest's MAXPHYADDR: address bits of an entry from here up are reserved. */
     int physicalAddressBits();
 
@@ -29,8 +33,10 @@ public interface MmuHost {
     String setting(String key);
 
     /**
-     * Drops everything that any vCPU's TLBs hold for this machine; returns when all have. Charges {@code clock} an
-     * inter-processor interrupt per other vCPU. KVM: {@code kvm_flush_remote_tlbs}.
+     * Drops everything that any vCPU's TLBs hold for this machine. On return every vCPU has left the guest and flushes before it
+     * enters again, asking {@link MmuContext#root} first: so nobody uses an old translation or an old root. Waits for no vCPU that is
+     * outside the guest, so it may be called under any lock. Charges {@code clock} an inter-processor interrupt per vCPU that had to
+     * be brought out. KVM: {@code kvm_flush_remote_tlbs}.
      */
     void flushRemoteTlbs(CycleClock clock);
 }

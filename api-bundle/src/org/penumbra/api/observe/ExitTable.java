@@ -33,6 +33,18 @@ public final class ExitTable {
         cycles[reason] += spent;
     }
 
+    /** Adds every row of {@code other}. */
+    public void add(ExitTable other) {
+        for (int i = 0; i < samples.length; i++) {
+            if (other.samples[i] > 0) {
+                min[i] = samples[i] == 0 ? other.min[i] : Math.min(min[i], other.min[i]);
+                max[i] = Math.max(max[i], other.max[i]);
+                samples[i] += other.samples[i];
+                cycles[i] += other.cycles[i];
+            }
+        }
+    }
+
     /** Rows with at least one sample, the most costly first. */
     public List<Row> rows() {
         List<Row> rows = new ArrayList<>();

@@ -1,6 +1,7 @@
 package org.penumbra.api.observe;
 
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
@@ -19,6 +20,12 @@ public interface TranslationChecker extends TranslationObserver {
 
     /** Those that only an older entry explains, which the architecture still allows. */
     long stale();
+
+    /**
+     * Tells every gfn that was written since the last call, by software or by the processor itself, in ascending order: a list kept
+     * beside any dirty log, to judge one by.
+     */
+    void takeWritten(LongConsumer gfns);
 
     /** Those outside the allowed set. */
     long wrong();

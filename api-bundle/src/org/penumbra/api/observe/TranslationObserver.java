@@ -16,6 +16,15 @@ public interface TranslationObserver {
     /** {@code bytes} (1 to 8, within a frame) at {@code hpa} were written by software: guest, or hypervisor in its stead. */
     void written(long hpa, int bytes);
 
+    /**
+     * The processor itself wrote the paging-structure entry at {@code hpa} (accessed or dirty flag), or read it in a way that counts
+     * as a write (SDM vol. 3, "Accessed and Dirty Flags for EPT").
+     */
+    void updated(long hpa);
+
+    /** The host has put guest frame {@code gfn} elsewhere; no processor holds a translation of it any more. */
+    void moved(long gfn);
+
     /** A #PF for {@code gva} with {@code errorCode} is delivered to the guest; {@code ac}: with EFLAGS.AC set. */
     void pageFault(int vcpu, long gva, int errorCode, boolean ac);
 

@@ -25,6 +25,8 @@ public final class ControlBits {
     /** Operand bit 63 of MOV to CR3: keep the TLB entries of the PCID. */
     public static final long CR3_NO_FLUSH = 1L << 63;
 
+    /** RFLAGS.IF: maskable external interrupts are delivered. */
+    public static final long RFLAGS_IF = 1L << 9;
     /** EFLAGS.AC. */
     public static final long RFLAGS_AC = 1L << 18;
 

@@ -4,6 +4,7 @@ import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.observe.Counters;
@@ -30,6 +31,9 @@ public interface Vcpu {
     /** The machine's I/O ports. */
     IoPorts ports();
 
+    /** The machine's interrupts. */
+    Interrupts interrupts();
+
     /** The machine's counters. */
     Counters counters();
 
@@ -52,6 +56,9 @@ public interface Vcpu {
 
     /** Injects #GP(0) with the next entry. */
     void injectGeneralProtection();
+
+    /** The vCPU runs no further operation until an interrupt is pending for it. KVM: {@code kvm_vcpu_halt}. */
+    void halt();
 
     /**
      * Emulates the operation at which the engine stopped, by the hypervisor's own walk and stores, and retires it; or injects

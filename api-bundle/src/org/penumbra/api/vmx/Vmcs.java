@@ -33,8 +33,12 @@ public final class Vmcs {
     public long guestCr4;
     public long guestEfer;
 
-    /** VM-entry interruption information: an exception to be injected by the next entry. */
+    /** "Interrupt-window exiting": exits as soon as RFLAGS.IF = 1 at an operation boundary. */
+    public boolean interruptWindowExiting;
+
+    /** VM-entry interruption information: an event to be injected by the next entry, an external interrupt or an exception. */
     public boolean inject;
+    public boolean injectExternal;
     public int injectVector;
     public int injectErrorCode;
     public long injectAddress;

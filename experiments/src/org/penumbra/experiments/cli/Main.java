@@ -15,13 +15,15 @@ import org.penumbra.experiments.workload.TraceWorkload;
 public final class Main implements Callable<Integer> {
     private final String[] arguments;
     private final ServiceRegistry services;
+    private final LateBundles late;
 
     @Activate
     public Main(
             @Reference(service = Object.class, target = "(launcher.arguments=*)") Map<String, Object> launcher,
-            @Reference ServiceRegistry services) {
+            @Reference ServiceRegistry services, @Reference LateBundles late) {
         this.arguments = (String[]) launcher.get("launcher.arguments");
         this.services = services;
+        this.late = late;
     }
 
     @Override
@@ -30,7 +32,7 @@ public final class Main implements Callable<Integer> {
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         Console console = new Console(out, err, Terminal.ofProcess(System.getenv()));
         try {
-            Session session = new Session(services, console, TraceWorkload::ofFile, Interrupt::new);
+            Session session = new Session(services, console, TraceWorkload::ofFile, Interrupt::new, late);
             return PenumbraCommand.commandLine(session).execute(arguments);
         } finally {
             out.flush();

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
             "  penumbra trace record --out ls.trace.xz -- ls    record what a program of yours does",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz   and run it",
             "  penumbra list                                    experiments, designs, hardware, workloads",
+            "  penumbra shell                                   swap designs while experiments run",
             "",
             "'penumbra help COMMAND' says more about a command."
         },
@@ -66,6 +67,7 @@ final class PenumbraCommand implements Callable<Integer> {
         CommandLine line = new CommandLine(new PenumbraCommand(session));
         line.addSubcommand(new RunCommand(session));
         line.addSubcommand(new ListCommand(session));
+        line.addSubcommand(new ShellCommand(session));
         line.addSubcommand(new CommandLine(new TraceCommand())
                 // the options of the program that is recorded are its own
                 .addSubcommand(new CommandLine(new TraceRecordCommand(session)).setStopAtPositional(true))

@@ -67,7 +67,7 @@ final class ProgressLine implements CampaignListener {
     /** A workload that does not know its length counts as a million operations. */
     private static double size(Trial trial) {
         long n = trial.workload().workload().expectedOperations();
-        return n > 0 ? n : 1e6;
+        return (n > 0 ? n : 1e6) * trial.vcpus();
     }
 
     /** "about 1 min 20 s left", once there is something to judge from. */

@@ -1,5 +1,6 @@
 package org.penumbra.experiments.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -10,15 +11,19 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.penumbra.experiments.report.CheckReport;
 import org.penumbra.experiments.report.ExitReport;
+import org.penumbra.experiments.report.PauseHistogram;
 import org.penumbra.experiments.report.ResultsFolder;
 import org.penumbra.experiments.report.RunJson;
 import org.penumbra.experiments.report.SummaryReport;
+import org.penumbra.experiments.report.SwapTable;
 import org.penumbra.experiments.run.Agreement;
 import org.penumbra.experiments.run.Campaign;
 import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.Experiment;
 import org.penumbra.experiments.run.Plan;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RunRequest;
+import org.penumbra.experiments.run.SwapRequest;
 import org.penumbra.experiments.run.TrialResult;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,7 +36,7 @@ import picocli.CommandLine.Spec;
         name = "run",
         sortOptions = false,
         description = {
-            "Runs an experiment and prints what each design cost each workload.",
+            "Runs an experiment and prints what each design cost each workload, or what swaps of designs did to it.",
             "",
             "Every workload runs under every design, as a guest that executes the same operations each time. Cycles are simulated, by "
                     + "the figures of the processor model; wall time plays no part, and the same seed gives the same results.",
@@ -45,14 +50,15 @@ import picocli.CommandLine.Spec;
         footer = {
             "  penumbra run shadow-vs-ept",
             "  penumbra run shadow-vs-ept --workload fork-heavy --design native,shadow --check",
-            "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls"
+            "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls",
+            "  penumbra run hot-swap --workload fork-heavy --vcpus 4 --every 5000 --host-events"
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:every trial finished",
             "1:a trial failed, or results could not be written; what had finished is kept",
             "2:the request was refused; nothing was run or written",
-            "3:a translation was wrong (--check), or a guest ran differently under two designs",
+            "3:a translation was wrong (--check), a guest ran differently under two designs, or a swap lost something",
             "130:interrupted; the results of the finished trials are kept"
         })
 final class RunCommand implements Callable<Integer> {
@@ -100,13 +106,36 @@ final class RunCommand implements Callable<Integer> {
             description = "How often each trial runs, each time with the next seed (default: ${DEFAULT-VALUE}).")
     private int repetitions;
 
-    @Option(names = "--check", description = "Compare every translation with the specification. Slow.")
+    @Option(names = "--check", negatable = true,
+            description = "Compare every translation with the specification. Slow; hot-swap does it unless --no-check is given.")
     private boolean check;
+
+    @Option(names = "--plugins", paramLabel = "DIR",
+            description = "Install the bundles whose jars are in DIR, and follow what is done to them there.")
+    private Path plugins;
+
+    @Option(names = "--vcpus", split = ",", paramLabel = "N", description = "Numbers of vCPUs, for hot-swap (default: 1,4).")
+    private List<Integer> vcpus = new ArrayList<>();
+
+    @Option(names = "--every", paramLabel = "N",
+            description = "Swap after so many operations of each vCPU, for hot-swap (default: ${DEFAULT-VALUE}).")
+    private long every = SwapRequest.DEFAULT.every();
+
+    @Option(names = "--after", paramLabel = "N",
+            description = "Operations of each vCPU before the first swap, if that is more, for hot-swap (default: ${DEFAULT-VALUE}).")
+    private long after = SwapRequest.DEFAULT.after();
+
+    @Option(names = "--host-events", description = "Between swaps the host swaps out, migrates and merges pages of the guest, for hot-swap.")
+    private boolean hostEvents;
+
+    @Option(names = "--histogram", paramLabel = "FILE",
+            description = "Write percentiles of the wall time for which swaps stopped the guest into FILE, for hot-swap.")
+    private Path histogram;
 
     @Option(names = "--out", paramLabel = "DIR", description = "Write results.csv, run.json and timings.json into DIR.")
     private Path out;
 
-    @Option(names = "--force", description = "Let --out replace the files of an earlier run.")
+    @Option(names = "--force", description = "Let --out and --histogram replace the files of an earlier run.")
     private boolean force;
 
     @Option(names = {"-q", "--quiet"}, description = "No progress, and no tables of exits.")
@@ -120,14 +149,21 @@ final class RunCommand implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
+        if (plugins != null) {
+            session.late().watch(plugins);
+        }
         Plan plan = new Planner(session.services(), session.traceWorkload()).plan(request());
         ResultsFolder folder = out == null ? null : new ResultsFolder(out, force);
+        PauseHistogram pauses = histogram == null ? null : new PauseHistogram(histogram, force);
         try (Interrupt interrupt = session.interrupts().get()) {
             RunMonitor monitor = new RunMonitor(session, plan, folder, quiet, stacktrace);
             CampaignResult result = new Campaign(session.services(), plan).run(monitor, interrupt::asked);
             session.console().answer(() -> RunJson.withResults(result, session.services().bundles()), () -> tables(result));
             int code = judge(result);
+            if (pauses != null) {
+                pauses.write(result);
+            }
             return code == ExitCodes.OK && monitor.writeFailed() ? ExitCodes.FAILED : code;
         }
     }
@@ -135,10 +171,14 @@ final class RunCommand implements Callable<Integer> {
     private RunRequest request() {
         Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
                 .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, seed, repetitions, settings, check, given);
+        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, seed, repetitions, settings, check, vcpus,
+                new SwapRequest(every, after, hostEvents), given);
     }
 
     private List<String> tables(CampaignResult result) {
+        if (result.plan().experiment().kind() == Experiment.Kind.SWAPS) {
+            return SwapTable.lines(result, session.console().emphasis());
+        }
         List<String> lines = new ArrayList<>(SummaryReport.lines(result, session.console().emphasis()));
         lines.addAll(CheckReport.lines(result, session.console().emphasis()));
         if (!quiet) {

@@ -55,6 +55,8 @@ final class RunMonitor implements CampaignListener {
         if (alike > 0) {
             session.console().complain(alike + " more " + (alike == 1 ? "trial" : "trials") + " failed for reasons given above");
         }
+        result.finished().stream().filter(r -> !r.replacements().isEmpty()).forEach(r -> session.console().complain(
+                r.trial().title() + ": its design was replaced " + r.replacements().size() + " times while it ran, so its figures are of more than one"));
         write(result);
     }
 

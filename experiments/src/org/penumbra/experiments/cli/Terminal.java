@@ -8,16 +8,17 @@ import java.util.Map;
 /**
  * Which of the process's streams a person looks at.
  *
+ * @param in standard input is a terminal
  * @param out standard output is a terminal
  * @param err standard error is a terminal
  * @param colour colours are welcome there: the environment has no NO_COLOR (no-color.org) and TERM is not "dumb"
  */
-record Terminal(boolean out, boolean err, boolean colour) {
+record Terminal(boolean in, boolean out, boolean err, boolean colour) {
 
     /** Of this process. */
     static Terminal ofProcess(Map<String, String> environment) {
         boolean colour = environment.getOrDefault("NO_COLOR", "").isEmpty() && !"dumb".equals(environment.get("TERM"));
-        return new Terminal(isTerminal(1), isTerminal(2), colour);
+        return new Terminal(isTerminal(0), isTerminal(1), isTerminal(2), colour);
     }
 
     /** Java only tells about input and output together; Linux tells about each. */

@@ -5,12 +5,15 @@ import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
@@ -18,14 +21,13 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 
 /**
- * Executes the steps of a {@link GuestProgram} on one vCPU.
+ * Executes the steps of a {@link org.penumbra.api.guest.GuestProgram} on one vCPU.
  *
  * <p>A step that faults or exits has had no effect and is executed again, unless it was completed or skipped meanwhile. Between
- * two calls everything is in fields and registers: the batch, the position in it, the interrupted position while the guest's
- * page-fault handler runs; the accumulator is RAX. Interruptions nest one deep: a guest whose handler faults is broken. The path
- * of a step that hits the TLB allocates nothing.
+ * two calls everything is in the {@link GuestState} and the registers; the accumulator is RAX. Interruptions nest one deep: a guest
+ * whose handler faults is broken. The path of a step that hits the TLB allocates nothing.
  */
-public final class StepEngine implements ExecutionEngine {
+final class StepEngine implements ExecutionEngine {
     private static final int RAX = RegisterFile.RAX;
     /** A step can fault twice (not mapped, then copy-on-write) on each of two pages; more than this is a guest that loops. */
     private static final int MOST_FAULTS = 16;
@@ -34,16 +36,13 @@ public final class StepEngine implements ExecutionEngine {
     private static final int PAUSE = HALT + 1;
     /** Bits 5 and 6 of a paging-structure entry (SDM vol. 3, "Accessed and Dirty Flags"). */
     private static final long ACCESSED_DIRTY = 0x60;
-    private static final long FNV_OFFSET = 0xcbf2_9ce4_8422_2325L;
     private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final Kind[] EXPOSED = {
         Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
-        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL
+        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT, null
     };
 
-    private final GuestProgram program;
-    private final StepBuffer batch = new StepBuffer(4096);
-    private final StepBuffer handler = new StepBuffer(2048);
+    private final GuestState guest;
     private final GuestOperation operation = new GuestOperation();
 
     private Processor cpu;
@@ -52,33 +51,28 @@ public final class StepEngine implements ExecutionEngine {
     private long[] gpr;
     private TranslationObserver observer;
     private MemoryPort port;
+    private InterruptLine line;
 
-    private StepBuffer steps = batch;
-    private int next;
-    private int interruptedNext;
-    private int interruptedCpl;
     private boolean exited;
-    private boolean finished;
     private long retired;
-    private long batches;
     private long faultedBatch = -1;
     private int faultedNext;
     private int faults;
-    private long digest = FNV_OFFSET;
 
-    /** An engine at the beginning of {@code program}. */
-    public StepEngine(GuestProgram program) {
-        this.program = program;
+    /** An engine that goes on with {@code guest}. */
+    StepEngine(GuestState guest) {
+        this.guest = guest;
     }
 
     @Override
-    public void attach(Processor processor, int vcpuNumber) {
+    public void attach(Processor processor, MemoryPort memory, int vcpuNumber) {
         cpu = processor;
         vcpu = vcpuNumber;
         registers = processor.registers();
         gpr = registers.gpr;
         observer = processor.observer();
-        port = new MemoryPort(processor, vcpuNumber);
+        port = memory;
+        line = processor.interruptLine();
     }
 
     @Override
@@ -96,13 +90,22 @@ public final class StepEngine implements ExecutionEngine {
     }
 
     private Stop execute(long budget) {
+        GuestState g = guest;
         while (retired < budget) {
-            if (next == steps.count && !advance()) {
-                return Stop.FINISHED;
+            // Looked at where nothing is left to do, too: whoever raised the line waits for this vCPU to come out.
+            if (line.raised() && cpu.interrupted() == Outcome.EXIT) {
+                return Stop.EXIT;
             }
-            int outcome = step(steps, next);
+            StepBuffer steps = g.steps();
+            if (g.next == steps.count) {
+                if (!advance()) {
+                    return Stop.FINISHED;
+                }
+                continue;
+            }
+            int outcome = step(steps, g.next);
             if (outcome == Outcome.DONE) {
-                next++;
+                g.next++;
                 retired++;
             } else if (outcome == Outcome.FAULT) {
                 deliver(cpu.exception());
@@ -111,7 +114,7 @@ public final class StepEngine implements ExecutionEngine {
                 exited = true;
                 return Stop.EXIT;
             } else {
-                next++;
+                g.next++;
                 retired++;
                 return outcome == HALT ? Stop.HALTED : Stop.BUDGET;
             }
@@ -153,10 +156,16 @@ public final class StepEngine implements ExecutionEngine {
                 gpr[RAX] |= s.value[i];
                 return Outcome.DONE;
             case StepBuffer.ENTER_KERNEL:
+                // As Linux sets IA32_FMASK: a system call begins with interrupts off (SDM vol. 2, "SYSCALL").
                 registers.cpl = 0;
+                registers.rflags &= ~ControlBits.RFLAGS_IF;
                 return Outcome.DONE;
             case StepBuffer.ENTER_USER:
                 registers.cpl = 3;
+                registers.rflags |= ControlBits.RFLAGS_IF;
+                return Outcome.DONE;
+            case StepBuffer.CLI:
+                registers.rflags &= ~ControlBits.RFLAGS_IF;
                 return Outcome.DONE;
             default:
                 outcome = privileged(s, i);
@@ -182,12 +191,22 @@ public final class StepEngine implements ExecutionEngine {
                 return written == Outcome.DONE ? PAUSE : written;
             case StepBuffer.VMCALL:
                 return cpu.vmcall();
+            case StepBuffer.WRMSR:
+                return cpu.wrmsr((int) s.address[i], s.value[i]);
+            case StepBuffer.STI_HLT:
+                // Set before HLT exits: the hypervisor asks the flag whether an interrupt may wake this vCPU.
+                registers.rflags |= ControlBits.RFLAGS_IF;
+                return halt();
             case StepBuffer.HLT:
-                int outcome = cpu.hlt();
-                return outcome == Outcome.DONE ? HALT : outcome;
+                return halt();
             default:
                 throw new IllegalStateException("no step has kind " + s.kind[i]);
         }
+    }
+
+    private int halt() {
+        int outcome = cpu.hlt();
+        return outcome == Outcome.DONE ? HALT : outcome;
     }
 
     /**
@@ -198,7 +217,7 @@ public final class StepEngine implements ExecutionEngine {
         gpr[RAX] = value;
         long seen = (function & StepBuffer.ENTRY) != 0 ? value & ~ACCESSED_DIRTY : value;
         // The rotation lets a difference in the high bits, which a product only moves up, reach the low ones.
-        digest = Long.rotateLeft((digest ^ seen) * FNV_PRIME, 31);
+        guest.digest = Long.rotateLeft((guest.digest ^ seen) * FNV_PRIME, 31);
     }
 
     /** Tells the observer that step {@code i} of {@code s} retired, if it is one that changes what may be cached. */
@@ -225,52 +244,73 @@ public final class StepEngine implements ExecutionEngine {
 
     /** Goes on when the current steps are used up: back from the handler, or to the next batch. */
     private boolean advance() {
-        if (steps == handler) {
-            steps = batch;
-            next = interruptedNext;
-            registers.cpl = interruptedCpl;
+        GuestState g = guest;
+        if (g.inHandler) {
+            g.inHandler = false;
+            g.next = g.interruptedNext;
+            registers.cpl = g.interruptedCpl;
+            registers.rflags = g.interruptedRflags;
             return true;
         }
-        while (!finished && next == batch.count) {
-            batch.clear();
-            next = 0;
-            batches++;
-            finished = !program.refill(batch);
+        while (!g.finished && g.next == g.batch.count) {
+            g.batch.clear();
+            g.next = 0;
+            g.batches++;
+            g.finished = !g.program.refill(g.batch);
         }
-        return !finished;
+        return !g.finished;
     }
 
     private void deliver(GuestException e) {
-        int vector = e.vector;
-        int errorCode = e.errorCode;
-        long gva = e.address;
+        cpu.cycles().charge(Work.EXCEPTION);
+        if (e.external) {
+            interrupt(e.vector);
+        } else {
+            exception(e.vector, e.errorCode, e.address);
+        }
+    }
+
+    private void interrupt(int vector) {
+        enterHandler("external interrupt " + vector);
+        registers.rflags &= ~ControlBits.RFLAGS_IF;
+        guest.program.interrupt(vector, guest.handler);
+    }
+
+    private void exception(int vector, int errorCode, long gva) {
         if (vector != GuestException.PF) {
             String name = vector == GuestException.GP ? "#GP" : vector == GuestException.UD ? "#UD" : "exception " + vector;
             throw new MachineException("the guest raised " + name + " at " + where() + ", which it has no handler for");
         }
         registers.cr2 = gva;
-        cpu.cycles().charge(Work.EXCEPTION);
         if (observer != null) {
             observer.pageFault(vcpu, gva, errorCode, (registers.rflags & ControlBits.RFLAGS_AC) != 0);
         }
-        if (steps == handler) {
-            throw new MachineException(String.format(
-                    "guest kernel double fault at 0x%x (%s) in its page-fault handler, at %s", gva, PageFaultError.describe(errorCode), where()));
-        }
         count(gva, errorCode);
-        interruptedNext = next;
-        interruptedCpl = registers.cpl;
+        boolean user = registers.cpl == 3;
+        enterHandler(String.format("page fault at 0x%x (%s)", gva, PageFaultError.describe(errorCode)));
+        // Interrupts stay off in the handler, as after an interrupt gate.
+        registers.rflags &= ~ControlBits.RFLAGS_IF;
+        guest.program.pageFault(gva, errorCode, user, guest.handler);
+    }
+
+    private void enterHandler(String what) {
+        GuestState g = guest;
+        if (g.inHandler) {
+            throw new MachineException("guest kernel double fault: " + what + " in its own handler, at " + where());
+        }
+        g.interruptedNext = g.next;
+        g.interruptedCpl = registers.cpl;
+        g.interruptedRflags = registers.rflags;
         registers.cpl = 0;
-        handler.clear();
-        steps = handler;
-        next = 0;
-        program.pageFault(gva, errorCode, interruptedCpl == 3, handler);
+        g.handler.clear();
+        g.inHandler = true;
+        g.next = 0;
     }
 
     private void count(long gva, int errorCode) {
-        faults = faultedBatch == batches && faultedNext == next ? faults + 1 : 1;
-        faultedBatch = batches;
-        faultedNext = next;
+        faults = faultedBatch == guest.batches && faultedNext == guest.next ? faults + 1 : 1;
+        faultedBatch = guest.batches;
+        faultedNext = guest.next;
         if (faults > MOST_FAULTS) {
             throw new MachineException(String.format(
                     "the guest makes no progress: %d page faults in a row, the last at 0x%x (%s), at %s",
@@ -279,14 +319,18 @@ public final class StepEngine implements ExecutionEngine {
     }
 
     private String where() {
-        String what = next < steps.count ? steps.describe(next) : "the end of a batch";
+        StepBuffer steps = guest.steps();
+        String what = guest.next < steps.count ? steps.describe(guest.next) : "the end of a batch";
         return what + ", after " + (cpu.guestTime().retired() + retired) + " operations";
     }
 
     private void expose() {
+        StepBuffer steps = guest.steps();
+        int next = guest.next;
         int kind = steps.kind[next];
         operation.kind = EXPOSED[kind];
-        operation.gva = kind == StepBuffer.OUT ? 0 : steps.address[next];
+        operation.gva = kind == StepBuffer.OUT || kind == StepBuffer.WRMSR ? 0 : steps.address[next];
+        operation.msr = kind == StepBuffer.WRMSR ? (int) steps.address[next] : 0;
         operation.port = kind == StepBuffer.OUT ? (int) steps.address[next] : 0;
         operation.width = steps.width[next];
         operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : steps.value[next];
@@ -315,15 +359,18 @@ public final class StepEngine implements ExecutionEngine {
                 registers.rip = operation.gva;
                 break;
             case LOAD:
-                loaded(hooks.load(operation.gva, narrow), steps.function[next]);
+                loaded(hooks.load(operation.gva, narrow), function());
                 break;
             case STORE:
                 hooks.store(operation.gva, operation.width, operation.value);
                 break;
             default:
-                long old = hooks.load(operation.gva, narrow);
-                hooks.store(operation.gva, narrow, UpdateFunction.apply(operation.function, old, operation.value));
-                loaded(old, steps.function[next]);
+                long old;
+                do {
+                    old = hooks.load(operation.gva, narrow);
+                } while (!hooks.compareAndSet(
+                        operation.gva, narrow, old, UpdateFunction.apply(operation.function, old, operation.value)));
+                loaded(old, function());
         }
         retireExited();
         return true;
@@ -332,7 +379,7 @@ public final class StepEngine implements ExecutionEngine {
     @Override
     public void skip() {
         requireExit("skip");
-        tell(steps, next);
+        tell(guest.steps(), guest.next);
         retireExited();
     }
 
@@ -342,9 +389,13 @@ public final class StepEngine implements ExecutionEngine {
         }
     }
 
+    private byte function() {
+        return guest.steps().function[guest.next];
+    }
+
     private void retireExited() {
         exited = false;
-        next++;
+        guest.next++;
         retired++;
         settle();
     }
@@ -353,20 +404,5 @@ public final class StepEngine implements ExecutionEngine {
         cpu.guestTime().retire(retired);
         cpu.cycles().charge(Work.OPERATION, retired);
         retired = 0;
-    }
-
-    @Override
-    public long digest() {
-        return digest;
-    }
-
-    @Override
-    public long accesses() {
-        return port == null ? 0 : port.accesses();
-    }
-
-    @Override
-    public long misses() {
-        return port == null ? 0 : port.misses();
     }
 }

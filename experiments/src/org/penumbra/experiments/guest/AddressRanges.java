@@ -6,7 +6,7 @@ import static org.penumbra.experiments.guest.TableNode.WRITABLE;
 import static org.penumbra.experiments.guest.TableNode.frame;
 
 import org.penumbra.api.cpu.UpdateFunction;
-import org.penumbra.experiments.engine.StepBuffer;
+import org.penumbra.api.guest.StepBuffer;
 
 /** What the kernel does to many pages of an {@link AddressSpace} at once. The same rules hold for its methods. */
 final class AddressRanges {

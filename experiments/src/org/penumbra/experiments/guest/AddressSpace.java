@@ -8,7 +8,7 @@ import static org.penumbra.experiments.guest.TableNode.WRITABLE;
 import static org.penumbra.experiments.guest.TableNode.frame;
 
 import org.penumbra.api.cpu.UpdateFunction;
-import org.penumbra.experiments.engine.StepBuffer;
+import org.penumbra.api.guest.StepBuffer;
 
 /**
  * The user half of one process's translation tables, page by page; {@link AddressRanges} does the rest. Every method appends the

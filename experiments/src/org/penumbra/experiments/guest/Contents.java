@@ -12,7 +12,7 @@ public enum Contents {
     }
 
     /** The finaliser of SplitMix64. */
-    private static long mix(long z) {
+    static long mix(long z) {
         z = (z ^ z >>> 30) * 0xbf58_476d_1ce4_e5b9L;
         z = (z ^ z >>> 27) * 0x94d0_49bb_1331_11ebL;
         return z ^ z >>> 31;

@@ -8,26 +8,31 @@ import org.penumbra.api.machine.MachineException;
  * The guest kernel's free page frames and how many users each allocated one has. Frames are handed out in ascending order, and
  * the one freed last is reused first, as by Linux's per-CPU lists: a freed table soon becomes a data page. Memory grows with the
  * frames handed out, not with the guest's size. Blocks of 512 frames are found at the end of what was handed out, or among the
- * blocks that came back whole; single frames are never put together again, as memory fragments without compaction.
+ * blocks that came back whole; single frames are never put together again, as memory fragments without compaction. Used by the
+ * kernel of one vCPU.
  */
 final class FrameAllocator {
     private static final int BLOCK = 512;
 
-    private final String workload;
-    private final long bytes;
+    private final String needs;
+    private final long start;
     private final long limit;
-    private long fresh = GuestLayout.FREE_FRAMES >>> 12;
+    private long fresh;
     private long[] free = new long[64];
     private int freeCount;
     private final ArrayDeque<Long> freeBlocks = new ArrayDeque<>();
     private int[] users = new int[64];
     private long inUse;
 
-    /** All of a guest's {@code memoryBytes} from {@link GuestLayout#FREE_FRAMES} on; {@code workload} is for the message when it runs out. */
-    FrameAllocator(String workload, long memoryBytes) {
-        this.workload = workload;
-        this.bytes = memoryBytes;
-        this.limit = memoryBytes >>> 12;
+    /**
+     * The frames from {@code start} up to {@code end}, both multiples of 2 MiB; {@code needs} is for the message when they run out:
+     * who needs more than what.
+     */
+    FrameAllocator(String needs, long start, long end) {
+        this.needs = needs;
+        this.start = start;
+        this.fresh = start >>> 12;
+        this.limit = end >>> 12;
     }
 
     /**
@@ -49,8 +54,7 @@ final class FrameAllocator {
         } else if (fresh < limit) {
             pfn = fresh++;
         } else {
-            throw new MachineException("guest out of memory: workload " + workload + " needs more than " + (bytes >>> 20)
-                    + " MiB; give more with --memory");
+            throw new MachineException("guest out of memory: " + needs + "; give more with --memory");
         }
         take(pfn << 12);
         return pfn << 12;
@@ -145,7 +149,7 @@ final class FrameAllocator {
         return inUse;
     }
 
-    private static int slot(long gpa) {
-        return (int) ((gpa - GuestLayout.FREE_FRAMES) >>> 12);
+    private int slot(long gpa) {
+        return (int) ((gpa - start) >>> 12);
     }
 }

@@ -7,9 +7,10 @@ package org.penumbra.experiments.guest;
  *  gpa                                    gva
  *  0x0            never used
  *  0x1000 …       boot tables             user half     0 … 0x00007fff_ffffffff             4 KiB, per process
- *  0x200000 …     kernel text, 2 MiB      direct map    0xffff8880_00000000 + gpa           2 MiB, global, RW, NX
- *  0x400000 …     frames for everything   kernel text   0xffffffff_81000000, 2 MiB          2 MiB, global, read and execute
- *                 else
+ *  0x1c0000 …     interrupt pages         direct map    0xffff8880_00000000 + gpa           2 MiB, global, RW, NX
+ *  0x200000 …     kernel text, 2 MiB      kernel text   0xffffffff_81000000, 2 MiB          2 MiB, global, read and execute
+ *  0x400000 …     frames for everything
+ *                 else, a part per vCPU
  * </pre>
  *
  * The virtual addresses are those of Linux, {@code Documentation/arch/x86/x86_64/mm.rst}.
@@ -19,6 +20,9 @@ final class GuestLayout {
     static final long LARGE_PAGE = 2 << 20;
 
     static final long BOOT_TABLES = 0x1000;
+    /** A page per vCPU: 8 bytes for each vector that count its deliveries, then the interrupt stack. */
+    static final long INTERRUPT_PAGES = 0x1c_0000;
+    static final long INTERRUPT_STACK = 256 * 8;
     static final long TEXT_GPA = 0x20_0000;
     static final long FREE_FRAMES = 0x40_0000;
 
@@ -43,6 +47,8 @@ final class GuestLayout {
     static final long SCHEDULER = TEXT + 0x9000;
     static final long EXIT = TEXT + 0xa000;
     static final long POWER_OFF = TEXT + 0xb000;
+    static final long INTERRUPT_ENTRY = TEXT + 0xc000;
+    static final long IDLE = TEXT + 0xd000;
 
     private GuestLayout() {}
 

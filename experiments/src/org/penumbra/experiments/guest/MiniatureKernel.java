@@ -4,38 +4,70 @@ import static org.penumbra.experiments.guest.GuestLayout.PAGE;
 import static org.penumbra.experiments.guest.GuestLayout.direct;
 
 import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.guest.GuestProgram;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.PageFaultError;
-import org.penumbra.experiments.engine.GuestProgram;
-import org.penumbra.experiments.engine.StepBuffer;
 
 /**
- * The kernel's decisions: page faults, system calls, who runs. Processes are scheduled round robin and switched only when they
- * give the processor up; the guest powers off when none is left.
+ * The decisions of the kernel of one vCPU: page faults, system calls, interrupts, who runs. Processes are scheduled round robin and
+ * switched only when they give the processor up; the guest powers off when no kernel has one left.
+ *
+ * <p>What an interrupt may change is decided upon in batches that begin with interrupts off, since a batch is decided upon before its
+ * first step and an interrupt may come between its steps.
  */
 final class MiniatureKernel implements GuestProgram {
     /** Bytes of {@code struct pt_regs}: what entry code saves on the kernel stack. */
     private static final int SAVED_REGISTERS = 168;
     /** QEMU's isa-debug-exit device. */
     private static final int DEBUG_EXIT_PORT = 0xf4;
+    /** EOI register (SDM vol. 3, "x2APIC Register Address Space"). */
+    private static final int X2APIC_EOI = 0x80b;
+
+    private enum Phase {
+        BOOT,
+        /** The current process runs, or has just made its system call. */
+        USER,
+        /** A system call has been entered: interrupts are off. */
+        KERNEL,
+        /** No process can run before an interrupt has come; interrupts are off. */
+        IDLE,
+        /** No process is left. */
+        DONE,
+        /** Another kernel will power off. */
+        OFFLINE,
+        OFF
+    }
 
     private final String workload;
+    /** Kernels of the guest that still have processes: all that kernels share. */
+    private final AtomicInteger kernels;
+    /** gpa of this vCPU's interrupt page. */
+    private final long interruptPage;
     private final FrameAllocator frames;
     private final long kernelRoot;
     private final UserProgram first;
     /** Null without PCIDs. */
     private final Pcids pcids;
     private final ArrayDeque<Process> runnable = new ArrayDeque<>();
+    /** Those that wait for an interrupt. */
+    private final ArrayDeque<Process> sleeping = new ArrayDeque<>();
 
+    private Phase phase = Phase.BOOT;
+    /** Whose address space is loaded; null for the boot tables. */
     private Process current;
     private SystemCall call;
     private int pids;
     private int alive;
-    private boolean booted;
-    private boolean off;
+    private long interrupts;
 
-    MiniatureKernel(String workload, FrameAllocator frames, long kernelRoot, UserProgram first, Pcids pcids) {
+    MiniatureKernel(
+            String workload, int vcpu, AtomicInteger kernels, FrameAllocator frames, long kernelRoot, UserProgram first, Pcids pcids) {
         this.workload = workload;
+        this.kernels = kernels;
+        this.interruptPage = MiniatureGuest.interruptCounter(vcpu, 0);
         this.frames = frames;
         this.kernelRoot = kernelRoot;
         this.first = first;
@@ -44,27 +76,37 @@ final class MiniatureKernel implements GuestProgram {
 
     @Override
     public boolean refill(StepBuffer out) {
-        if (off) {
-            return false;
-        }
-        if (!booted) {
-            booted = true;
-            start(out);
-        } else if (call != null) {
-            SystemCall c = call;
-            call = null;
-            enter(out);
-            serve(c, out);
-        } else {
-            call = current.program.next(out);
+        switch (phase) {
+            case BOOT:
+                switchTo(newProcess(null, first, out), out);
+                leave(out);
+                break;
+            case USER:
+                if (call == null) {
+                    call = current.program.next(out);
+                } else {
+                    enter(out);
+                    phase = Phase.KERNEL;
+                }
+                break;
+            case KERNEL:
+                SystemCall c = call;
+                call = null;
+                serve(c, out);
+                break;
+            case IDLE:
+                schedule(out);
+                break;
+            case DONE:
+                finish(out);
+                break;
+            case OFFLINE:
+                out.hlt();
+                break;
+            default:
+                return false;
         }
         return true;
-    }
-
-    /** Makes the first process and goes to user mode. */
-    private void start(StepBuffer out) {
-        switchTo(newProcess(null, first, out), out);
-        leave(out);
     }
 
     private void serve(SystemCall c, StepBuffer out) {
@@ -90,6 +132,9 @@ final class MiniatureKernel implements GuestProgram {
             return;
         } else if (c instanceof SystemCall.Exit) {
             exit(out);
+            return;
+        } else if (c instanceof SystemCall.WaitForInterrupt) {
+            awaitInterrupt(out);
             return;
         } else {
             runnable.add(current);
@@ -135,6 +180,16 @@ final class MiniatureKernel implements GuestProgram {
         }
     }
 
+    private void awaitInterrupt(StepBuffer out) {
+        if (current.interruptsSeen < interrupts) {
+            current.interruptsSeen = interrupts;
+            leave(out);
+        } else {
+            sleeping.add(current);
+            schedule(out);
+        }
+    }
+
     private static void reap(Process parent) {
         parent.exitedChildren--;
         parent.children--;
@@ -156,11 +211,13 @@ final class MiniatureKernel implements GuestProgram {
             }
         }
         if (alive == 0) {
-            powerOff(dead, out);
+            out.fetch(GuestLayout.POWER_OFF, 16);
+            leaveAddressSpace(out);
+            phase = Phase.DONE;
         } else {
             schedule(out);
-            free(dead);
         }
+        free(dead);
     }
 
     private void free(Process dead) {
@@ -168,29 +225,51 @@ final class MiniatureKernel implements GuestProgram {
         frames.release(dead.stack);
     }
 
-    private void powerOff(Process last, StepBuffer out) {
-        out.fetch(GuestLayout.POWER_OFF, 16);
-        out.movToCr3(kernelRoot);
-        free(last);
+    /** Everything that this kernel did has retired. */
+    private void finish(StepBuffer out) {
         if (frames.inUse() != 0) {
             throw new IllegalStateException("the guest kernel lost " + frames.inUse() + " frames");
         }
-        out.out(DEBUG_EXIT_PORT, 4, 0);
+        if (kernels.decrementAndGet() == 0) {
+            out.out(DEBUG_EXIT_PORT, 4, 0);
+            phase = Phase.OFF;
+        } else {
+            phase = Phase.OFFLINE;
+        }
         out.hlt();
-        off = true;
     }
 
-    /** Switches to the next runnable process and leaves the kernel in it. */
+    /** Switches to the next runnable process and leaves the kernel in it, or waits for an interrupt that makes one runnable. */
     private void schedule(StepBuffer out) {
         out.fetch(GuestLayout.SCHEDULER, 16);
         Process next = runnable.poll();
         if (next == null) {
-            throw bug("waits, as every process does: nothing can run");
+            idle(out);
+            return;
         }
         if (next != current) {
             switchTo(next, out);
         }
         leave(out);
+    }
+
+    private void idle(StepBuffer out) {
+        if (sleeping.isEmpty()) {
+            throw bug("waits, as every process does: nothing can run");
+        }
+        if (current != null && current.exited) {
+            leaveAddressSpace(out);
+        }
+        out.fetch(GuestLayout.IDLE, 16);
+        out.stiHlt();
+        // The interrupt handler has returned with interrupts on.
+        out.cli();
+        phase = Phase.IDLE;
+    }
+
+    private void leaveAddressSpace(StepBuffer out) {
+        out.movToCr3(kernelRoot);
+        current = null;
     }
 
     private void switchTo(Process next, StepBuffer out) {
@@ -218,6 +297,22 @@ final class MiniatureKernel implements GuestProgram {
         out.load(direct(current.stack), SAVED_REGISTERS);
     }
 
+    @Override
+    public void interrupt(int vector, StepBuffer out) {
+        interrupts++;
+        for (Process p : sleeping) {
+            p.interruptsSeen = interrupts;
+        }
+        runnable.addAll(sleeping);
+        sleeping.clear();
+        long stack = direct(interruptPage + GuestLayout.INTERRUPT_STACK);
+        out.fetch(GuestLayout.INTERRUPT_ENTRY, 16);
+        out.storeAccumulator(stack, SAVED_REGISTERS);
+        out.update(direct(interruptPage) + 8L * vector, 8, UpdateFunction.ADD, 1);
+        out.wrmsr(X2APIC_EOI, 0);
+        out.load(stack, SAVED_REGISTERS);
+    }
+
     private Process newProcess(Process parent, UserProgram program, StepBuffer out) {
         AddressSpace memory = new AddressSpace(frames, kernelRoot, out);
         long stack = frames.allocate();
@@ -235,6 +330,7 @@ final class MiniatureKernel implements GuestProgram {
     private void leave(StepBuffer out) {
         out.load(direct(current.stack), SAVED_REGISTERS);
         out.enterUser();
+        phase = Phase.USER;
     }
 
     private MachineException bug(String what) {

@@ -19,6 +19,8 @@ final class Process {
     int children;
     int exitedChildren;
     boolean waiting;
+    /** Interrupts of its vCPU up to which it has waited. */
+    long interruptsSeen;
     boolean exited;
 
     Process(int pid, Process parent, UserProgram program, AddressSpace memory, long stack) {

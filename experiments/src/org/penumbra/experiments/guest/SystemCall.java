@@ -45,6 +45,12 @@ public sealed interface SystemCall {
     /** wait: until one child, not waited for before, has exited. */
     record Wait() implements SystemCall {}
 
+    /**
+     * A blocking read of a device that interrupts: waits until an interrupt has come to this vCPU since the last such call of this
+     * process returned. Interrupts that came meanwhile count as one, and then it returns at once.
+     */
+    record WaitForInterrupt() implements SystemCall {}
+
     /** exit. The guest powers off when its last process has exited. */
     record Exit() implements SystemCall {}
 }

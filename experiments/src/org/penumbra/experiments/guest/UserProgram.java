@@ -1,6 +1,6 @@
 package org.penumbra.experiments.guest;
 
-import org.penumbra.experiments.engine.StepBuffer;
+import org.penumbra.api.guest.StepBuffer;
 
 /** The user-mode software of one process of the miniature guest. One object per process, called by the vCPU's thread. */
 @FunctionalInterface

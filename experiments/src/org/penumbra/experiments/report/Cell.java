@@ -1,36 +1,36 @@
 package org.penumbra.experiments.report;
 
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.penumbra.experiments.run.CampaignResult;
-import org.penumbra.experiments.run.Design;
-import org.penumbra.experiments.run.SelectedWorkload;
+import org.penumbra.experiments.run.Trial;
 import org.penumbra.experiments.run.TrialResult;
 
 /**
- * One workload under one design: a row of a table.
+ * One workload on so many vCPUs under one design, or under several in turn: a row of a table.
  *
+ * @param swapped whether the MMU was swapped while the guest ran
  * @param results the finished repetitions; empty if each failed or none has run
  * @param failed whether a repetition failed
  */
-record Cell(String workload, String design, List<TrialResult> results, boolean failed) {
+record Cell(String workload, int vcpus, String design, boolean swapped, List<TrialResult> results, boolean failed) {
 
     /** The cells of a campaign in the order of its plan, without those that have not run. */
     static List<Cell> of(CampaignResult campaign) {
-        List<Cell> cells = new ArrayList<>();
-        for (SelectedWorkload w : campaign.plan().workloads()) {
-            for (Design d : campaign.plan().designs()) {
-                List<TrialResult> results = campaign.finished().stream()
-                        .filter(r -> r.trial().workload().equals(w) && r.trial().design().equals(d)).toList();
-                boolean failed = campaign.failures().stream()
-                        .anyMatch(f -> f.trial().workload().equals(w) && f.trial().design().equals(d));
-                if (failed || !results.isEmpty()) {
-                    cells.add(new Cell(w.name(), d.name(), results, failed));
-                }
-            }
+        Map<List<Object>, Cell> cells = new LinkedHashMap<>();
+        for (Trial t : campaign.plan().trials()) {
+            cells.computeIfAbsent(key(t), k -> new Cell(t.workload().name(), t.vcpus(), t.designs(), t.swapped(),
+                    campaign.finished().stream().filter(r -> key(r.trial()).equals(k)).toList(),
+                    campaign.failures().stream().anyMatch(f -> key(f.trial()).equals(k))));
         }
-        return cells;
+        return cells.values().stream().filter(c -> c.failed() || !c.results().isEmpty()).toList();
+    }
+
+    /** What repetitions have in common. */
+    private static List<Object> key(Trial t) {
+        return List.of(t.workload().name(), t.vcpus(), t.designs());
     }
 
     /** The mean overhead over the repetitions, if each has its native counterpart. */

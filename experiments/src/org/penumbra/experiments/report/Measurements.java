@@ -8,6 +8,7 @@ import org.penumbra.api.experiment.Measurement;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Plan;
+import org.penumbra.experiments.run.SwapFigures;
 import org.penumbra.experiments.run.Trial;
 import org.penumbra.experiments.run.TrialResult;
 
@@ -67,10 +68,41 @@ public final class Measurements {
             add("translations_stale", "translations", r.check().stale());
             add("translations_wrong", "translations", r.check().wrong());
         }
+        if (r.swaps() != null) {
+            addSwaps(campaign, r);
+        }
+    }
+
+    private void addSwaps(CampaignResult campaign, TrialResult r) {
+        SwapFigures s = r.swaps();
+        add("vcpus", "vCPUs", trial.vcpus());
+        add("swaps", "swaps", s.swaps());
+        add("swap_cycles", "cycles", s.cycles());
+        add("swap_cycles_median", "cycles", s.medianCycles());
+        s.medianCyclesTo().forEach((design, cycles) -> add("swap_cycles_median." + design, "cycles", cycles));
+        add("swap_dropped_frames", "frames", s.droppedFrames());
+        add("swap_rebuilt_frames", "frames", s.rebuiltFrames());
+        add("swap_drained_frames", "frames", s.drainedFrames());
+        add("swap_violations", "violations", s.violations().size());
+        add("dirty_harvests", "harvests", s.dirty().harvests());
+        add("dirty_frames", "frames", s.dirty().frames());
+        if (r.check() != null) {
+            add("dirty_recorded", "frames", s.dirty().recorded());
+            add("dirty_missed", "frames", s.dirty().missed());
+            add("dirty_extra", "frames", s.dirty().extra());
+        }
+        add("host_swapped_out", "events", s.hostEvents().swappedOut());
+        add("host_migrated", "events", s.hostEvents().migrated());
+        add("host_merged", "events", s.hostEvents().merged());
+        campaign.undisturbed(r).ifPresent(u -> {
+            add("operations_difference", "operations", r.operations() - u.operations());
+            add("guest_digest_same", "boolean", r.guestDigest() == u.guestDigest() ? 1 : 0);
+            add("memory_digest_same", "boolean", r.memoryDigest() == u.memoryDigest() ? 1 : 0);
+        });
     }
 
     private void add(String metric, String unit, Number value) {
-        list.add(new Measurement(plan.experiment().id(), trial.number(), trial.workload().name(), trial.design().name(),
+        list.add(new Measurement(plan.experiment().id(), trial.number(), trial.workload().name(), trial.designs(),
                 plan.hardware().name(), trial.seed(), metric, unit, value));
     }
 

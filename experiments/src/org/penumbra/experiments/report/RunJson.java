@@ -9,6 +9,7 @@ import org.penumbra.api.experiment.Measurement;
 import org.penumbra.experiments.run.Agreement;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Design;
+import org.penumbra.experiments.run.Experiment;
 import org.penumbra.experiments.run.Origin;
 import org.penumbra.experiments.run.Plan;
 import org.penumbra.experiments.run.RunRequest;
@@ -55,6 +56,10 @@ public final class RunJson {
             if (r.check() != null) {
                 result.put("complaints", r.check().complaints());
             }
+            if (r.swaps() != null) {
+                result.put("plugins", r.swaps().plugins());
+                result.put("violations", r.swaps().violations());
+            }
             results.add(result);
         }
         run.put("results", results);
@@ -80,7 +85,14 @@ public final class RunJson {
         s.put("memory_bytes", chosen(r.memoryBytes(), r.origin("memory")));
         s.put("seed", chosen(r.seed(), r.origin("seed")));
         s.put("repetitions", chosen(r.repetitions(), r.origin("repetitions")));
-        s.put("check", chosen(r.check(), r.origin("check")));
+        s.put("check", chosen(plan.check(), r.given().contains("check") ? Origin.COMMAND_LINE
+                : plan.experiment().check() ? Origin.EXPERIMENT : Origin.DEFAULT));
+        s.put("vcpus", chosen(plan.vcpus(), r.given().contains("vcpus") ? Origin.COMMAND_LINE : byExperiment));
+        if (plan.experiment().kind() == Experiment.Kind.SWAPS) {
+            s.put("every_operations", chosen(plan.swaps().every(), r.origin("every")));
+            s.put("after_operations", chosen(plan.swaps().after(), r.origin("after")));
+            s.put("host_events", chosen(plan.swaps().hostEvents(), r.origin("host-events")));
+        }
         return s;
     }
 
@@ -93,11 +105,18 @@ public final class RunJson {
     }
 
     private static Map<String, Object> design(Design d, CampaignResult campaign) {
-        String bundle = campaign.finished().stream().filter(r -> r.trial().design().equals(d)).map(TrialResult::mmuBundle)
-                .findFirst().orElse("");
+        String bundle = campaign.finished().stream().filter(r -> r.trial().design().equals(d) && !r.trial().swapped())
+                .map(TrialResult::mmuBundle).findFirst().orElse(swapped(d, campaign));
         return object("name", d.name(), "machine", d.machineKind(), "mmu", d.mmu(), "bundle", bundle, "host_page_bytes",
                 d.hostPageBytes(), "settings", d.settings().stream()
                         .map(s -> object("key", s.key(), "value", s.value(), "origin", s.origin().label())).toList());
+    }
+
+    /** The bundle of a design that guests were swapped to, from "name (bundle)". */
+    private static String swapped(Design d, CampaignResult campaign) {
+        String begin = d.mmu() + " (";
+        return campaign.finished().stream().filter(r -> r.swaps() != null).flatMap(r -> r.swaps().plugins().stream())
+                .filter(p -> p.startsWith(begin)).map(p -> p.substring(begin.length(), p.length() - 1)).findFirst().orElse("");
     }
 
     private static List<Map<String, Object>> trials(CampaignResult campaign) {
@@ -110,13 +129,16 @@ public final class RunJson {
             if (failure != null) {
                 entry.put("failure", failure);
             }
+            campaign.finished().stream().filter(r -> r.trial().equals(t) && !r.replacements().isEmpty())
+                    .forEach(r -> entry.put("replacements", r.replacements()));
             trials.add(entry);
         }
         return trials;
     }
 
     private static Map<String, Object> trial(Trial t) {
-        return object("trial", t.number(), "workload", t.workload().name(), "design", t.design().name(), "seed", t.seed());
+        return object("trial", t.number(), "workload", t.workload().name(), "vcpus", t.vcpus(), "design", t.designs(),
+                "seed", t.seed());
     }
 
     private static Map<String, Object> environment() {

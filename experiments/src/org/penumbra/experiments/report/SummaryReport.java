@@ -14,10 +14,8 @@ public final class SummaryReport {
 
     /** The lines, with what they were measured on above them. Repetitions are averaged. */
     public static List<String> lines(CampaignResult campaign, UnaryOperator<String> emphasis) {
-        RunRequest request = campaign.plan().request();
         List<String> lines = new ArrayList<>();
-        lines.add(campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + ", "
-                + Figures.bytes(request.memoryBytes()) + " of guest memory, " + seeds(request));
+        lines.add(heading(campaign, "means"));
         lines.add("");
         ConsoleTable table = new ConsoleTable("llrrrrrrr", "Workload", "Design", "Accesses", "TLB misses", "Walks", "Refs/walk", "Exits",
                 "Cycles", "Overhead");
@@ -38,8 +36,15 @@ public final class SummaryReport {
         return lines;
     }
 
-    private static String seeds(RunRequest request) {
-        return request.repetitions() == 1 ? "seed " + request.seed() : "means of " + request.repetitions() + " repetitions, seeds "
+    /** What a table was measured on; {@code merged} says what becomes of repetitions: "means" or "sums". */
+    static String heading(CampaignResult campaign, String merged) {
+        RunRequest request = campaign.plan().request();
+        return campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + ", "
+                + Figures.bytes(request.memoryBytes()) + " of guest memory, " + seeds(request, merged);
+    }
+
+    private static String seeds(RunRequest request, String merged) {
+        return request.repetitions() == 1 ? "seed " + request.seed() : merged + " of " + request.repetitions() + " repetitions, seeds "
                 + request.seed() + " to " + (request.seed() + request.repetitions() - 1);
     }
 

@@ -16,9 +16,13 @@ final class TimingsJson {
         for (Timing t : campaign.timings()) {
             double seconds = t.duration().toNanos() / 1e9;
             total += seconds;
-            trials.add(RunJson.object("trial", t.trial().number(), "workload", t.trial().workload().name(), "design",
-                    t.trial().design().name(), "seed", t.trial().seed(), "started", t.started().toString(), "ended",
-                    t.started().plus(t.duration()).toString(), "seconds", seconds));
+            Map<String, Object> trial = RunJson.object("trial", t.trial().number(), "workload", t.trial().workload().name(), "design",
+                    t.trial().designs(), "seed", t.trial().seed(), "started", t.started().toString(), "ended",
+                    t.started().plus(t.duration()).toString(), "seconds", seconds);
+            if (t.trial().swapped()) {
+                trial.put("swap_pauses", PauseHistogram.summary(t.pauseNanos()));
+            }
+            trials.add(trial);
         }
         return RunJson.object("total_seconds", total, "trials", trials);
     }

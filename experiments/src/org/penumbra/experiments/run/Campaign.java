@@ -43,17 +43,19 @@ public final class Campaign {
             listener.started(trial);
             Instant started = Instant.now();
             long start = System.nanoTime();
+            List<Long> pauses = List.of();
             try {
-                Optional<TrialResult> result = runner.run(trial, n -> listener.progress(trial, n), stop);
-                if (result.isEmpty()) {
+                Optional<TrialRunner.Ended> ended = runner.run(trial, n -> listener.progress(trial, n), stop);
+                if (ended.isEmpty()) {
                     return new CampaignResult(plan, finished, failures, timings, true);
                 }
-                finished.add(result.get());
+                finished.add(ended.get().result());
+                pauses = ended.get().pauseNanos();
             } catch (RuntimeException | LinkageError | AssertionError | OutOfMemoryError | StackOverflowError e) {
                 // whatever a plugin may throw ends its trial, not the campaign
                 failures.add(new TrialFailure(trial, explain(e), e));
             }
-            timings.add(new Timing(trial, started, Duration.ofNanos(System.nanoTime() - start)));
+            timings.add(new Timing(trial, started, Duration.ofNanos(System.nanoTime() - start), pauses));
             listener.ended(new CampaignResult(plan, finished, failures, timings, false));
         }
         return new CampaignResult(plan, finished, failures, timings, false);

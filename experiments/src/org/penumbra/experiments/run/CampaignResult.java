@@ -19,8 +19,14 @@ public record CampaignResult(
     /** The result of the same workload and seed without a hypervisor, if that trial has finished. */
     public Optional<TrialResult> nativeOf(TrialResult result) {
         Trial t = result.trial();
-        return finished.stream().filter(r -> r.trial().design().name().equals(Design.NATIVE) && r.trial().seed() == t.seed()
-                && r.trial().workload().name().equals(t.workload().name())).findFirst();
+        return finished.stream()
+                .filter(r -> r.trial().design().name().equals(Design.NATIVE) && r.trial().guest().equals(t.guest())).findFirst();
+    }
+
+    /** The result of the same guest left alone, for the result of a trial of swaps; empty if that trial has not finished, or is this one. */
+    public Optional<TrialResult> undisturbed(TrialResult result) {
+        return finished.stream().filter(r -> r != result && r.trial().course() != null && r.trial().course().designs().isEmpty()
+                && r.trial().guest().equals(result.trial().guest())).findFirst();
     }
 
     /** Simulated cycles in units of what the same guest took without a hypervisor, if that is known. */

@@ -6,21 +6,45 @@ import java.util.List;
  * An experiment: a question, and the trials that answer it when nothing else is asked for.
  *
  * @param id the name by which a user selects it
+ * @param kind what its trials are
  * @param description one line for people
  * @param workloads default workloads by name or pattern, as a user may give them
  * @param designs default designs by name
+ * @param vcpus default numbers of vCPUs
+ * @param check whether translations are compared with the specification unless a person says otherwise
  */
-public record Experiment(String id, String description, List<String> workloads, List<String> designs) {
+public record Experiment(
+        String id, Kind kind, String description, List<String> workloads, List<String> designs, List<Integer> vcpus, boolean check) {
+    /** What the trials of an experiment are. */
+    public enum Kind {
+        /** Each workload under each design. */
+        COMPARISON,
+        /** Each workload once under the first design, and once with swaps from each design to the next. */
+        SWAPS
+    }
 
     /** Every experiment there is, by default order of a listing. */
-    public static final List<Experiment> ALL = List.of(new Experiment(
-            "shadow-vs-ept",
-            "what does virtualising memory cost: shadow paging and EPT against no hypervisor, on the same guests",
-            List.of("trace:*", "fork-heavy"),
-            List.of(Design.NATIVE, "shadow", "ept", "ept-2m")));
+    public static final List<Experiment> ALL = List.of(
+            new Experiment(
+                    "shadow-vs-ept",
+                    Kind.COMPARISON,
+                    "what does virtualising memory cost: shadow paging and EPT against no hypervisor, on the same guests",
+                    List.of("trace:*", "fork-heavy"),
+                    List.of(Design.NATIVE, "shadow", "ept", "ept-2m"),
+                    List.of(1),
+                    false),
+            new Experiment(
+                    "hot-swap",
+                    Kind.SWAPS,
+                    "does a guest notice that its MMU is replaced while it runs, and what does it cost: swaps between shadow paging and EPT",
+                    List.of("trace:*", "fork-heavy"),
+                    List.of("shadow", "ept"),
+                    List.of(1, 4),
+                    true));
 
     public Experiment {
         workloads = List.copyOf(workloads);
         designs = List.copyOf(designs);
+        vcpus = List.copyOf(vcpus);
     }
 }

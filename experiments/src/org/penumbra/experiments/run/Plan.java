@@ -8,25 +8,42 @@ import org.penumbra.api.clock.CostProfile;
  * A request with every name resolved: what will be run.
  *
  * @param hardwareSource "bundled", or the file that the processor model was read from
+ * @param vcpus numbers of vCPUs
+ * @param check whether every translation is compared with the specification
+ * @param swaps how MMUs are swapped, in an experiment that does so
  */
 public record Plan(
         RunRequest request, Experiment experiment, List<SelectedWorkload> workloads, List<Design> designs, CostProfile hardware,
-        String hardwareSource) {
+        String hardwareSource, List<Integer> vcpus, boolean check, SwapRequest swaps) {
     public Plan {
         workloads = List.copyOf(workloads);
         designs = List.copyOf(designs);
+        vcpus = List.copyOf(vcpus);
     }
 
-    /** The trials in the order in which they run: workload by workload, seed by seed, design by design. */
+    /** The trials in the order in which they run: workload by workload, vCPUs by vCPUs, seed by seed, design by design. */
     public List<Trial> trials() {
         List<Trial> trials = new ArrayList<>();
         for (SelectedWorkload w : workloads) {
-            for (int r = 0; r < request.repetitions(); r++) {
-                for (Design d : designs) {
-                    trials.add(new Trial(trials.size() + 1, w, d, request.seed() + r));
+            for (int n : vcpus) {
+                for (int r = 0; r < request.repetitions(); r++) {
+                    addTrials(trials, w, n, request.seed() + r);
                 }
             }
         }
         return trials;
+    }
+
+    private void addTrials(List<Trial> trials, SelectedWorkload workload, int n, long seed) {
+        if (experiment.kind() == Experiment.Kind.SWAPS) {
+            SwapCourse course = new SwapCourse(swaps.every(), swaps.after(), designs, swaps.hostEvents());
+            for (SwapCourse c : List.of(course.undisturbed(), course)) {
+                trials.add(new Trial(trials.size() + 1, workload, designs.get(0), seed, n, c));
+            }
+            return;
+        }
+        for (Design d : designs) {
+            trials.add(new Trial(trials.size() + 1, workload, d, seed, n, null));
+        }
     }
 }

@@ -8,10 +8,12 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
 
@@ -51,7 +53,12 @@ public final class Planner {
         if (request.repetitions() < 1) {
             throw new RefusedException("--repetitions: " + request.repetitions() + "; 1 or more is needed");
         }
+        List<Integer> vcpus = vcpus(experiment, request);
+        SwapRequest swaps = swaps(experiment, request);
         List<Design> designs = new Designs(services).select(experiment, request);
+        if (experiment.kind() == Experiment.Kind.SWAPS) {
+            requireSwappable(designs);
+        }
         for (Design d : designs) {
             if (services.machineFactory(d.machineKind()).isEmpty()) {
                 throw new RefusedException("design '" + d.name() + "' needs machines of kind '" + d.machineKind() + "', and no bundle"
@@ -60,7 +67,61 @@ public final class Planner {
         }
         Hardware hardware = hardware(request.hardware());
         // last, since a trace may be long: it is read through once
-        return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source());
+        boolean check = request.given().contains("check") ? request.check() : experiment.check();
+        return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source(), vcpus, check,
+                swaps);
+    }
+
+    private static List<Integer> vcpus(Experiment experiment, RunRequest request) {
+        if (request.vcpus().isEmpty()) {
+            return experiment.vcpus();
+        }
+        requireSwaps(experiment, "vcpus");
+        for (int n : request.vcpus()) {
+            if (n < 1 || n > MachineConfig.MOST_VCPUS) {
+                throw new RefusedException("--vcpus: " + n + "; 1 to " + MachineConfig.MOST_VCPUS + " are possible");
+            }
+        }
+        return request.vcpus().stream().distinct().toList();
+    }
+
+    private static SwapRequest swaps(Experiment experiment, RunRequest request) {
+        for (String option : new TreeSet<>(SwapRequest.OPTIONS)) {
+            if (request.given().contains(option)) {
+                requireSwaps(experiment, option);
+            }
+        }
+        SwapRequest swaps = request.swaps();
+        if (swaps.every() < 1) {
+            throw new RefusedException("--every: " + swaps.every() + "; 1 operation or more is needed between two swaps");
+        }
+        if (swaps.after() < 0) {
+            throw new RefusedException("--after: " + swaps.after() + "; 0 operations or more are possible before the first swap");
+        }
+        return swaps;
+    }
+
+    private static void requireSwaps(Experiment experiment, String option) {
+        if (experiment.kind() != Experiment.Kind.SWAPS) {
+            throw new RefusedException("--" + option + ": experiment '" + experiment.id() + "' swaps nothing; it is an option of "
+                    + String.join(", ", Experiment.ALL.stream().filter(e -> e.kind() == Experiment.Kind.SWAPS).map(Experiment::id).toList()));
+        }
+    }
+
+    private static void requireSwappable(List<Design> designs) {
+        for (Design d : designs) {
+            if (d.mmu().isEmpty()) {
+                throw new RefusedException("design '" + d.name() + "' has no MMU that could be swapped");
+            }
+            if (d.hostPageLevel() != designs.get(0).hostPageLevel()) {
+                throw new RefusedException("designs '" + designs.get(0).name() + "' and '" + d.name()
+                        + "' differ in the pages of the host, which a swap does not change");
+            }
+        }
+        if (designs.size() < 2) {
+            throw new RefusedException("a swap needs two designs, for example --design shadow,ept; only '" + designs.get(0).name()
+                    + "' is given");
+        }
     }
 
     /**

@@ -16,17 +16,21 @@ import java.util.Set;
  * @param memoryBytes guest-physical memory
  * @param seed the seed of the first repetition; the next one has the next seed
  * @param settings settings of designs
- * @param check compare every translation with the specification
+ * @param check compare every translation with the specification; counts only if it is among {@code given}
+ * @param vcpus numbers of vCPUs; empty for the experiment's own
+ * @param swaps how the MMU is swapped; only its values among {@code given} count
  * @param given which of these the person chose, by option name without dashes; the others have their defaults
  */
 public record RunRequest(
         String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware, long memoryBytes,
-        long seed, int repetitions, Map<String, String> settings, boolean check, Set<String> given) {
+        long seed, int repetitions, Map<String, String> settings, boolean check, List<Integer> vcpus, SwapRequest swaps,
+        Set<String> given) {
     public RunRequest {
         workloads = List.copyOf(workloads);
         traces = List.copyOf(traces);
         designs = List.copyOf(designs);
         settings = Map.copyOf(settings);
+        vcpus = List.copyOf(vcpus);
         given = Set.copyOf(given);
     }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.Constants;
 import org.osgi.service.component.annotations.Activate;
@@ -46,8 +47,13 @@ public final class ServiceRegistry {
     @Activate
     public ServiceRegistry(BundleContext context) {
         this(() -> Arrays.stream(context.getBundles())
-                .map(b -> new InstalledBundle(b.getBundleId(), new BundleVersion(b.getSymbolicName(), b.getVersion().toString())))
+                .map(b -> new InstalledBundle(b.getBundleId(), new BundleVersion(name(b), b.getVersion().toString())))
                 .toList());
+    }
+
+    /** The framework takes a jar for a bundle even if it has no name. */
+    private static String name(Bundle bundle) {
+        return bundle.getSymbolicName() == null ? bundle.getLocation() : bundle.getSymbolicName();
     }
 
     ServiceRegistry(Supplier<List<InstalledBundle>> bundles) {

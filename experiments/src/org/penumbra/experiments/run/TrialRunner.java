@@ -1,5 +1,6 @@
 package org.penumbra.experiments.run;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongConsumer;
@@ -8,7 +9,7 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MachineFactory;
 
-/** Runs one trial: machine, guest, results. */
+/** Runs one trial: machine, guest, swaps, results. */
 final class TrialRunner {
     /** Operations between two looks at progress and interruption. */
     private static final long BATCH = 1_000_000;
@@ -22,6 +23,13 @@ final class TrialRunner {
     }
 
     /**
+     * A trial at its end.
+     *
+     * @param pauseNanos wall time of each swap
+     */
+    record Ended(TrialResult result, List<Long> pauseNanos) {}
+
+    /**
      * Runs {@code trial} to its end.
      *
      * @param progress is told how many operations have retired
@@ -29,25 +37,36 @@ final class TrialRunner {
      * @return empty if {@code stop} said so before the end
      * @throws RuntimeException if the trial cannot go on
      */
-    Optional<TrialResult> run(Trial trial, LongConsumer progress, BooleanSupplier stop) {
+    Optional<Ended> run(Trial trial, LongConsumer progress, BooleanSupplier stop) {
         RunRequest request = plan.request();
         Design design = trial.design();
         MachineFactory factory = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new MachineException("no machine of kind '" + design.machineKind() + "' is left in the container"));
         MachineConfig config = new MachineConfig(request.memoryBytes(), design.hostPageLevel(), plan.hardware(), design.mmu(),
-                design.changedSettings(), request.check());
+                design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false);
         try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed()))) {
-            while (machine.run(BATCH)) {
-                progress.accept(machine.guestTime().retired());
-                if (stop.getAsBoolean()) {
-                    return Optional.empty();
-                }
+            SwapDriver driver = trial.course() == null ? null : new SwapDriver(machine, trial);
+            boolean ended = driver == null ? run(machine, progress, stop) : driver.run(progress, stop);
+            if (!ended) {
+                return Optional.empty();
             }
             if (machine.exitCode() != 0) {
                 throw new MachineException("the guest powered off with code " + machine.exitCode() + " after "
-                        + machine.guestTime().retired() + " operations; 0 means success");
+                        + machine.operations() + " operations; 0 means success");
             }
-            return Optional.of(TrialResult.of(trial, machine));
+            SwapFigures swaps = driver == null ? null : driver.figures();
+            return Optional.of(new Ended(TrialResult.of(trial, machine, swaps), driver == null ? List.of() : driver.pauseNanos()));
         }
+    }
+
+    /** Runs the guest to its end; false if {@code stop} said so before. */
+    private static boolean run(Machine machine, LongConsumer progress, BooleanSupplier stop) {
+        while (machine.run(BATCH)) {
+            progress.accept(machine.operations());
+            if (stop.getAsBoolean()) {
+                return false;
+            }
+        }
+        return true;
     }
 }

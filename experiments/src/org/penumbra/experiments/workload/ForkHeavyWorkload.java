@@ -4,8 +4,8 @@ import org.apache.commons.rng.UniformRandomProvider;
 import org.apache.commons.rng.simple.RandomSource;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
-import org.penumbra.experiments.engine.StepBuffer;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -38,7 +38,7 @@ public final class ForkHeavyWorkload implements Workload {
 
     @Override
     public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("fork-heavy", () -> new Shell(seed));
+        return new MiniatureGuest("fork-heavy", seed, Shell::new);
     }
 
     @Override

@@ -4,8 +4,8 @@ import org.apache.commons.rng.UniformRandomProvider;
 import org.apache.commons.rng.simple.RandomSource;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
-import org.penumbra.experiments.engine.StepBuffer;
 import org.penumbra.experiments.guest.Contents;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
@@ -42,7 +42,7 @@ public class ManyProcessesWorkload implements Workload {
     }
 
     private static MiniatureGuest guest(String name, long seed) {
-        return new MiniatureGuest(name, () -> new Launcher(seed));
+        return new MiniatureGuest(name, seed, Launcher::new);
     }
 
     @Override

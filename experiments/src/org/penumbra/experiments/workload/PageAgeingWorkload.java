@@ -4,8 +4,8 @@ import org.apache.commons.rng.UniformRandomProvider;
 import org.apache.commons.rng.simple.RandomSource;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
-import org.penumbra.experiments.engine.StepBuffer;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -27,7 +27,7 @@ public final class PageAgeingWorkload implements Workload {
 
     @Override
     public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("page-ageing", () -> new Program(seed));
+        return new MiniatureGuest("page-ageing", seed, Program::new);
     }
 
     @Override

@@ -4,8 +4,8 @@ import org.apache.commons.rng.UniformRandomProvider;
 import org.apache.commons.rng.simple.RandomSource;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
-import org.penumbra.experiments.engine.StepBuffer;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -32,7 +32,7 @@ public class RandomWorkload implements Workload {
 
         @Override
         public GuestBoot prepare(long seed) {
-            return new MiniatureGuest("random-thp", () -> new Program(seed, SystemCall.Map.large(UserLayout.DATA, WORKING_SET_BYTES)));
+            return new MiniatureGuest("random-thp", seed, s -> new Program(s, SystemCall.Map.large(UserLayout.DATA, WORKING_SET_BYTES)));
         }
     }
 
@@ -43,7 +43,7 @@ public class RandomWorkload implements Workload {
 
     @Override
     public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("random", () -> new Program(seed, SystemCall.Map.anonymous(UserLayout.DATA, WORKING_SET_BYTES)));
+        return new MiniatureGuest("random", seed, s -> new Program(s, SystemCall.Map.anonymous(UserLayout.DATA, WORKING_SET_BYTES)));
     }
 
     @Override

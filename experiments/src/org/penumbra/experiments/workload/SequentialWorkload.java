@@ -2,8 +2,8 @@ package org.penumbra.experiments.workload;
 
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
-import org.penumbra.experiments.engine.StepBuffer;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -24,7 +24,7 @@ public final class SequentialWorkload implements Workload {
 
     @Override
     public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("sequential", () -> new Program(seed));
+        return new MiniatureGuest("sequential", seed, Program::new);
     }
 
     @Override

@@ -3,7 +3,7 @@ package org.penumbra.experiments.workload;
 import java.io.IOException;
 import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.machine.MachineException;
-import org.penumbra.experiments.engine.StepBuffer;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.experiments.guest.Contents;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;

@@ -96,7 +96,7 @@ public final class TraceWorkload implements Workload {
 
     @Override
     public GuestBoot prepare(long seed) {
-        return new MiniatureGuest(name, () -> new TraceProgram(open(), seed));
+        return new MiniatureGuest(name, seed, s -> new TraceProgram(open(), s));
     }
 
     private TraceReader open() {

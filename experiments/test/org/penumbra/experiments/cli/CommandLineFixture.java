@@ -12,15 +12,16 @@ import org.penumbra.experiments.run.FakeContainer;
 /** The whole command line over a fake container: arguments in; exit code, output and messages out. */
 final class CommandLineFixture {
     final FakeContainer container = new FakeContainer();
+    final FakeLateBundles late = new FakeLateBundles();
     /** Of the run that goes on, or went on last. */
     Interrupt interrupt;
 
-    private Terminal terminal = new Terminal(false, false, true);
+    private Terminal terminal = new Terminal(false, false, false, true);
     private StringWriter out;
     private StringWriter err;
 
     CommandLineFixture terminal(boolean out, boolean err, boolean colour) {
-        terminal = new Terminal(out, err, colour);
+        terminal = new Terminal(false, out, err, colour);
         return this;
     }
 
@@ -29,7 +30,7 @@ final class CommandLineFixture {
         err = new StringWriter();
         Console console = new Console(new PrintWriter(out), new PrintWriter(err), terminal);
         Session session = new Session(container.registry, console, f -> new FakeContainer.FakeWorkload(f.toString()),
-                () -> interrupt = new Interrupt());
+                () -> interrupt = new Interrupt(), late);
         int code = PenumbraCommand.commandLine(session).execute(arguments);
         console.out().flush();
         console.err().flush();

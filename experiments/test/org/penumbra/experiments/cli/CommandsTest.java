@@ -28,9 +28,10 @@ class CommandsTest {
 
     static Stream<CommandLine> commands() {
         Console console = new Console(new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()),
-                new Terminal(false, false, false));
+                new Terminal(false, false, false, false));
         List<CommandLine> all = new ArrayList<>();
-        collect(PenumbraCommand.commandLine(new Session(new FakeContainer().registry, console, f -> null, Interrupt::new)), all);
+        collect(PenumbraCommand.commandLine(new Session(new FakeContainer().registry, console, f -> null, Interrupt::new,
+                new FakeLateBundles())), all);
         return all.stream();
     }
 
@@ -77,8 +78,8 @@ class CommandsTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "rnu | unknown command 'rnu'; did you mean 'run'? known: hardware, help, list, run, trace (see 'penumbra --help')",
-        "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, trace",
+        "rnu | unknown command 'rnu'; did you mean 'run'? known: hardware, help, list, run, shell, trace (see 'penumbra --help')",
+        "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace",
         "trace | missing required subcommand (see 'penumbra trace --help')",
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: info, record (see 'penumbra trace --help')",
         "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads",

@@ -67,7 +67,7 @@ class RunCommandTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "run shadow-vs-etp | unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept",
+        "run shadow-vs-etp | unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap",
         "run shadow-vs-ept --design shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
         "run shadow-vs-ept --workload fork | unknown workload 'fork'; known: fork-heavy, trace:a, trace:b",
         "run shadow-vs-ept --hardware skylak | unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake",
@@ -79,6 +79,11 @@ class RunCommandTest {
         "run shadow-vs-ept --repetitions 0 | --repetitions: 0; 1 or more is needed",
         "run | missing required parameter: 'EXPERIMENT' (see 'penumbra run --help')",
         "run shadow-vs-ept --design shadow ept | unexpected argument 'ept'; a list is written with commas, for example --design shadow,ept (see 'penumbra run --help')",
+        "run shadow-vs-ept --histogram x | --histogram: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap",
+        "run hot-swap --vcpus 1,x | invalid value for option '--vcpus' (N): 'x' is no whole number (see 'penumbra run --help')",
+        "run hot-swap --vcpus 0 | --vcpus: 0; 1 to 64 are possible",
+        "run hot-swap --histogram . | --histogram: '.' is a folder; name a file",
+        "run hot-swap --histogram pom.xml | --histogram: 'pom.xml' exists; name another, or give --force to replace it",
         "run shadow-vs-ept --out . | --out: folder '.' is not empty; name another, or give --force to replace results.csv, run.json and timings.json in it",
     })
     void refused(String arguments, String message) {
@@ -93,7 +98,9 @@ class RunCommandTest {
     void option() {
         assertThat(penumbra.run("run", "shadow-vs-ept", "--desing=x")).isEqualTo(2);
         assertThat(penumbra.errLines()).singleElement().asString()
-                .startsWith("penumbra: unknown option '--desing'; did you mean '--design'? known: --check, --design, ");
+                .startsWith("penumbra: unknown option '--desing'; did you mean '--design'? known: --after, --check, --design, ");
+        assertThat(penumbra.run("run", "hot-swap", "--evry", "5")).isEqualTo(2);
+        assertThat(penumbra.errLines()).singleElement().asString().startsWith("penumbra: unknown option '--evry'; did you mean '--every'? ");
     }
 
     @Test
@@ -128,6 +135,55 @@ class RunCommandTest {
                 "penumbra: fork-heavy under ept: 2 of 3000000 translations are not allowed by the architecture; the first of them:",
                 "  vCPU 0: gva 0x1000 user read got hpa 0x2000, allowed 0x3000");
         assertThat(penumbra.out()).contains("Stale, legal");
+    }
+
+    @Test
+    @DisplayName("P01 hot-swap prints a line for each workload and number of vCPUs; every machine is checked and has that many")
+    void hotSwap() {
+        assertThat(penumbra.run("run", "hot-swap", "--workload", "fork-heavy", "--vcpus", "1,2", "--every", "500000")).isZero();
+        assertThat(penumbra.container.made).extracting(c -> c.vcpus() + " " + c.check() + " " + c.threads())
+                .containsExactly("1 true false", "1 true false", "2 true false", "2 true false");
+        assertThat(penumbra.out().lines()).anyMatch(l -> l.matches("fork-heavy +1 +4 +3,000,000 +0 +0 +0 +0 +yes, yes .*"))
+                .anyMatch(l -> l.matches("fork-heavy +2 +2 +3,000,000 .*"));
+        assertThat(penumbra.err()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("P01 hot-swap without --check says nothing of what only the checker knows")
+    void hotSwapUnchecked() {
+        assertThat(penumbra.run("run", "hot-swap", "--workload", "fork-heavy", "--vcpus", "1", "--no-check")).isZero();
+        assertThat(penumbra.container.made).noneMatch(c -> c.check());
+        assertThat(penumbra.out().lines()).anyMatch(l -> l.matches("fork-heavy +1 +124 +- +- +0 +- +- +yes, yes .*"));
+    }
+
+    @Test
+    @DisplayName("P01 whatever a swap loses is exit code 3, with a line that says what")
+    void hotSwapLoses() {
+        penumbra.container.behaviour("shadow").lostBySwap = 1;
+        penumbra.container.behaviour("shadow").memoryChangedBySwap = 1;
+        penumbra.container.behaviour("shadow").swapForgetsDirty = true;
+        penumbra.container.behaviour("shadow").misconduct = List.of("ept (x 1): law 4");
+        assertThat(penumbra.run("run", "hot-swap", "--workload", "fork-heavy", "--vcpus", "1", "--every", "500000")).isEqualTo(3);
+        assertThat(penumbra.errLines()).hasSize(5).anyMatch(l -> l.contains("fork-heavy (seed 1) did not run the same under every design: 2499996 "))
+                .contains("penumbra: the guest of fork-heavy (seed 1) left another memory behind under shadow+ept than under shadow",
+                        "penumbra: fork-heavy under shadow+ept: ept (x 1): law 4")
+                .anyMatch(l -> l.matches("penumbra: fork-heavy under shadow\\+ept: the dirty log missed [1-9]\\d* of \\d+ written frames"));
+        assertThat(penumbra.out()).containsPattern("fork-heavy +1 +4 .* -4 .* yes, no ");
+    }
+
+    @Test
+    @DisplayName("P01 --histogram writes the wall pauses of all swaps; --out has them in timings.json and nowhere else")
+    void pauses() throws IOException {
+        Path file = folder.resolve("pauses.hgrm");
+        Path out = folder.resolve("out");
+        assertThat(penumbra.run("run", "hot-swap", "--workload", "fork-heavy", "--vcpus", "1", "--every", "500000", "--histogram",
+                file.toString(), "--out", out.toString())).isZero();
+        // Of the four pauses, 10 to 40 ns, the largest in microseconds.
+        assertThat(Files.readAllLines(file)).anyMatch(l -> l.matches(" +0.040 1.000000000000 +4"))
+                .anyMatch(l -> l.matches("#\\[Max +=.*Total count +=  +4]"));
+        assertThat(Files.readString(out.resolve("timings.json"))).contains("\"number\" : 4", "\"p50\" : 0.02", "\"max\" : 0.04");
+        assertThat(Files.readString(out.resolve("run.json"))).doesNotContain("pause");
+        assertThat(Files.readString(out.resolve("results.csv"))).doesNotContain("pause").contains(",shadow+ept,");
     }
 
     @Test

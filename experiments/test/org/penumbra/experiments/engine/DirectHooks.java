@@ -36,4 +36,13 @@ final class DirectHooks implements MemoryHooks {
             memory.store(gva + i, 1, value >>> 8 * from);
         }
     }
+
+    @Override
+    public boolean compareAndSet(long gva, int width, long expected, long value) {
+        if (load(gva, width) != expected) {
+            return false;
+        }
+        store(gva, width, value);
+        return true;
+    }
 }

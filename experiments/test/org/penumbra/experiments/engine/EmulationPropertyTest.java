@@ -14,7 +14,10 @@ import net.jqwik.api.Tuple;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.penumbra.api.cpu.ExecutionEngine.Stop;
+import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MemoryDigest;
 
 /** However a step is executed, directly, emulated or after interruptions, its effect is the same. */
@@ -52,7 +55,7 @@ class EmulationPropertyTest {
     private record Result(long digest, long accumulator, long retired, long rip, long memory) {}
 
     private interface Driver {
-        void run(StepEngine engine, FakeProcessor cpu);
+        void run(StepEngine engine, FakeProcessor cpu, GuestState guest);
     }
 
     private static Result result(List<Op> program, Driver driver) {
@@ -60,19 +63,24 @@ class EmulationPropertyTest {
         for (long a = BASE; a < BASE + 4096L * PAGES; a += 8) {
             cpu.memory.store64(a, a * 0x9e37_79b9_7f4a_7c15L);
         }
-        StepEngine engine = new StepEngine(Script.of(s -> program.forEach(op -> op.append(s))));
-        engine.attach(cpu, 0);
-        driver.run(engine, cpu);
+        GuestState guest = new GuestState(Script.of(s -> program.forEach(op -> op.append(s))));
+        driver.run(engine(guest, cpu), cpu, guest);
         long memory = MemoryDigest.of(BASE + 4096L * (PAGES + 1), cpu.memory, gpa -> gpa);
-        return new Result(engine.digest(), cpu.registers.gpr[RegisterFile.RAX], cpu.time.retired(), cpu.registers.rip, memory);
+        return new Result(guest.digest, cpu.registers.gpr[RegisterFile.RAX], cpu.time.retired(), cpu.registers.rip, memory);
     }
 
-    private static final Driver DIRECTLY = (engine, cpu) -> assertThat(engine.run(Long.MAX_VALUE)).isEqualTo(Stop.FINISHED);
+    private static StepEngine engine(GuestState guest, FakeProcessor cpu) {
+        StepEngine engine = new StepEngine(guest);
+        engine.attach(cpu, new MemoryPort(cpu, 0), 0);
+        return engine;
+    }
+
+    private static final Driver DIRECTLY = (engine, cpu, guest) -> assertThat(engine.run(Long.MAX_VALUE)).isEqualTo(Stop.FINISHED);
 
     @Property(tries = 300)
     @Label("V05 completing every operation against hooks has the same effect as executing it")
     void emulated(@ForAll("programs") List<Op> program) {
-        Result emulated = result(program, (engine, cpu) -> {
+        Result emulated = result(program, (engine, cpu, guest) -> {
             cpu.alwaysExit = true;
             DirectHooks hooks = new DirectHooks(cpu.memory);
             while (engine.run(Long.MAX_VALUE) == Stop.EXIT) {
@@ -86,7 +94,7 @@ class EmulationPropertyTest {
     @Label("X02 exits, faults and budgets at any place change nothing")
     void interrupted(@ForAll("programs") List<Op> program, @ForAll @IntRange(min = 1, max = 5) int budget,
             @ForAll @Size(max = 12) List<@IntRange(min = 0, max = 9) Integer> troubles) {
-        Result disturbed = result(program, (engine, cpu) -> {
+        Result disturbed = result(program, (engine, cpu, guest) -> {
             for (int t : troubles) {
                 if (t < PAGES) {
                     cpu.exitOnce(BASE + 4096L * t);
@@ -99,5 +107,19 @@ class EmulationPropertyTest {
             }
         });
         assertThat(disturbed).isEqualTo(result(program, DIRECTLY));
+    }
+
+    @Property(tries = 200)
+    @Label("P04 an engine that is replaced after every few operations has the same effect as one that stays")
+    void replaced(@ForAll("programs") List<Op> program, @ForAll @IntRange(min = 1, max = 4) int budget,
+            @ForAll @Size(max = 8) List<@IntRange(min = 0, max = PAGES - 1) Integer> faults) {
+        Result replaced = result(program, (engine, cpu, guest) -> {
+            faults.forEach(page -> cpu.faultOnce(BASE + 4096L * page, 2));
+            StepEngine current = engine;
+            while (current.run(budget) != Stop.FINISHED) {
+                current = engine(guest, cpu);
+            }
+        });
+        assertThat(replaced).isEqualTo(result(program, DIRECTLY));
     }
 }

@@ -11,6 +11,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -18,6 +19,7 @@ import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 
@@ -32,6 +34,7 @@ public class FakeProcessor implements Processor {
     public final GuestClock time = new GuestClock();
     public final GuestException exception = new GuestException();
     public final ExitRecord exit = new ExitRecord();
+    public final InterruptLine line = new InterruptLine();
     /** Privileged operations that took effect. */
     public final List<String> done = new ArrayList<>();
     public TranslationObserver observer;
@@ -45,7 +48,16 @@ public class FakeProcessor implements Processor {
     private final Deque<Event> privileged = new ArrayDeque<>();
 
     public FakeProcessor(long memoryBytes) {
-        memory = new PhysicalMemory(memoryBytes);
+        this(new PhysicalMemory(memoryBytes));
+    }
+
+    /** One of several processors over {@code memory}. */
+    public FakeProcessor(PhysicalMemory memory) {
+        this.memory = memory;
+    }
+
+    public boolean interruptible() {
+        return (registers.rflags & ControlBits.RFLAGS_IF) != 0;
     }
 
     public void faultOnce(long gva, int errorCode) {
@@ -174,6 +186,31 @@ public class FakeProcessor implements Processor {
     }
 
     @Override
+    public int wrmsr(int msr, long value) {
+        return privileged(String.format("wrmsr %x %x", msr, value));
+    }
+
+    @Override
+    public InterruptLine interruptLine() {
+        return line;
+    }
+
+    /** As in non-root operation with "external-interrupt exiting"; the window exits while the line awaits it. */
+    @Override
+    public int interrupted() {
+        if (line.requested()) {
+            line.acknowledge();
+            exit.start(ExitReason.EXTERNAL_INTERRUPT, 0);
+            return Outcome.EXIT;
+        }
+        if (interruptible()) {
+            exit.start(ExitReason.INTERRUPT_WINDOW, 0);
+            return Outcome.EXIT;
+        }
+        return Outcome.DONE;
+    }
+
+    @Override
     public GuestException exception() {
         return exception;
     }
@@ -192,7 +229,7 @@ public class FakeProcessor implements Processor {
 
     @Override
     public TranslationStatistics statistics() {
-        return new TranslationStatistics(0, 0, 0, 0, 0, 0);
+        return TranslationStatistics.NONE;
     }
 
     /** Everything costs one cycle. */

@@ -5,11 +5,16 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Consumer;
+import org.penumbra.api.guest.GuestProgram;
+import org.penumbra.api.guest.StepBuffer;
 
-/** A guest program written down in a test: batches, and what the page-fault handler does. */
+/** A guest program written down in a test: batches, and what its handlers do. */
 final class Script implements GuestProgram {
     private final Deque<Consumer<StepBuffer>> batches = new ArrayDeque<>();
     private Consumer<StepBuffer> handler = s -> {};
+    private Consumer<StepBuffer> interruptHandler = s -> {};
+    /** Vectors of the external interrupts. */
+    final List<Integer> interrupts = new ArrayList<>();
     /** "cr2 error user" of each page fault. */
     final List<String> faults = new ArrayList<>();
 
@@ -27,6 +32,11 @@ final class Script implements GuestProgram {
         return this;
     }
 
+    Script onInterrupt(Consumer<StepBuffer> steps) {
+        interruptHandler = steps;
+        return this;
+    }
+
     @Override
     public boolean refill(StepBuffer steps) {
         Consumer<StepBuffer> batch = batches.poll();
@@ -41,5 +51,11 @@ final class Script implements GuestProgram {
     public void pageFault(long cr2, int errorCode, boolean user, StepBuffer steps) {
         faults.add(String.format("%x %x %s", cr2, errorCode, user ? "user" : "kernel"));
         handler.accept(steps);
+    }
+
+    @Override
+    public void interrupt(int vector, StepBuffer steps) {
+        interrupts.add(vector);
+        interruptHandler.accept(steps);
     }
 }

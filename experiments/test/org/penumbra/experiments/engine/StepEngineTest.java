@@ -11,9 +11,13 @@ import org.junit.jupiter.api.Test;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine.Stop;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
@@ -24,10 +28,14 @@ class StepEngineTest {
     private static final long ALL = Long.MAX_VALUE;
 
     private final FakeProcessor cpu = new FakeProcessor(1 << 20);
+    private MemoryPort port;
+    private GuestState guest;
 
     private StepEngine engine(Script script) {
-        StepEngine engine = new StepEngine(script);
-        engine.attach(cpu, 0);
+        port = new MemoryPort(cpu, 0);
+        guest = new GuestState(script);
+        StepEngine engine = new StepEngine(guest);
+        engine.attach(cpu, port, 0);
         return engine;
     }
 
@@ -61,7 +69,7 @@ class StepEngineTest {
         assertThat(cpu.registers.rip).isEqualTo(0x3000);
         assertThat(cpu.time.retired()).isEqualTo(7);
         assertThat(cpu.cycles.events(Work.OPERATION)).isEqualTo(7);
-        assertThat(engine.accesses()).isEqualTo(5);
+        assertThat(port.accesses()).isEqualTo(5);
     }
 
     @Test
@@ -79,6 +87,7 @@ class StepEngineTest {
             s.movToCr4(3);
             s.out(0xf4, 4, 7);
             s.vmcall();
+            s.wrmsr(0x80b, 9);
             s.hlt();
             s.fetch(0x1000, 4);
         });
@@ -88,10 +97,10 @@ class StepEngineTest {
         assertThat(cpu.time.retired()).isEqualTo(7);
         assertThat(engine.run(ALL)).isEqualTo(Stop.HALTED);
         assertThat(privilege).containsExactly(3, 0);
-        assertThat(cpu.done).containsExactly("invlpg 5000", "cr0 1", "cr3 2000", "cr4 3", "out f4 4 7", "vmcall", "hlt");
-        assertThat(cpu.time.retired()).isEqualTo(9);
-        assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+        assertThat(cpu.done).containsExactly("invlpg 5000", "cr0 1", "cr3 2000", "cr4 3", "out f4 4 7", "vmcall", "wrmsr 80b 9", "hlt");
         assertThat(cpu.time.retired()).isEqualTo(10);
+        assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+        assertThat(cpu.time.retired()).isEqualTo(11);
         assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
     }
 
@@ -167,7 +176,7 @@ class StepEngineTest {
         cpu.faultOnce(0x8000, 2);
         StepEngine engine = engine(Script.of(s -> s.load(0x4000, 8)).onFault(s -> s.store(0x8000, 8, 1)));
         assertThatThrownBy(() -> engine.run(ALL)).isInstanceOf(MachineException.class)
-                .hasMessageContaining("guest kernel double fault at 0x8000 (W)").hasMessageContaining("STORE of 8 bytes at 0x8000");
+                .hasMessageContaining("guest kernel double fault: page fault at 0x8000 (W) in its own handler").hasMessageContaining("STORE of 8 bytes at 0x8000");
     }
 
     @Test
@@ -227,11 +236,11 @@ class StepEngineTest {
         assertThat(engine.operation().value).isEqualTo(0x0f);
         DirectHooks hooks = new DirectHooks(cpu.memory);
         hooks.refuse = true;
-        long digest = engine.digest();
+        long digest = guest.digest;
         assertThat(engine.complete(hooks)).isFalse();
         assertThat(cpu.time.retired()).isZero();
         assertThat(cpu.memory.load64(0x4000)).isEqualTo(0xff);
-        assertThat(engine.digest()).isEqualTo(digest);
+        assertThat(guest.digest).isEqualTo(digest);
         hooks.refuse = false;
         assertThat(engine.complete(hooks)).isTrue();
         assertThat(cpu.time.retired()).isEqualTo(1);
@@ -254,16 +263,18 @@ class StepEngineTest {
             s.out(0x3f8, 1, 65);
             s.hlt();
             s.vmcall();
+            s.wrmsr(0x80b, 9);
         });
         cpu.alwaysExit = true;
         while (engine.run(ALL) == Stop.EXIT) {
-            seen.add(engine.operation().kind + " " + engine.operation().gva + " " + engine.operation().value + " " + engine.operation().port);
+            GuestOperation o = engine.operation();
+            seen.add(o.kind + " " + o.gva + " " + o.value + " " + o.port + " " + o.msr);
             engine.skip();
         }
-        assertThat(seen).containsExactly("MOV_TO_CR0 0 1 0", "MOV_TO_CR3 0 2 0", "MOV_TO_CR4 0 3 0", "INVLPG 16384 0 0", "OUT 0 65 1016",
-                "HLT 0 0 0", "VMCALL 0 0 0");
+        assertThat(seen).containsExactly("MOV_TO_CR0 0 1 0 0", "MOV_TO_CR3 0 2 0 0", "MOV_TO_CR4 0 3 0 0", "INVLPG 16384 0 0 0",
+                "OUT 0 65 1016 0", "HLT 0 0 0 0", "VMCALL 0 0 0 0", "WRMSR 0 9 0 2059");
         assertThat(cpu.done).isEmpty();
-        assertThat(cpu.time.retired()).isEqualTo(7);
+        assertThat(cpu.time.retired()).isEqualTo(8);
     }
 
     @Test
@@ -300,7 +311,7 @@ class StepEngineTest {
             cpu.memory.store64(0x5000, entries[i]);
             StepEngine engine = engine(reads);
             engine.run(ALL);
-            digests[i] = engine.digest();
+            digests[i] = guest.digest;
             assertThat(accumulator()).isEqualTo(entries[i]);
             assertThat(cpu.memory.load64(0x5000)).isEqualTo(entries[i] & ~0x20L);
         }
@@ -319,12 +330,13 @@ class StepEngineTest {
         };
         StepEngine plain = engine(ordered);
         plain.run(ALL);
+        long digest = guest.digest;
         StepEngine reversed = engine(s -> {
             s.load(0x5000, 8);
             s.load(0x4000, 8);
         });
         reversed.run(ALL);
-        assertThat(reversed.digest()).isNotEqualTo(plain.digest());
+        assertThat(guest.digest).isNotEqualTo(digest);
         cpu.exitOnce(0x4000);
         cpu.faultOnce(0x5000, 4);
         cpu.exitOnce(0x5000);
@@ -332,7 +344,7 @@ class StepEngineTest {
         assertThat(disturbed.run(ALL)).isEqualTo(Stop.EXIT);
         assertThat(disturbed.run(ALL)).isEqualTo(Stop.EXIT);
         assertThat(disturbed.run(ALL)).isEqualTo(Stop.FINISHED);
-        assertThat(disturbed.digest()).isEqualTo(plain.digest());
+        assertThat(guest.digest).isEqualTo(digest);
     }
 
     @Test
@@ -348,6 +360,16 @@ class StepEngineTest {
             @Override
             public void written(long hpa, int bytes) {
                 told.add(String.format("write %x %d", hpa, bytes));
+            }
+
+            @Override
+            public void updated(long hpa) {
+                told.add(String.format("update %x", hpa));
+            }
+
+            @Override
+            public void moved(long gfn) {
+                told.add(String.format("move %x", gfn));
             }
 
             @Override

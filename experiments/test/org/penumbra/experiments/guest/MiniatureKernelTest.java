@@ -12,7 +12,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.machine.MachineException;
-import org.penumbra.experiments.engine.StepBuffer;
+import org.penumbra.api.guest.StepBuffer;
 
 @DisplayName("Miniature guest kernel")
 class MiniatureKernelTest {
@@ -243,7 +243,7 @@ class MiniatureKernelTest {
         for (int i = 0; i < 500; i++) {
             p.store(DATA + 8 * LARGE + i * PAGE, 3);
         }
-        rig = new GuestRig(8 << 20, new MiniatureGuest("test", () -> p.load(DATA + LARGE)));
+        rig = new GuestRig(8 << 20, new MiniatureGuest("test", 1, seed -> p.load(DATA + LARGE)));
         rig.finish();
         assertThat(seen).containsExactly(1L, 2L);
     }
@@ -271,7 +271,7 @@ class MiniatureKernelTest {
         for (int i = 0; i < 4096; i++) {
             p.store(DATA + i * PAGE, 1);
         }
-        rig = new GuestRig(8 << 20, new MiniatureGuest("hungry", () -> p));
+        rig = new GuestRig(8 << 20, new MiniatureGuest("hungry", 1, seed -> p));
         assertThatThrownBy(rig::finish).isInstanceOf(MachineException.class)
                 .hasMessage("guest out of memory: workload hungry needs more than 8 MiB; give more with --memory");
     }
@@ -279,7 +279,7 @@ class MiniatureKernelTest {
     @Test
     @DisplayName("X02 memory that the guest cannot boot in is refused")
     void impossibleMemory() {
-        assertThatThrownBy(() -> new GuestRig(4 << 20, new MiniatureGuest("w", this::program))).isInstanceOf(MachineException.class)
+        assertThatThrownBy(() -> new GuestRig(4 << 20, new MiniatureGuest("w", 1, seed -> program()))).isInstanceOf(MachineException.class)
                 .hasMessageContaining("8 MiB to 256 GiB").hasMessageContaining("not in 4 MiB");
     }
 

@@ -4,6 +4,7 @@ import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.TlbArray;
+import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -23,8 +24,8 @@ final class WalkingProcessor extends FakeProcessor {
     private int misses;
     private long exitedAt = -1;
 
-    WalkingProcessor(long memoryBytes) {
-        super(memoryBytes);
+    WalkingProcessor(PhysicalMemory memory) {
+        super(memory);
         data.globalContext = 1;
         code.globalContext = 1;
     }

@@ -1,19 +1,26 @@
 package org.penumbra.experiments.run;
 
+import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
-import org.penumbra.api.cpu.ExecutionEngine;
-import org.penumbra.api.cpu.GuestOperation;
-import org.penumbra.api.cpu.MemoryHooks;
-import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.HostPages;
+import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingState;
@@ -31,12 +38,25 @@ public final class FakeMachine implements Machine {
         public long wrong;
         public long operations = 2_500_000;
         public long digest = 0xabcdL;
+        /** Operations that each vCPU adds. */
+        public long perVcpu;
+        /** What swaps do: operations that get lost by each, and whether the frame that was written anew before it is forgotten. */
+        public long lostBySwap;
+        public boolean swapForgetsDirty;
+        /** Frames that each harvest tells and nobody wrote. */
+        public int extraDirty;
+        /** What guest memory differs by after a swap. */
+        public long memoryChangedBySwap;
+        public List<String> misconduct = List.of();
+        public List<String> audit = List.of();
+        /** What was asked of the machines, in order. */
+        public final List<String> asked = new ArrayList<>();
     }
 
     /** The guest of a fake workload. */
     record Guest(String name, long seed) implements GuestBoot {
         @Override
-        public ExecutionEngine boot(Loader loader, RegisterFile registers, long memoryBytes) {
+        public GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes) {
             throw new UnsupportedOperationException();
         }
     }
@@ -48,6 +68,12 @@ public final class FakeMachine implements Machine {
     private final GuestClock time = new GuestClock();
     private final CycleClock cycles;
     private final ExitTable exits = new ExitTable();
+    private final BitSet written = new BitSet();
+    private final BitSet logged = new BitSet();
+    private final List<SwapReport> swaps = new ArrayList<>();
+    private boolean logging;
+    private long slices;
+    private long lost;
     private boolean open = true;
 
     FakeMachine(MachineConfig config, GuestBoot guest, Behaviour behaviour, Runnable closed) {
@@ -64,8 +90,15 @@ public final class FakeMachine implements Machine {
         if (behaviour.failure != null && time.retired() > 0) {
             throw FakeMachine.<RuntimeException>sneaky(behaviour.failure);
         }
-        long n = Math.min(operations, behaviour.operations - time.retired());
+        long n = Math.min(operations * config.vcpus(), total() - time.retired());
         time.retire(n);
+        // Three frames: one anew, two over and over.
+        for (long gfn : new long[] {8, 9, 16 + slices++}) {
+            written.set((int) gfn);
+            if (logging) {
+                logged.set((int) gfn);
+            }
+        }
         cycles.charge(Work.OPERATION, n);
         if (!config.mmu().isEmpty()) {
             for (int i = 0; i < 40; i++) {
@@ -73,7 +106,11 @@ public final class FakeMachine implements Machine {
                 exits.add((i % 4 == 0 ? ExitReason.CR_ACCESS : ExitReason.EPT_VIOLATION).number(), 999 + i + guest.seed());
             }
         }
-        return time.retired() < behaviour.operations;
+        return time.retired() < total();
+    }
+
+    private long total() {
+        return behaviour.operations + behaviour.perVcpu * config.vcpus() - lost;
     }
 
     @SuppressWarnings("unchecked")
@@ -87,8 +124,8 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
-    public GuestClock guestTime() {
-        return time;
+    public long operations() {
+        return time.retired();
     }
 
     @Override
@@ -113,8 +150,48 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
-    public ExecutionEngine engine() {
-        return new Engine();
+    public int vcpus() {
+        return config.vcpus();
+    }
+
+    @Override
+    public long accesses() {
+        return 3_000_000;
+    }
+
+    @Override
+    public long misses() {
+        return 1000;
+    }
+
+    @Override
+    public long guestDigest() {
+        return behaviour.digest + guest.seed() + guest.name().hashCode();
+    }
+
+    @Override
+    public HotSwap hotSwap() {
+        return config.mmu().isEmpty() ? null : new Swapping();
+    }
+
+    @Override
+    public HostPages hostPages() {
+        return new Host();
+    }
+
+    @Override
+    public DirtyLogControl dirtyLog() {
+        return new Log();
+    }
+
+    @Override
+    public Interrupts interrupts() {
+        return null;
+    }
+
+    @Override
+    public Timeline timeline() {
+        return null;
     }
 
     @Override
@@ -127,7 +204,7 @@ public final class FakeMachine implements Machine {
         if (!open) {
             throw new IllegalStateException("memory is gone");
         }
-        return guest.seed();
+        return guest.seed() + (swaps.isEmpty() ? 0 : behaviour.memoryChangedBySwap);
     }
 
     @Override
@@ -148,41 +225,101 @@ public final class FakeMachine implements Machine {
         }
     }
 
-    private final class Engine implements ExecutionEngine {
+    private final class Swapping implements HotSwap {
         @Override
-        public void attach(Processor cpu, int vcpu) {}
+        public String design() {
+            return swaps.isEmpty() ? config.mmu() : swaps.get(swaps.size() - 1).to();
+        }
 
         @Override
-        public Stop run(long budget) {
+        public boolean waiting() {
+            return false;
+        }
+
+        /** The n-th swap takes 1000 n cycles and 10 n ns, gives up n frames, and its successor builds n + 1. */
+        @Override
+        public SwapReport swap(String design, Map<String, String> settings) {
+            behaviour.asked.add("swap to " + design + " " + settings + " at " + time.retired());
+            int n = swaps.size() + 1;
+            lost += behaviour.lostBySwap;
+            if (behaviour.swapForgetsDirty && !logged.isEmpty()) {
+                logged.clear(logged.length() - 1);
+            }
+            String from = n == 1 ? title(config.mmu()) : swaps.get(n - 2).to();
+            swaps.add(new SwapReport("asked for", from, title(design), time.retired(), 1, 10L * n, 1000L * n, n, n + 1, 1));
+            return swaps.get(n - 1);
+        }
+
+        private String title(String design) {
+            return design + " (org.penumbra." + design + " 1.2.3)";
+        }
+
+        @Override
+        public void swapEngine(String engine) {
             throw new UnsupportedOperationException();
         }
 
         @Override
-        public GuestOperation operation() {
-            throw new UnsupportedOperationException();
+        public List<SwapReport> reports() {
+            return List.copyOf(swaps);
         }
 
         @Override
-        public boolean complete(MemoryHooks hooks) {
-            throw new UnsupportedOperationException();
+        public List<String> misconduct() {
+            return behaviour.misconduct;
         }
 
         @Override
-        public void skip() {}
+        public void audit(Consumer<String> violations) {
+            behaviour.audit.forEach(violations);
+        }
+    }
 
+    private final class Log implements DirtyLogControl {
         @Override
-        public long digest() {
-            return behaviour.digest + guest.seed() + guest.name().hashCode();
+        public void start() {
+            behaviour.asked.add("log on");
+            logging = true;
         }
 
         @Override
-        public long accesses() {
-            return 3_000_000;
+        public void harvest(LongConsumer gfns) {
+            behaviour.asked.add("harvest at " + time.retired());
+            logged.set(1000, 1000 + behaviour.extraDirty);
+            logged.stream().forEach(gfns::accept);
+            logged.clear();
         }
 
         @Override
-        public long misses() {
-            return 1000;
+        public void stop() {
+            behaviour.asked.add("log off");
+            logging = false;
+        }
+    }
+
+    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8. */
+    private final class Host implements HostPages {
+        @Override
+        public long frames() {
+            return config.memoryBytes() >> 12;
+        }
+
+        @Override
+        public boolean swapOut(long gfn) {
+            behaviour.asked.add("swap out " + gfn);
+            return gfn % 2 == 0;
+        }
+
+        @Override
+        public boolean migrate(long gfn) {
+            behaviour.asked.add("migrate " + gfn);
+            return gfn % 2 == 1;
+        }
+
+        @Override
+        public boolean merge(long gfn, long other) {
+            behaviour.asked.add("merge " + gfn + " " + other);
+            return (gfn + other) % 8 == 0;
         }
     }
 
@@ -212,6 +349,18 @@ public final class FakeMachine implements Machine {
 
         @Override
         public void written(long hpa, int bytes) {}
+
+        @Override
+        public void updated(long hpa) {}
+
+        @Override
+        public void moved(long gfn) {}
+
+        @Override
+        public void takeWritten(LongConsumer gfns) {
+            written.stream().forEach(gfns::accept);
+            written.clear();
+        }
 
         @Override
         public void pageFault(int vcpu, long gva, int errorCode, boolean ac) {}

@@ -91,7 +91,7 @@ class PlannerTest {
     @DisplayName("unknown names are refused with the nearest known one")
     void unknown() {
         refused(new Requests().experiment("shadow-vs-etp"),
-                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept");
+                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap");
         refused(new Requests().designs("native", "shadw"),
                 "unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m");
         refused(new Requests().workloads("fork-hevy"),
@@ -134,6 +134,39 @@ class PlannerTest {
                 "--memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
         refused(new Requests().memory(0), "--memory: guest memory of 0 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
         refused(new Requests().repetitions(0), "--repetitions: 0; 1 or more is needed");
+    }
+
+    @Test
+    @DisplayName("P01 each workload of hot-swap runs on each number of vCPUs, once left alone and once with swaps, checked")
+    void hotSwap() {
+        Plan plan = new Requests().experiment("hot-swap").plan(container);
+        assertThat(plan.check()).isTrue();
+        assertThat(plan.trials()).extracting(t -> t.number() + " " + t.title()).containsExactly(
+                "1 trace:a under shadow", "2 trace:a under shadow+ept", "3 trace:a on 4 vCPUs under shadow",
+                "4 trace:a on 4 vCPUs under shadow+ept", "5 trace:b under shadow", "6 trace:b under shadow+ept",
+                "7 trace:b on 4 vCPUs under shadow", "8 trace:b on 4 vCPUs under shadow+ept", "9 fork-heavy under shadow",
+                "10 fork-heavy under shadow+ept", "11 fork-heavy on 4 vCPUs under shadow", "12 fork-heavy on 4 vCPUs under shadow+ept");
+        assertThat(plan.trials()).extracting(Trial::swapped).startsWith(false, true, false, true);
+        assertThat(plan.trials()).extracting(t -> t.course().every()).containsOnly(20_000L);
+        assertThat(new Requests().experiment("hot-swap").unchecked().plan(container).check()).isFalse();
+        assertThat(new Requests().plan(container).check()).isFalse();
+    }
+
+    @Test
+    @DisplayName("P01 what a swap cannot do is refused")
+    void hotSwapRefusals() {
+        refused(new Requests().experiment("hot-swap").designs("native", "ept"), "design 'native' has no MMU that could be swapped");
+        refused(new Requests().experiment("hot-swap").designs("ept"),
+                "a swap needs two designs, for example --design shadow,ept; only 'ept' is given");
+        refused(new Requests().experiment("hot-swap").designs("shadow", "ept-2m"),
+                "designs 'shadow' and 'ept-2m' differ in the pages of the host, which a swap does not change");
+        refused(new Requests().experiment("hot-swap").every(0), "--every: 0; 1 operation or more is needed between two swaps");
+        refused(new Requests().experiment("hot-swap").after(-1), "--after: -1; 0 operations or more are possible before the first swap");
+        refused(new Requests().experiment("hot-swap").vcpus(1, 65), "--vcpus: 65; 1 to 64 are possible");
+        refused(new Requests().every(10), "--every: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
+        refused(new Requests().hostEvents(), "--host-events: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
+        refused(new Requests().vcpus(1), "--vcpus: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
+        refused(new Requests().experiment("hot-swp"), "unknown experiment 'hot-swp'; did you mean 'hot-swap'? known: shadow-vs-ept, hot-swap");
     }
 
     @Test

@@ -18,6 +18,10 @@ public final class Requests {
     private int repetitions = 1;
     private Map<String, String> settings = Map.of();
     private boolean check;
+    private List<Integer> vcpus = List.of();
+    private long every = SwapRequest.DEFAULT.every();
+    private long after;
+    private boolean hostEvents;
     private final Set<String> given = new HashSet<>();
 
     public Requests experiment(String id) {
@@ -73,8 +77,39 @@ public final class Requests {
         return this;
     }
 
+    public Requests unchecked() {
+        check = false;
+        given.add("check");
+        return this;
+    }
+
+    public Requests vcpus(Integer... numbers) {
+        vcpus = List.of(numbers);
+        given.add("vcpus");
+        return this;
+    }
+
+    public Requests every(long operations) {
+        every = operations;
+        given.add("every");
+        return this;
+    }
+
+    public Requests after(long operations) {
+        after = operations;
+        given.add("after");
+        return this;
+    }
+
+    public Requests hostEvents() {
+        hostEvents = true;
+        given.add("host-events");
+        return this;
+    }
+
     public RunRequest request() {
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, 1, repetitions, settings, check, given);
+        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, 1, repetitions, settings, check, vcpus,
+                new SwapRequest(every, after, hostEvents), given);
     }
 
     /** The plan for this request in {@code container}; a trace is a fake workload of its path. */

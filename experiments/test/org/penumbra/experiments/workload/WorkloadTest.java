@@ -27,6 +27,7 @@ class WorkloadTest {
                 Named.of("many-processes", new ManyProcessesWorkload()),
                 Named.of("many-processes-pcid", new ManyProcessesWorkload.WithPcids()),
                 Named.of("mmap-churn", new MmapChurnWorkload()), Named.of("page-ageing", new PageAgeingWorkload()),
+                Named.of("working-set", new WorkingSetWorkload()),
                 Named.of("fork-heavy", new ForkHeavyWorkload()));
     }
 
@@ -42,6 +43,35 @@ class WorkloadTest {
         assertThat(run(workload, 2).digest()).isNotEqualTo(first.digest());
         assertThat(first.operations()).isBetween(1_000_000L, 3_500_000L);
         assertThat((double) first.operations() / workload.expectedOperations()).isBetween(0.6, 1.6);
+    }
+
+    @ParameterizedTest(name = "G06 {0} runs on two vCPUs, on the first as it does alone")
+    @MethodSource("generated")
+    void severalVcpus(Workload workload) {
+        GuestRig alone = run(workload, 1);
+        GuestRig two = new GuestRig(MEMORY, workload.prepare(1), 2).finish();
+        assertThat(two.digest(0)).isEqualTo(alone.digest());
+        assertThat(two.digest(1)).isNotEqualTo(alone.digest());
+        assertThat((double) two.operations() / alone.operations()).isBetween(1.9, 2.1);
+    }
+
+    @Test
+    @DisplayName("X01 working-set touches all of its pages before its first access anywhere, and none faults afterwards")
+    void workingSet() {
+        GuestRig touched = run(new WorkingSetWorkload(4 << 20, 1), 1);
+        assertThat(touched.faults()).isEqualTo(1024 + 1);
+        assertThat(run(new WorkingSetWorkload(4 << 20, 5000), 1).faults()).isEqualTo(1024 + 1);
+        assertThat((double) touched.operations() / new WorkingSetWorkload(4 << 20, 1).expectedOperations()).isBetween(0.9, 1.1);
+    }
+
+    @Test
+    @DisplayName("X01 interrupt-driven computes once for each interrupt, and needs them")
+    void interruptDriven() {
+        Workload workload = new InterruptDrivenWorkload();
+        GuestRig rig = new GuestRig(MEMORY, workload.prepare(1)).finishWithInterrupts(0x40);
+        assertThat(rig.interrupts(0x40)).isEqualTo(InterruptDrivenWorkload.ROUNDS);
+        assertThat((double) rig.operations() / workload.expectedOperations()).isBetween(0.8, 1.25);
+        assertThat(new GuestRig(MEMORY, workload.prepare(1)).finishWithInterrupts(0x41).digest()).isEqualTo(rig.digest());
     }
 
     @Test
@@ -81,6 +111,9 @@ class WorkloadTest {
         GuestRig first = run(workload, 1);
         assertThat(run(workload, 1).digest()).isEqualTo(first.digest());
         assertThat(run(workload, 2).digest()).isNotEqualTo(first.digest());
+        GuestRig three = new GuestRig(MEMORY, workload.prepare(1), 3).finish(2);
+        assertThat(three.digest()).isEqualTo(first.digest());
+        assertThat(three.digest(1)).as("other values are stored").isNotEqualTo(first.digest()).isNotEqualTo(three.digest(2));
     }
 
     @Test

@@ -15,12 +15,14 @@ import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
@@ -54,6 +56,7 @@ final class LogicalProcessor implements VmxProcessor {
     private final GuestException exception = new GuestException();
     private final GuestException injected = new GuestException();
     private final ExitRecord exit = new ExitRecord();
+    private final InterruptLine line = new InterruptLine();
 
     /** The VMCS of the guest that runs now; null outside non-root operation. */
     private Vmcs vmcs;
@@ -67,7 +70,7 @@ final class LogicalProcessor implements VmxProcessor {
         this.ports = ports;
         this.observer = observer;
         this.cycles = new CycleClock(profile);
-        this.unit = new TranslationUnit(profile, memory, cycles);
+        this.unit = new TranslationUnit(profile, memory, cycles, observer == null ? null : observer::updated);
     }
 
     @Override
@@ -203,6 +206,31 @@ final class LogicalProcessor implements VmxProcessor {
         return privileged();
     }
 
+    /** No MSR is there yet that a guest could write without its hypervisor: MSR bitmaps are not used, so that each WRMSR exits. */
+    @Override
+    public int wrmsr(int msr, long value) {
+        if (registers.cpl != 0 || vmcs == null) {
+            return generalProtection();
+        }
+        return exit(ExitReason.MSR_WRITE, 0);
+    }
+
+    @Override
+    public InterruptLine interruptLine() {
+        return line;
+    }
+
+    /** An external interrupt has priority over the interrupt window (SDM vol. 3, "Priority Among Concurrent Events"). */
+    @Override
+    public int interrupted() {
+        if (line.requested()) {
+            line.acknowledge();
+            return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
+        }
+        boolean open = vmcs != null && vmcs.interruptWindowExiting && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
+        return open ? exit(ExitReason.INTERRUPT_WINDOW, 0) : Outcome.DONE;
+    }
+
     @Override
     public int vmcall() {
         return vmcs != null ? exit(ExitReason.VMCALL, 0) : raise(GuestException.UD, 0, 0, 0);
@@ -222,10 +250,15 @@ final class LogicalProcessor implements VmxProcessor {
             unit.dropVpid(0);
         }
         loadState();
+        line.awaitWindow(next.interruptWindowExiting);
         injecting = next.inject;
         if (injecting) {
             next.inject = false;
-            injected.set(next.injectVector, next.injectErrorCode, next.injectAddress);
+            if (next.injectExternal) {
+                injected.setExternal(next.injectVector);
+            } else {
+                injected.set(next.injectVector, next.injectErrorCode, next.injectAddress);
+            }
         }
     }
 
@@ -289,6 +322,7 @@ final class LogicalProcessor implements VmxProcessor {
         }
         vmcs = null;
         loaded = null;
+        line.awaitWindow(false);
         unit.unload();
         return Outcome.EXIT;
     }

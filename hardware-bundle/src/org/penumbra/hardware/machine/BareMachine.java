@@ -2,12 +2,20 @@ package org.penumbra.hardware.machine;
 
 import java.util.Map;
 import org.penumbra.api.clock.CycleClock;
-import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.HostPages;
+import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MemoryDigest;
@@ -22,19 +30,23 @@ final class BareMachine implements Machine {
     private final PhysicalMemory memory;
     private final IoPorts ports;
     private final TranslationChecker checker;
+    private final GuestState guest;
+    private final MemoryPort port;
     private final ExecutionEngine engine;
     private final ExitTable exits = new ExitTable();
     private boolean alive = true;
     private boolean closed;
 
-    /** Boots {@code guest}; {@code cpu} is fresh and its observer is {@code checker}. */
-    BareMachine(Processor cpu, IoPorts ports, TranslationChecker checker, GuestBoot guest) {
+    /** Boots a guest; {@code cpu} is fresh and its observer is {@code checker}. */
+    BareMachine(Processor cpu, IoPorts ports, TranslationChecker checker, GuestBoot boot, EngineFactory engines) {
         this.cpu = cpu;
         this.memory = cpu.memory();
         this.ports = ports;
         this.checker = checker;
-        engine = guest.boot(memory::store64, cpu.registers(), memory.bytes());
-        engine.attach(cpu, 0);
+        guest = boot.boot(memory::store64, new RegisterFile[] {cpu.registers()}, memory.bytes())[0];
+        port = new MemoryPort(cpu, 0);
+        engine = engines.create(guest);
+        engine.attach(cpu, port, 0);
         if (checker != null) {
             checker.loaded(0, cpu.registers().paging, false);
         }
@@ -72,8 +84,13 @@ final class BareMachine implements Machine {
     }
 
     @Override
-    public GuestClock guestTime() {
-        return cpu.guestTime();
+    public int vcpus() {
+        return 1;
+    }
+
+    @Override
+    public long operations() {
+        return cpu.guestTime().retired();
     }
 
     @Override
@@ -97,8 +114,43 @@ final class BareMachine implements Machine {
     }
 
     @Override
-    public ExecutionEngine engine() {
-        return engine;
+    public long accesses() {
+        return port.accesses();
+    }
+
+    @Override
+    public long misses() {
+        return port.misses();
+    }
+
+    @Override
+    public long guestDigest() {
+        return guest.digest;
+    }
+
+    @Override
+    public HotSwap hotSwap() {
+        return null;
+    }
+
+    @Override
+    public HostPages hostPages() {
+        return null;
+    }
+
+    @Override
+    public DirtyLogControl dirtyLog() {
+        return null;
+    }
+
+    @Override
+    public Interrupts interrupts() {
+        return null;
+    }
+
+    @Override
+    public Timeline timeline() {
+        return null;
     }
 
     @Override

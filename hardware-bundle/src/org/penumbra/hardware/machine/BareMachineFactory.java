@@ -1,11 +1,13 @@
 package org.penumbra.hardware.machine;
 
+import java.util.function.LongUnaryOperator;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
@@ -31,6 +33,13 @@ public final class BareMachineFactory implements MachineFactory {
             policyOption = ReferencePolicyOption.GREEDY)
     volatile TranslationCheckerFactory checkers;
 
+    @Reference(
+            target = "(" + EngineFactory.ENGINE_NAME + "=" + EngineFactory.STEPS + ")",
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    volatile EngineFactory engines;
+
     @Activate
     public BareMachineFactory(@Reference ProcessorFactory processors, @Reference IoPortsFactory devices) {
         this.processors = processors;
@@ -43,12 +52,20 @@ public final class BareMachineFactory implements MachineFactory {
             throw new MachineException("a bare machine has no MMU design, but \"" + config.mmu() + "\" was asked for: leave it empty, or use "
                     + "a machine of kind " + MachineFactory.VMX);
         }
+        if (config.vcpus() != 1) {
+            throw new MachineException("a bare machine has one processor, and " + config.vcpus() + " were asked for");
+        }
+        EngineFactory engine = engines;
+        if (engine == null || !config.engine().equals(EngineFactory.STEPS)) {
+            throw new MachineException("a bare machine runs the engine '" + EngineFactory.STEPS + "', which "
+                    + (engine == null ? "is not in the container" : "is not '" + config.engine() + "'"));
+        }
         PhysicalMemory memory = new PhysicalMemory(config.memoryBytes());
         TranslationChecker checker = config.check() ? checker(config, memory) : null;
         RegisterFile registers = new RegisterFile();
         IoPorts ports = devices.create();
         return new BareMachine(
-                processors.create(config.hardware(), memory, registers, ports, checker), ports, checker, guest);
+                processors.create(config.hardware(), memory, registers, ports, checker), ports, checker, guest, engine);
     }
 
     private TranslationChecker checker(MachineConfig config, PhysicalMemory memory) {
@@ -56,6 +73,7 @@ public final class BareMachineFactory implements MachineFactory {
         if (factory == null) {
             throw new MachineException("a checked machine needs a translation checker, and no bundle provides one");
         }
-        return factory.create(1, (int) config.hardware().figure("cpu.maxphyaddr"), memory, gpa -> gpa < memory.bytes() ? gpa : -1);
+        LongUnaryOperator same = address -> address < memory.bytes() ? address : -1;
+        return factory.create(1, (int) config.hardware().figure("cpu.maxphyaddr"), memory, same, same);
     }
 }

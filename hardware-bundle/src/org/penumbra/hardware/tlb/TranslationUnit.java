@@ -7,6 +7,7 @@ import static org.penumbra.api.paging.ControlBits.CR4_PCIDE;
 import static org.penumbra.api.paging.ControlBits.CR4_PGE;
 import static org.penumbra.api.paging.ControlBits.EFER_LMA;
 
+import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
@@ -63,7 +64,8 @@ public final class TranslationUnit {
     private long completedWalks;
     private long completedReferences;
 
-    public TranslationUnit(CostProfile profile, PhysicalMemory memory, CycleClock clock) {
+    /** @param updates told of each guest entry that a walk writes, or reads in a way that counts as a write; or null */
+    public TranslationUnit(CostProfile profile, PhysicalMemory memory, CycleClock clock, LongConsumer updates) {
         int m = (int) profile.figure("cpu.maxphyaddr");
         this.clock = clock;
         maxPhysical = 1L << m;
@@ -71,7 +73,7 @@ public final class TranslationUnit {
         Format ept = Ept.fourLevel(m);
         tlbs = new Tlbs(profile, format, ept);
         stage = new EptStage(ept, memory, clock, tlbs.nested, tlbs.eptStructures);
-        walker = new Walker(format, memory, clock, rule, stage, tlbs.structures);
+        walker = new Walker(format, memory, clock, rule, stage, tlbs.structures, updates);
     }
 
     public FirstLevelTlb dataTlb() {

@@ -44,7 +44,7 @@ public final class EptStage {
     public EptStage(Format format, PhysicalMemory memory, CycleClock clock, TlbArray nested, StructureCaches structures) {
         this.nested = nested;
         this.structures = structures;
-        walker = new Walker(format, memory, clock, EptStage::allowed, null, structures);
+        walker = new Walker(format, memory, clock, EptStage::allowed, null, structures, null);
     }
 
     /** Sets the EPT pointer; {@code nestedContext} tags its guest-physical mappings. */
@@ -63,6 +63,11 @@ public final class EptStage {
     public long page(long gpa, int access) {
         int op = access & 3;
         return translate(gpa, op, 1L << op | EptViolation.FINAL_ACCESS);
+    }
+
+    /** True if the processor's own accesses to guest tables count as writes: accessed and dirty flags for EPT are on. */
+    boolean countsAsWrite() {
+        return flags;
     }
 
     /**

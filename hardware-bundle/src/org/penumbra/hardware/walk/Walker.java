@@ -1,5 +1,6 @@
 package org.penumbra.hardware.walk;
 
+import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.PhysicalMemory;
@@ -32,6 +33,7 @@ public final class Walker {
     private final AccessRule rule;
     private final EptStage below;
     private final StructureCaches caches;
+    private final LongConsumer updates;
     private final long[] addresses;
     private final long[] slots;
     private final long[] slotRights;
@@ -56,14 +58,17 @@ public final class Walker {
     /**
      * @param below what translates the addresses that entries hold, when it is switched on
      * @param caches paging-structure caches
+     * @param updates told the address of each entry that the walk writes, or reads in a way that counts as a write; or null
      */
-    public Walker(Format format, PhysicalMemory memory, CycleClock clock, AccessRule rule, EptStage below, StructureCaches caches) {
+    public Walker(Format format, PhysicalMemory memory, CycleClock clock, AccessRule rule, EptStage below, StructureCaches caches,
+            LongConsumer updates) {
         this.format = format;
         this.memory = memory;
         this.clock = clock;
         this.rule = rule;
         this.below = below;
         this.caches = caches;
+        this.updates = updates;
         addresses = new long[format.levels() + 1];
         slots = new long[format.levels() + 1];
         slotRights = new long[format.levels() + 1];
@@ -113,6 +118,9 @@ public final class Walker {
                 addresses[level] = slot;
                 slots[level] = hpa;
                 slotRights[level] = stage.rights;
+                if (updates != null && stage.countsAsWrite()) {
+                    updates.accept(hpa);
+                }
             } else {
                 slots[level] = slot;
                 slotRights[level] = Ept.W;
@@ -177,6 +185,9 @@ public final class Walker {
             return CHANGED;
         }
         clock.charge(Work.WALK_UPDATE);
+        if (updates != null) {
+            updates.accept(slots[level]);
+        }
         entries[level] = entry | wanted;
         return DONE;
     }

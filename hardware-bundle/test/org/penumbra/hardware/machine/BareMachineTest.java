@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -16,6 +17,7 @@ import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
@@ -71,9 +73,9 @@ class BareMachineTest {
         }
 
         @Override
-        public void attach(Processor processor, int vcpu) {
+        public void attach(Processor processor, MemoryPort memory, int vcpu) {
             cpu = processor;
-            port = new MemoryPort(processor, vcpu);
+            port = memory;
         }
 
         @Override
@@ -95,33 +97,19 @@ class BareMachineTest {
 
         @Override
         public void skip() {}
-
-        @Override
-        public long digest() {
-            return 0;
-        }
-
-        @Override
-        public long accesses() {
-            return port.accesses();
-        }
-
-        @Override
-        public long misses() {
-            return port.misses();
-        }
     }
 
     /** A guest whose tables are at 1 MiB and map gva 2 MiB to gpa 2 MiB. */
     @SafeVarargs
-    private static GuestBoot guest(Consumer<Script>... steps) {
+    private final GuestBoot guest(Consumer<Script>... steps) {
+        factory.engines = state -> new Script(List.of(steps));
         return (loader, registers, bytes) -> {
             assertThat(bytes).isEqualTo(MEMORY);
             loader.store64(0x10_0000, 0x10_1003);
             loader.store64(0x10_1000, 0x10_2003);
             loader.store64(0x10_2008, 0x20_0083);
-            registers.paging = PagingState.longMode(0x10_0000);
-            return new Script(List.of(steps));
+            registers[0].paging = PagingState.longMode(0x10_0000);
+            return new GuestState[] {new GuestState(null)};
         };
     }
 
@@ -148,7 +136,7 @@ class BareMachineTest {
         assertThat(machine.exitCode()).isEqualTo(3);
         assertThat(machine.translation().walks()).isEqualTo(1);
         assertThat(machine.translation().guestReferences()).isEqualTo(3);
-        assertThat(machine.guestTime().retired()).isEqualTo(3);
+        assertThat(machine.operations()).isEqualTo(3);
         assertThat(machine.exits().rows()).isEmpty();
         assertThat(machine.counters()).isEmpty();
         assertThat(machine.mmuFrames()).isZero();
@@ -197,7 +185,7 @@ class BareMachineTest {
         assertThatThrownBy(() -> factory.create(config("", true), guest()))
                 .isInstanceOf(MachineException.class).hasMessageContaining("no bundle provides one");
         Recorder recorder = new Recorder();
-        factory.checkers = (vcpus, physicalAddressBits, memory, gpaToHpa) -> {
+        factory.checkers = (vcpus, physicalAddressBits, memory, gpaToHpa, hpaToGpa) -> {
             assertThat(vcpus).isEqualTo(1);
             assertThat(gpaToHpa.applyAsLong(0x1000)).isEqualTo(0x1000);
             assertThat(gpaToHpa.applyAsLong(MEMORY)).isEqualTo(-1);
@@ -207,7 +195,7 @@ class BareMachineTest {
         assertThat(machine.checker()).isSameAs(recorder);
         machine.run(1);
         assertThat(recorder.told).containsExactly(
-                "loaded 0 " + PagingState.longMode(0x10_0000) + " false", "translated 0 200008 0 200008");
+                "loaded 0 " + PagingState.longMode(0x10_0000) + " false", "updated", "updated", "updated", "translated 0 200008 0 200008");
     }
 
     @Test
@@ -230,6 +218,19 @@ class BareMachineTest {
         public void written(long hpa, int bytes) {
             told.add("written");
         }
+
+        @Override
+        public void updated(long hpa) {
+            told.add("updated");
+        }
+
+        @Override
+        public void moved(long gfn) {
+            told.add("moved");
+        }
+
+        @Override
+        public void takeWritten(LongConsumer gfns) {}
 
         @Override
         public void pageFault(int vcpu, long gva, int errorCode, boolean ac) {

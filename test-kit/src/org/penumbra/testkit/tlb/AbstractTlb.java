@@ -108,6 +108,11 @@ public final class AbstractTlb {
         }
     }
 
+    /** The host has put guest frame {@code gfn} elsewhere, and flushed. */
+    public void moved(long gfn) {
+        tables.moved(gfn);
+    }
+
     /** INVLPG retired. */
     public void invalidatedPage(int vcpu, long gva) {
         cpus[vcpu].invalidatedPage(gva, event());

@@ -23,6 +23,8 @@ final class WatchedTable {
     private final long[] since = new long[512];
     /** By entry: null, or value, from, to of each older value, the one replaced first at the front. */
     private final long[][] older = new long[512][];
+    /** Where the host keeps it. */
+    long hostFrame;
     /** The levels at which this frame was met: bit n for level n. */
     int levels;
     /** The last sweep that found this frame reachable, and at which levels. */

@@ -1,6 +1,8 @@
 package org.penumbra.testkit.tlb;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.penumbra.api.memory.PhysicalMemory;
@@ -9,15 +11,19 @@ import org.penumbra.testkit.reference.EntryBits;
 /**
  * The frames that reference walks have met as paging structures, and the clock of the abstract TLB.
  *
- * <p>Time counts events: a change of a watched entry, an invalidation, a load of a control register. Frames are known by hpa,
- * since stores are reported by hpa; guest tables are read through the host's current meaning of a gpa. Accessed and dirty bits
+ * <p>Time counts events: a change of a watched entry, an invalidation, a load of a control register. Tables are known by guest
+ * frame, which is what they are to the guest, and found by host frame too, since stores are reported by hpa. The host may move a
+ * guest frame, and let several share one host frame until one of them is written. Accessed and dirty bits
  * that a processor sets are not reported: they are noticed when the entry is next read here, and are no event.
  */
 final class WatchedTables {
     private final PhysicalMemory memory;
     private final LongUnaryOperator gpaToHpa;
-    private final LongObjectHashMap<WatchedTable> byFrame = new LongObjectHashMap<>();
-    /** By level: the frame of the last read, and its table. */
+    /** By guest frame. */
+    private final LongObjectHashMap<WatchedTable> byGuest = new LongObjectHashMap<>();
+    /** By host frame: one table, or several while the host shares the frame. */
+    private final LongObjectHashMap<List<WatchedTable>> byHost = new LongObjectHashMap<>();
+    /** By level: the guest frame of the last read, and its table. */
     private final long[] lastFrame = new long[EntryBits.LEVELS + 1];
     private final WatchedTable[] lastTable = new WatchedTable[EntryBits.LEVELS + 1];
     private long now;
@@ -46,12 +52,12 @@ final class WatchedTables {
 
     /** Frames watched. */
     int size() {
-        return byFrame.size();
+        return byGuest.size();
     }
 
     /** Entries held: those of the tables, and their older values. */
     long entries() {
-        return 512L * byFrame.size() + olderValues;
+        return 512L * byGuest.size() + olderValues;
     }
 
     /** Where {@code gpa} lies, or −1. */
@@ -70,11 +76,11 @@ final class WatchedTables {
         if (hpa < 0) {
             return 0;
         }
-        WatchedTable table = lastFrame[level] == hpa >>> 12 ? lastTable[level] : null;
+        WatchedTable table = lastFrame[level] == gpa >>> 12 ? lastTable[level] : null;
         if (table == null) {
-            table = watched(hpa >>> 12);
+            table = watched(gpa >>> 12, hpa >>> 12);
             table.levels |= 1 << level;
-            lastFrame[level] = hpa >>> 12;
+            lastFrame[level] = gpa >>> 12;
             lastTable[level] = table;
         }
         return refresh(table, (int) (hpa >>> 3) & 511, memory.load64(hpa));
@@ -82,8 +88,7 @@ final class WatchedTables {
 
     /** The watched table at {@code gpa}, or null if there is none. */
     WatchedTable find(long gpa) {
-        long hpa = hpa(gpa);
-        return hpa < 0 ? null : byFrame.get(hpa >>> 12);
+        return byGuest.get(gpa >>> 12);
     }
 
     /** The 8 bytes at {@code gpa}; nothing is watched because of it. */
@@ -94,8 +99,9 @@ final class WatchedTables {
 
     /** Software has stored {@code bytes} bytes at {@code hpa}. */
     void written(long hpa, int bytes) {
-        WatchedTable table = byFrame.get(hpa >>> 12);
-        if (table != null) {
+        List<WatchedTable> tables = byHost.get(hpa >>> 12);
+        for (int n = 0; tables != null && n < tables.size(); n++) {
+            WatchedTable table = tables.get(n);
             int last = (int) Math.min(hpa + bytes - 1, hpa | 0xfff) >>> 3 & 511;
             for (int i = (int) (hpa >>> 3) & 511; i <= last; i++) {
                 refresh(table, i, memory.load64((hpa & ~0xfffL) + 8L * i));
@@ -103,16 +109,39 @@ final class WatchedTables {
         }
     }
 
-    private WatchedTable watched(long frame) {
-        WatchedTable table = byFrame.get(frame);
+    /** The host has put guest frame {@code gfn} elsewhere. */
+    void moved(long gfn) {
+        WatchedTable table = byGuest.get(gfn);
+        if (table != null) {
+            leave(table);
+            settle(table, hpa(gfn << 12) >>> 12);
+        }
+    }
+
+    private WatchedTable watched(long gfn, long hostFrame) {
+        WatchedTable table = byGuest.get(gfn);
         if (table == null) {
             table = new WatchedTable();
             for (int i = 0; i < 512; i++) {
-                table.initialise(i, memory.load64((frame << 12) + 8L * i));
+                table.initialise(i, memory.load64((hostFrame << 12) + 8L * i));
             }
-            byFrame.put(frame, table);
+            byGuest.put(gfn, table);
+            settle(table, hostFrame);
         }
         return table;
+    }
+
+    private void settle(WatchedTable table, long hostFrame) {
+        table.hostFrame = hostFrame;
+        byHost.getIfAbsentPut(hostFrame, () -> new ArrayList<>(1)).add(table);
+    }
+
+    private void leave(WatchedTable table) {
+        List<WatchedTable> sharing = byHost.get(table.hostFrame);
+        sharing.remove(table);
+        if (sharing.isEmpty()) {
+            byHost.remove(table.hostFrame);
+        }
     }
 
     private long refresh(WatchedTable table, int index, long value) {
@@ -136,7 +165,7 @@ final class WatchedTables {
      * @return the earliest end among the values still held
      */
     long sweep(long local, long global, long[] roots) {
-        byFrame.forEachValue(t -> t.forget(local, global));
+        byGuest.forEachValue(t -> t.forget(local, global));
         Arrays.fill(lastTable, null);
         sweeps++;
         for (long root : roots) {
@@ -144,10 +173,11 @@ final class WatchedTables {
         }
         long earliest = WatchedTable.NEVER;
         olderValues = 0;
-        for (long frame : byFrame.keySet().toArray()) {
-            WatchedTable table = byFrame.get(frame);
+        for (long gfn : byGuest.keySet().toArray()) {
+            WatchedTable table = byGuest.get(gfn);
             if (table.sweep != sweeps) {
-                byFrame.remove(frame);
+                byGuest.remove(gfn);
+                leave(table);
             } else {
                 earliest = Math.min(earliest, table.earliestEnd());
                 olderValues += table.olderTotal();

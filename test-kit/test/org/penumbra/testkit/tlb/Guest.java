@@ -2,6 +2,8 @@ package org.penumbra.testkit.tlb;
 
 import static org.penumbra.api.paging.ControlBits.*;
 
+import java.util.HashMap;
+import java.util.Map;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.tlb.AbstractTlb.Verdict;
@@ -23,24 +25,35 @@ final class Guest {
 
     final PhysicalMemory memory = new PhysicalMemory(BASE + BYTES);
     final AbstractTlb tlb;
+    private final Map<Long, Long> moved = new HashMap<>();
 
     Guest(int vcpus) {
-        tlb = new AbstractTlb(vcpus, 52, memory, Guest::hpa);
+        tlb = new AbstractTlb(vcpus, 52, memory, this::hpa);
     }
 
-    private static long hpa(long gpa) {
-        return gpa < BYTES ? gpa + BASE : -1;
+    private long hpa(long gpa) {
+        Long elsewhere = moved.get(gpa >>> 12);
+        return elsewhere != null ? elsewhere | gpa & 0xfff : gpa < BYTES ? gpa + BASE : -1;
+    }
+
+    /** The host moves the frame at gpa {@code frame} to {@code hpa}, which is below {@link #BASE}. */
+    void move(long frame, long hpa) {
+        for (int i = 0; i < 4096; i += 8) {
+            memory.store64(hpa + i, memory.load64(hpa(frame) + i));
+        }
+        moved.put(frame >>> 12, hpa);
+        tlb.moved(frame >>> 12);
     }
 
     /** The guest stores {@code value} into entry {@code index} of the table at gpa {@code table}. */
     void set(long table, int index, long value) {
         silently(table, index, value);
-        tlb.written(table + BASE + 8L * index, 8);
+        tlb.written(hpa(table) + 8L * index, 8);
     }
 
     /** The same, unreported: as a processor sets accessed and dirty bits, and as a boot loader writes. */
     void silently(long table, int index, long value) {
-        memory.store64(table + BASE + 8L * index, value);
+        memory.store64(hpa(table) + 8L * index, value);
     }
 
     /** Uses the translation of {@code gva} to the byte at gpa {@code gpa}. */

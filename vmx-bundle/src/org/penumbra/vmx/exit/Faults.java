@@ -21,6 +21,10 @@ final class Faults {
                 vcpu.injectPageFault(fault.gva, fault.errorCode);
                 return Disposition.RESUME;
             case MMIO:
+                if (Access.isWrite(fault.access)) {
+                    // An ioeventfd may wait for it; what else there could be the emulator finds out.
+                    return vcpu.emulate();
+                }
                 return Disposition.error(EFAULT, String.format(
                         "%s at guest-physical address 0x%x, where there is neither memory nor a device", Access.describe(fault.access), fault.gpa));
             case HOST_ERROR:

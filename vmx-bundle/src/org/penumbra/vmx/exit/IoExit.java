@@ -1,19 +1,25 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
-/** OUT to a port of the machine's devices. KVM: handle_io. */
+/** OUT: to an ioeventfd without leaving to user space, else to the machine's devices. KVM: handle_io. */
 @Component(property = VmExitHandler.EXIT_REASON + "=IO_INSTRUCTION")
 public final class IoExit implements VmExitHandler {
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
         int port = ExitQualification.port(exit.qualification);
-        vcpu.ports().out(port, ExitQualification.width(exit.qualification), vcpu.engine().operation().value);
+        int width = ExitQualification.width(exit.qualification);
+        long value = vcpu.engine().operation().value;
+        if (!vcpu.ports().signal(IoPorts.Bus.PORT, port, width, value)) {
+            vcpu.counters().counter("io_exits").increment();
+            vcpu.ports().out(port, width, value);
+        }
         vcpu.engine().skip();
         return vcpu.ports().poweredOff() ? Disposition.toUserSpace("a device powered the machine off") : Disposition.RESUME;
     }

@@ -12,8 +12,9 @@ final class FramePool {
     /** Owner numbers. */
     static final byte FREE = 0;
     static final byte GUEST = 1;
+    static final byte SWAP = 2;
     /** The first of the numbers that leases have; each has its own. */
-    static final byte FIRST_LEASE = 2;
+    static final byte FIRST_LEASE = 3;
 
     private static final int CHUNK_BITS = 10;
     private static final int BLOCK = 512;
@@ -59,7 +60,7 @@ final class FramePool {
     }
 
     private LeaseException exhausted() {
-        return new LeaseException("host memory of " + (memory.bytes() >>> 20) + " MiB is exhausted");
+        return LeaseException.exhausted("host memory of " + (memory.bytes() >>> 20) + " MiB is exhausted");
     }
 
     /** Takes {@code pfn} back, with its contents. */

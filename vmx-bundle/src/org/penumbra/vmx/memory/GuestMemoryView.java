@@ -4,60 +4,90 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.GuestMemoryException;
-import org.penumbra.api.memory.MemorySlot;
-import org.penumbra.api.memory.PhysicalMemory;
 
-/** Guest memory through the slots of one machine, charged to one clock. */
+/** Guest memory through the slots of one machine, charged to one clock, as long as the fence is open. */
 final class GuestMemoryView implements GuestMemory {
     private final HostMemory host;
-    private final PhysicalMemory memory;
     private final CycleClock clock;
+    private final Fence fence;
 
-    GuestMemoryView(HostMemory host, CycleClock clock) {
+    GuestMemoryView(HostMemory host, CycleClock clock, Fence fence) {
         this.host = host;
-        this.memory = host.physical();
         this.clock = clock;
+        this.fence = fence;
     }
 
     @Override
-    public long pfn(long gfn) {
+    public long pfn(long gfn, boolean write) {
+        fence.check();
         clock.charge(Work.SLOT_LOOKUP);
-        return host.pfn(gfn);
+        return host.pfn(gfn, write);
+    }
+
+    @Override
+    public boolean writable(long gfn) {
+        return host.writable(gfn);
+    }
+
+    @Override
+    public long current(long gfn) {
+        clock.charge(Work.SLOT_LOOKUP);
+        return host.current(gfn);
+    }
+
+    @Override
+    public long sequence() {
+        return host.invalidations.sequence();
+    }
+
+    @Override
+    public boolean retry(long since, long gfn) {
+        return host.invalidations.retry(since, gfn);
     }
 
     @Override
     public int mappingLevel(long gfn) {
         clock.charge(Work.SLOT_LOOKUP);
-        MemorySlot slot = host.slot(gfn);
-        return slot == null ? 0 : host.mappingLevel(slot, gfn);
+        return host.mappingLevel(gfn);
     }
 
     @Override
     public long load(long gpa, int width) {
-        long hpa = hpa(gpa);
-        clock.charge(Work.LOAD);
-        return memory.load(hpa, width);
+        charge(Work.LOAD);
+        return host.at(known(gpa), false, fence, hpa -> host.physical().load(hpa, width));
     }
 
     @Override
     public void store(long gpa, int width, long value) {
-        long hpa = hpa(gpa);
-        clock.charge(Work.STORE);
-        memory.store(hpa, width, value);
+        charge(Work.STORE);
+        host.at(known(gpa), true, fence, hpa -> {
+            host.physical().store(hpa, width, value);
+            host.dirty().mark(gpa >>> 12);
+            return 0;
+        });
     }
 
     @Override
     public boolean compareAndSet(long gpa, long expected, long value) {
-        long hpa = hpa(gpa);
-        clock.charge(Work.COMPARE_AND_SET);
-        return memory.compareAndSet64(hpa, expected, value);
+        charge(Work.COMPARE_AND_SET);
+        return host.at(known(gpa), true, fence, hpa -> {
+            if (!host.compareAndSet(hpa, expected, value)) {
+                return 0;
+            }
+            host.dirty().mark(gpa >>> 12);
+            return 1;
+        }) != 0;
     }
 
-    private long hpa(long gpa) {
-        long pfn = pfn(gpa >>> 12);
-        if (pfn == NO_SLOT) {
+    private void charge(Work work) {
+        clock.charge(Work.SLOT_LOOKUP);
+        clock.charge(work);
+    }
+
+    private long known(long gpa) {
+        if (!host.hasSlot(gpa >>> 12)) {
             throw new GuestMemoryException(gpa);
         }
-        return pfn << 12 | gpa & 0xfff;
+        return gpa;
     }
 }

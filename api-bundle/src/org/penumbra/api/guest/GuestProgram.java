@@ -1,10 +1,13 @@
-package org.penumbra.experiments.engine;
+package org.penumbra.api.guest;
+
+import org.osgi.annotation.versioning.ConsumerType;
 
 /**
- * What a {@link StepEngine} executes: the software of a guest. It decides what the guest does next, and keeps whatever a real
+ * What an engine of steps executes: the software that one vCPU of a guest runs. It decides what the guest does next, and keeps whatever a real
  * kernel or program keeps in data structures whose contents do not matter here; translation tables and user data are in guest
  * memory and change by steps only. Called by the thread that runs the vCPU.
  */
+@ConsumerType
 public interface GuestProgram {
     /**
      * Appends the next batch to {@code steps}, which is empty. Called when all steps of the batch before have retired.
@@ -23,4 +26,11 @@ public interface GuestProgram {
      * @param user the fault interrupted CPL 3
      */
     void pageFault(long cr2, int errorCode, boolean user, StepBuffer handler);
+
+    /**
+     * An external interrupt was delivered: appends the handler's steps to {@code handler}, which is empty. They execute at CPL 0
+     * with RFLAGS.IF = 0; after the last one the guest goes on where it was interrupted, as after IRET. The handler preserves the
+     * accumulator and must not fault.
+     */
+    void interrupt(int vector, StepBuffer handler);
 }

@@ -1,4 +1,4 @@
-package org.penumbra.experiments.engine;
+package org.penumbra.api.guest;
 
 import java.util.Arrays;
 import org.penumbra.api.cpu.UpdateFunction;
@@ -18,45 +18,52 @@ import org.penumbra.api.cpu.UpdateFunction;
  *  OR_ACC                             mask              acc = acc OR mask
  *  INVLPG        gva
  *  MOV_CR0/3/4                        new value
- *  ENTER_KERNEL                                         CPL = 0: stands for SYSCALL
- *  ENTER_USER                                           CPL = 3: stands for SYSRET or IRET
+ *  ENTER_KERNEL                                         CPL = 0, RFLAGS.IF = 0: stands for SYSCALL
+ *  ENTER_USER                                           CPL = 3, RFLAGS.IF = 1: stands for SYSRET or IRET
  *  HLT
+ *  STI_HLT                                              RFLAGS.IF = 1 and HLT, with no interrupt between the two
+ *  CLI                                                  RFLAGS.IF = 0
  *  OUT           port      1, 2, 4    datum
  *  VMCALL
+ *  WRMSR         MSR                  new value
  * </pre>
  *
- * <p>Not thread-safe. Appending allocates only when the arrays grow.
+ * <p>Programs append by the methods; engines read the arrays, of which {@link #count} elements count. Not thread-safe. Appending
+ * allocates only when the arrays grow.
  */
 public final class StepBuffer {
-    static final byte FETCH = 0;
-    static final byte LOAD = 1;
-    static final byte STORE = 2;
-    static final byte STORE_ACC = 3;
-    static final byte UPDATE = 4;
-    static final byte AND_ACC = 5;
-    static final byte OR_ACC = 6;
-    static final byte INVLPG = 7;
-    static final byte MOV_CR0 = 8;
-    static final byte MOV_CR3 = 9;
-    static final byte MOV_CR4 = 10;
-    static final byte ENTER_KERNEL = 11;
-    static final byte ENTER_USER = 12;
-    static final byte HLT = 13;
-    static final byte OUT = 14;
-    static final byte VMCALL = 15;
+    public static final byte FETCH = 0;
+    public static final byte LOAD = 1;
+    public static final byte STORE = 2;
+    public static final byte STORE_ACC = 3;
+    public static final byte UPDATE = 4;
+    public static final byte AND_ACC = 5;
+    public static final byte OR_ACC = 6;
+    public static final byte INVLPG = 7;
+    public static final byte MOV_CR0 = 8;
+    public static final byte MOV_CR3 = 9;
+    public static final byte MOV_CR4 = 10;
+    public static final byte ENTER_KERNEL = 11;
+    public static final byte ENTER_USER = 12;
+    public static final byte HLT = 13;
+    public static final byte OUT = 14;
+    public static final byte VMCALL = 15;
+    public static final byte WRMSR = 16;
+    public static final byte STI_HLT = 17;
+    public static final byte CLI = 18;
 
     /** Beside an update function: the operand is a paging-structure entry. */
-    static final byte ENTRY = 1 << 6;
+    public static final byte ENTRY = 1 << 6;
 
     /** The widest memory operand, in bytes. */
     public static final int MAX_WIDTH = 4096;
 
-    byte[] kind;
-    byte[] function;
-    int[] width;
-    long[] address;
-    long[] value;
-    int count;
+    public byte[] kind;
+    public byte[] function;
+    public int[] width;
+    public long[] address;
+    public long[] value;
+    public int count;
 
     /** An empty buffer with room for {@code capacity} steps before it grows. */
     public StepBuffer(int capacity) {
@@ -151,6 +158,18 @@ public final class StepBuffer {
         add(HLT, 0, 0, 0);
     }
 
+    /**
+     * STI and HLT as one operation, with which an idle loop ends: STI holds interrupts off until the instruction after it has executed
+     * (SDM vol. 2, "STI"), so that one which is pending wakes the HLT instead of coming before it.
+     */
+    public void stiHlt() {
+        add(STI_HLT, 0, 0, 0);
+    }
+
+    public void cli() {
+        add(CLI, 0, 0, 0);
+    }
+
     public void out(int port, int bytes, long datum) {
         add(OUT, port, bytes, datum);
     }
@@ -159,8 +178,12 @@ public final class StepBuffer {
         add(VMCALL, 0, 0, 0);
     }
 
+    public void wrmsr(int msr, long newValue) {
+        add(WRMSR, msr, 8, newValue);
+    }
+
     /** Step {@code i} in words, for messages: "STORE of 8 bytes at 0x…". */
-    String describe(int i) {
+    public String describe(int i) {
         switch (kind[i]) {
             case FETCH:
                 return memory("FETCH", i);
@@ -182,8 +205,14 @@ public final class StepBuffer {
                 return String.format("MOV CR4, 0x%x", value[i]);
             case OUT:
                 return String.format("OUT 0x%x, 0x%x", address[i], value[i]);
+            case WRMSR:
+                return String.format("WRMSR 0x%x, 0x%x", address[i], value[i]);
             case HLT:
                 return "HLT";
+            case STI_HLT:
+                return "STI; HLT";
+            case CLI:
+                return "CLI";
             case VMCALL:
                 return "VMCALL";
             default:

@@ -1,0 +1,481 @@
+package org.penumbra.devices.interrupt;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.osgi.framework.ServiceReference;
+import org.penumbra.api.interrupt.ControllerState;
+import org.penumbra.api.interrupt.Descriptor;
+import org.penumbra.api.interrupt.ErrnoException;
+import org.penumbra.api.interrupt.EventDescriptor;
+import org.penumbra.api.interrupt.GsiRoute;
+import org.penumbra.api.interrupt.InterruptController;
+import org.penumbra.api.interrupt.InterruptTarget;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.Registration;
+
+/**
+ * The interrupts of one machine. One lock guards lines, routing, latch and controller, so that each signal is whole: it goes by
+ * one routing table to one controller, or into the latch. What a call leads to outside, kicks and resample events, is gathered
+ * under the lock and done after it was released. Lock order: registry, machine, event; the last is a leaf.
+ */
+final class MachineInterrupts implements Interrupts, InterruptController.Host {
+    private final Object lock = new Object();
+    private final ControllerRegistry registry;
+    private final InterruptTarget target;
+    private final int vcpus;
+    /** 1 where {@link InterruptController#pending} is true; written under the lock. */
+    private final AtomicIntegerArray ready;
+    private final Lines lines = new Lines();
+    private final Resamplers resamplers = new Resamplers();
+    private final Latch latch;
+    private final List<Irqfd> irqfds = new ArrayList<>();
+    private volatile RoutingTable table = RoutingTable.identity();
+
+    /** The controller in charge and where it comes from; null while it is waited for, and then {@link #kept} is not. */
+    private InterruptController controller;
+    private ServiceReference<?> origin;
+    private ControllerState kept;
+    private String name;
+    /** Levels that the controller knows, a bit per pin. */
+    private int told;
+    /** vCPUs that accepted something during this call, modulo 64. */
+    private long accepted;
+    private boolean closed;
+
+    MachineInterrupts(ControllerRegistry registry, int vcpus, InterruptTarget target, String name) {
+        this.registry = registry;
+        this.target = target;
+        this.vcpus = vcpus;
+        this.name = name;
+        kept = ControllerState.initial(vcpus);
+        ready = new AtomicIntegerArray(vcpus);
+        latch = new Latch(vcpus);
+    }
+
+    // Signals.
+
+    /** {@code irqfd_inject}. An irqfd that was given up meanwhile still delivers its edge, but holds no line. */
+    void inject(Irqfd irqfd) {
+        long kicks;
+        synchronized (lock) {
+            if (irqfd.resample == null) {
+                set(irqfd.gsi, KVM_USERSPACE_IRQ_SOURCE_ID, true);
+                set(irqfd.gsi, KVM_USERSPACE_IRQ_SOURCE_ID, false);
+            } else if (irqfd.tied) {
+                set(irqfd.gsi, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, true);
+            }
+            kicks = refresh();
+        }
+        kick(kicks);
+    }
+
+    @Override
+    public void setLine(int gsi, boolean high, int source) {
+        checkGsi(gsi);
+        if (source < 0 || source >= SOURCES || source == KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID) {
+            throw new ErrnoException(ErrnoException.EINVAL, "a line cannot be set for source " + source);
+        }
+        long kicks;
+        synchronized (lock) {
+            set(gsi, source, high);
+            kicks = refresh();
+        }
+        kick(kicks);
+    }
+
+    @Override
+    public void msi(long address, int data) {
+        long kicks;
+        synchronized (lock) {
+            message(address, data);
+            kicks = refresh();
+        }
+        kick(kicks);
+    }
+
+    /** {@code kvm_set_irq}. */
+    private void set(int gsi, int source, boolean high) {
+        boolean changed = lines.set(gsi, source, high);
+        GsiRoute route = table.route(gsi);
+        if (route instanceof GsiRoute.Msi m) {
+            if (high) {
+                message(m.address(), m.data());
+            }
+        } else if (changed && route instanceof GsiRoute.Pin p && lines.change(gsi, p.pin())) {
+            line(p.pin());
+        }
+    }
+
+    private void line(int pin) {
+        boolean high = lines.isPinHigh(pin);
+        if (controller != null) {
+            tell(pin, high);
+        } else if (high && !closed) {
+            latch.rose(pin);
+        }
+    }
+
+    private void tell(int pin, boolean high) {
+        told = high ? told | 1 << pin : told & ~(1 << pin);
+        controller.line(pin, high);
+    }
+
+    private void message(long address, int data) {
+        if (controller != null) {
+            controller.msi(address, data);
+        } else if (!closed) {
+            latch.message(address, data);
+        }
+    }
+
+    @Override
+    public void redirect(int pin, long entry) {
+        GsiRoute.Pin checked = new GsiRoute.Pin(pin);
+        long kicks;
+        synchronized (lock) {
+            if (controller != null) {
+                controller.redirect(checked.pin(), entry);
+            } else {
+                latch.redirect(checked.pin(), entry);
+            }
+            kicks = refresh();
+        }
+        kick(kicks);
+    }
+
+    // What the controller tells; under the lock.
+
+    @Override
+    public void delivered(int vcpu) {
+        accepted |= 1L << vcpu;
+    }
+
+    /** {@code irqfd_resampler_ack}, for every GSI of the pin: lowered once, and all its resample events. */
+    @Override
+    public boolean acked(int pin) {
+        for (int gsi : table.gsisOf(pin)) {
+            if (resamplers.has(gsi)) {
+                if (lines.set(gsi, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, false)) {
+                    lines.change(gsi, pin);
+                }
+                resamplers.ring(gsi);
+            }
+        }
+        boolean high = lines.isPinHigh(pin);
+        told = high ? told | 1 << pin : told & ~(1 << pin);
+        return high;
+    }
+
+    // The vCPU's side.
+
+    @Override
+    public boolean pending(int vcpu) {
+        return ready.get(vcpu) != 0;
+    }
+
+    @Override
+    public int acknowledge(int vcpu) {
+        synchronized (lock) {
+            if (controller == null) {
+                return -1;
+            }
+            int vector = controller.acknowledge(vcpu);
+            refresh(vcpu);
+            return vector;
+        }
+    }
+
+    @Override
+    public void endOfInterrupt(int vcpu) {
+        long kicks;
+        EventDescriptor[] resample;
+        synchronized (lock) {
+            if (controller == null) {
+                latch.endOfInterrupt(vcpu, kept);
+                return;
+            }
+            controller.endOfInterrupt(vcpu);
+            refresh(vcpu);
+            kicks = refresh();
+            resample = resamplers.take();
+        }
+        kick(kicks);
+        signal(resample);
+    }
+
+    private static void signal(EventDescriptor[] events) {
+        if (events != null) {
+            for (EventDescriptor e : events) {
+                e.signal();
+            }
+        }
+    }
+
+    /** @return the vCPUs to kick, modulo 64 */
+    private long refresh() {
+        long kicks = 0;
+        if (accepted != 0) {
+            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
+                if ((accepted & 1L << vcpu) != 0 && refresh(vcpu)) {
+                    kicks |= 1L << vcpu;
+                }
+            }
+            accepted = 0;
+        }
+        return kicks;
+    }
+
+    private boolean refresh(int vcpu) {
+        boolean pending = controller != null && controller.pending(vcpu);
+        int value = pending ? 1 : 0;
+        if (ready.get(vcpu) != value) {
+            ready.set(vcpu, value);
+        }
+        return pending;
+    }
+
+    /** One that is not ready any more has looked already, or shares its bit with another. */
+    private void kick(long kicks) {
+        if (kicks != 0) {
+            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
+                if ((kicks & 1L << vcpu) != 0 && pending(vcpu)) {
+                    target.kick(vcpu);
+                }
+            }
+        }
+    }
+
+    // Routing and irqfds.
+
+    @Override
+    public Map<Integer, GsiRoute> routes() {
+        return table.byGsi();
+    }
+
+    @Override
+    public void routes(Map<Integer, GsiRoute> routes) {
+        RoutingTable fresh = new RoutingTable(routes);
+        long kicks;
+        synchronized (lock) {
+            table = fresh;
+            int changed = lines.reroute(fresh);
+            for (int pin = 0; changed >>> pin != 0; pin++) {
+                if ((changed & 1 << pin) != 0) {
+                    line(pin);
+                }
+            }
+            kicks = refresh();
+        }
+        kick(kicks);
+    }
+
+    /** {@code kvm_irqfd_assign}. */
+    @Override
+    public Registration irqfd(EventDescriptor event, int gsi, EventDescriptor resample) {
+        checkGsi(gsi);
+        if (resample != null && (resample.poll() & Descriptor.POLLNVAL) != 0) {
+            throw new ErrnoException(ErrnoException.EBADF, "the resample event of GSI " + gsi + " is closed");
+        }
+        Irqfd irqfd = new Irqfd(this, event, gsi, resample);
+        synchronized (lock) {
+            checkOpen();
+            for (Irqfd other : irqfds) {
+                if (other.event == event) {
+                    throw new ErrnoException(ErrnoException.EBUSY, "the event is tied to GSI " + other.gsi + " already");
+                }
+            }
+            irqfds.add(irqfd);
+            irqfd.tied = true;
+            if (resample != null) {
+                resamplers.add(gsi, resample);
+            }
+        }
+        try {
+            irqfd.hook();
+        } catch (ErrnoException e) {
+            detach(irqfd);
+            throw e;
+        }
+        synchronized (lock) {
+            if (!closed) {
+                return irqfd;
+            }
+        }
+        irqfd.close();
+        throw new ErrnoException(ErrnoException.EBADF, "the machine's interrupts are closed");
+    }
+
+    /** Gives up the GSI of an irqfd that is not called any more; the second time does nothing. */
+    void detach(Irqfd irqfd) {
+        synchronized (lock) {
+            if (!irqfd.tied) {
+                return;
+            }
+            irqfd.tied = false;
+            irqfds.remove(irqfd);
+            if (irqfd.resample != null && resamplers.remove(irqfd.gsi, irqfd.resample)) {
+                set(irqfd.gsi, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, false);
+            }
+        }
+    }
+
+    private static void checkGsi(int gsi) {
+        if (gsi < 0 || gsi >= GSIS) {
+            throw new ErrnoException(ErrnoException.EINVAL, "there is no GSI " + gsi);
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new ErrnoException(ErrnoException.EBADF, "the machine's interrupts are closed");
+        }
+    }
+
+    // The controller.
+
+    @Override
+    public ControllerState state() {
+        synchronized (lock) {
+            return controller != null ? controller.state() : kept;
+        }
+    }
+
+    @Override
+    public String controller() {
+        synchronized (lock) {
+            return name;
+        }
+    }
+
+    @Override
+    public boolean controllerPresent() {
+        synchronized (lock) {
+            return controller != null;
+        }
+    }
+
+    @Override
+    public void swapController(String wanted) {
+        registry.swap(this, wanted);
+        settle();
+    }
+
+    /** Whether it waits for a controller, and that is named {@code candidate}. */
+    boolean waitsFor(String candidate) {
+        synchronized (lock) {
+            return controller == null && !closed && name.equals(candidate);
+        }
+    }
+
+    /** Puts a controller of {@code plugin} in charge; if it cannot be made nothing has changed. To be followed by settle. */
+    void install(ControllerPlugin plugin) {
+        synchronized (lock) {
+            checkOpen();
+            ControllerState state = controller != null ? checked(controller.state()) : kept;
+            InterruptController fresh = plugin.factory().create(state, this);
+            if (fresh == null) {
+                throw new IllegalStateException("no controller came from " + plugin);
+            }
+            boolean waited = controller == null;
+            controller = fresh;
+            origin = plugin.reference();
+            name = plugin.name();
+            kept = null;
+            if (waited) {
+                told = state.lines();
+                replay();
+            }
+            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
+                if (refresh(vcpu)) {
+                    accepted |= 1L << vcpu;
+                }
+            }
+        }
+    }
+
+    private ControllerState checked(ControllerState state) {
+        if (state.vcpus() != vcpus) {
+            throw new IllegalStateException("controller " + name + " returned the state of " + state.vcpus() + " vCPUs");
+        }
+        return state;
+    }
+
+    /**
+     * Brings the controller to where it would be. What was latched of a kind has fallen together, so its order against other
+     * kinds is not known; this one raises no line that an EOI has lowered, and delivers by the entries that hold now.
+     */
+    private void replay() {
+        latch.replayEndOfInterrupts(controller);
+        latch.replayRedirections(controller);
+        for (int pin = 0; pin < ControllerState.PINS; pin++) {
+            boolean high = lines.isPinHigh(pin);
+            boolean known = (told & 1 << pin) != 0;
+            if (latch.hasRisen(pin)) {
+                if (known) {
+                    tell(pin, false);
+                }
+                tell(pin, true);
+                known = true;
+            }
+            if (known != high) {
+                tell(pin, high);
+            }
+        }
+        latch.forgetPins();
+        latch.replayMessages(controller);
+    }
+
+    /**
+     * Drops the controller if it comes from {@code reference}: afterwards nothing here refers to it. Its state is kept; if it
+     * fails to tell it, the machine's interrupt state is lost, and the failure thrown.
+     */
+    void release(ServiceReference<?> reference) {
+        synchronized (lock) {
+            if (reference.equals(origin)) {
+                drop();
+            }
+        }
+    }
+
+    private void drop() {
+        InterruptController gone = controller;
+        controller = null;
+        origin = null;
+        told = 0;
+        kept = ControllerState.initial(vcpus);
+        for (int vcpu = 0; vcpu < vcpus; vcpu++) {
+            ready.set(vcpu, 0);
+        }
+        if (gone != null) {
+            kept = checked(gone.state());
+        }
+    }
+
+    /** Does outside the lock what a change of controllers has led to. */
+    void settle() {
+        long kicks;
+        EventDescriptor[] resample;
+        synchronized (lock) {
+            kicks = refresh();
+            resample = resamplers.take();
+        }
+        kick(kicks);
+        signal(resample);
+    }
+
+    @Override
+    public void close() {
+        registry.remove(this);
+        List<Irqfd> left;
+        synchronized (lock) {
+            if (!closed && controller != null) {
+                drop();
+            }
+            closed = true;
+            left = new ArrayList<>(irqfds);
+        }
+        left.forEach(Irqfd::close);
+    }
+}

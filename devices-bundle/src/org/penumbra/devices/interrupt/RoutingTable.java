@@ -1,0 +1,58 @@
+package org.penumbra.devices.interrupt;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.penumbra.api.interrupt.ControllerState;
+import org.penumbra.api.interrupt.ErrnoException;
+import org.penumbra.api.interrupt.GsiRoute;
+import org.penumbra.api.interrupt.Interrupts;
+
+/** A routing table ({@code struct kvm_irq_routing_table}): immutable, with the way back from a pin. */
+final class RoutingTable {
+    private final Map<Integer, GsiRoute> byGsi;
+    private final GsiRoute[] routes = new GsiRoute[Interrupts.GSIS];
+    private final int[][] gsisOf = new int[ControllerState.PINS][];
+
+    /** @throws ErrnoException EINVAL if a GSI is out of range */
+    RoutingTable(Map<Integer, GsiRoute> table) {
+        byGsi = Collections.unmodifiableMap(new TreeMap<>(table));
+        byGsi.forEach((gsi, route) -> {
+            if (gsi < 0 || gsi >= Interrupts.GSIS || route == null) {
+                throw new ErrnoException(ErrnoException.EINVAL, "no route can lead from GSI " + gsi + " to " + route);
+            }
+            routes[gsi] = route;
+        });
+        for (int pin = 0; pin < gsisOf.length; pin++) {
+            GsiRoute toPin = new GsiRoute.Pin(pin);
+            gsisOf[pin] = byGsi.keySet().stream().mapToInt(g -> g).filter(g -> toPin.equals(routes[g])).toArray();
+        }
+    }
+
+    /** KVM's {@code default_routing}. */
+    static RoutingTable identity() {
+        Map<Integer, GsiRoute> table = new TreeMap<>();
+        IntStream.range(0, ControllerState.PINS).forEach(n -> table.put(n, new GsiRoute.Pin(n)));
+        return new RoutingTable(table);
+    }
+
+    Map<Integer, GsiRoute> byGsi() {
+        return byGsi;
+    }
+
+    /** Null if the GSI leads nowhere. */
+    GsiRoute route(int gsi) {
+        return routes[gsi];
+    }
+
+    /** The pin of {@code gsi}, or −1 if it has none. */
+    int pin(int gsi) {
+        return routes[gsi] instanceof GsiRoute.Pin p ? p.pin() : -1;
+    }
+
+    /** The GSIs that lead to {@code pin}; not to be changed. */
+    int[] gsisOf(int pin) {
+        return gsisOf[pin];
+    }
+}

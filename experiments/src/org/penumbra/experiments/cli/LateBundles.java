@@ -1,0 +1,21 @@
+package org.penumbra.experiments.cli;
+
+import java.nio.file.Path;
+import org.penumbra.api.command.Shell;
+
+/** Bundles that only some commands need: they are installed when such a command runs. */
+public interface LateBundles {
+    /**
+     * The shell, with the bundles that it needs.
+     *
+     * @throws IllegalStateException if they are not there, saying what is missing
+     */
+    Shell shell();
+
+    /**
+     * From now on jars in {@code folder} are installed and started, those that are there already before this returns.
+     *
+     * @throws org.penumbra.experiments.run.RefusedException if there is no such folder, or another is watched
+     */
+    void watch(Path folder);
+}

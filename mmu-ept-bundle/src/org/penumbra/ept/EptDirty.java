@@ -1,0 +1,45 @@
+package org.penumbra.ept;
+
+import org.penumbra.api.memory.DirtyLog;
+
+/**
+ * How writes are noticed for the dirty log: by the dirty flags that the processor sets, if they are enabled; else by write
+ * protection, each first write to a frame being a violation.
+ */
+final class EptDirty {
+    private final DirtyLog log;
+    private final boolean byFlags;
+
+    EptDirty(DirtyLog log, boolean byFlags) {
+        this.log = log;
+        this.byFlags = byFlags;
+    }
+
+    boolean active() {
+        return log.active();
+    }
+
+    /** May a leaf be writable that is made for an access which writes, or does not? */
+    boolean mayBeWritable(boolean write) {
+        return byFlags || write || !log.active();
+    }
+
+    /** A violation by a write was resolved; where there are flags, the write itself will set one. */
+    void noticed(long gfn) {
+        if (!byFlags) {
+            log.mark(gfn);
+        }
+    }
+
+    /** {@code entry}, a leaf for {@code gfn}, is about to go or to lose its flag: what it knows is noted. */
+    void gone(long entry, long gfn) {
+        if (byFlags && EptEntry.dirty(entry)) {
+            log.mark(gfn);
+        }
+    }
+
+    /** {@code entry} such that the next write is noticed. */
+    long armed(long entry) {
+        return byFlags ? entry & ~EptEntry.DIRTY : entry & ~EptEntry.WRITE;
+    }
+}

@@ -1,0 +1,168 @@
+package org.penumbra.ept;
+
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.FrameAccess;
+import org.penumbra.api.memory.FrameLease;
+import org.penumbra.api.observe.Counters.Counter;
+
+/**
+ * What is done to the tree while no fault is served: protecting, splitting, zapping, arming for the dirty log. The walkers of the
+ * processors go on meanwhile and set flags, so entries are changed by compare-and-set. Whoever takes something away flushes
+ * afterwards.
+ */
+final class EptTree {
+    private final long top;
+    private final int levels;
+    private final FrameLease lease;
+    private final FrameAccess entries;
+    final CycleClock clock;
+    private final Counter splits;
+    private final Counter pages4k;
+    private final Counter pages2m;
+
+    EptTree(long top, int levels, FrameLease lease, CycleClock clock, Counter splits, Counter pages4k, Counter pages2m) {
+        this.top = top;
+        this.levels = levels;
+        this.lease = lease;
+        this.entries = lease.access(clock);
+        this.clock = clock;
+        this.splits = splits;
+        this.pages4k = pages4k;
+        this.pages2m = pages2m;
+    }
+
+    /** Takes the write right from the 4 KiB leaf for {@code gfn}, which is made if a larger one maps it. */
+    void writeProtect(long gfn) {
+        long at = leafOf4k(gfn);
+        if (at >= 0) {
+            replace(at, entry -> entry & ~EptEntry.WRITE);
+        }
+    }
+
+    /**
+     * Empties every leaf that maps one of {@code frames} frames from {@code gfn}, larger ones whole. Answers true if there was one.
+     */
+    boolean zap(long gfn, long frames, EptDirty dirty) {
+        boolean found = false;
+        for (long g = gfn; g < gfn + frames; ) {
+            Place place = find(g);
+            if (EptEntry.present(place.entry)) {
+                dirty.gone(replace(place.at, entry -> 0), place.gfn);
+                (place.level == 1 ? pages4k : pages2m).add(-1);
+                found = true;
+            }
+            g = place.gfn + (1L << 9 * (place.level - 1));
+        }
+        return found;
+    }
+
+    /** Sees to it that the next write to any frame is noticed; large leaves are split. */
+    void armAll(EptDirty dirty) {
+        leaves(top, levels, 0, (at, entry, level, gfn) -> {
+            if (level == 1) {
+                replace(at, dirty::armed);
+            } else {
+                arm(gfn, dirty);
+            }
+        });
+    }
+
+    /** Notes every frame whose leaf is dirty, and takes the flag away. */
+    void collectAll(EptDirty dirty) {
+        leaves(top, levels, 0, (at, entry, level, gfn) -> {
+            if (EptEntry.dirty(entry)) {
+                dirty.gone(replace(at, e -> e & ~EptEntry.DIRTY), gfn);
+            }
+        });
+    }
+
+    private interface Visitor {
+        void leaf(long at, long entry, int level, long gfn);
+    }
+
+    private void leaves(long table, int level, long gfn, Visitor visitor) {
+        for (int i = 0; i < 512; i++) {
+            long at = table + 8L * i;
+            long entry = entries.load(at);
+            if (EptEntry.present(entry)) {
+                long first = gfn + ((long) i << 9 * (level - 1));
+                if (EptEntry.leaf(entry, level)) {
+                    visitor.leaf(at, entry, level, first);
+                } else {
+                    leaves(EptEntry.address(entry), level - 1, first, visitor);
+                }
+            }
+        }
+    }
+
+    /** Sees to it that the next write to {@code gfn}, or to what a large leaf there maps, is noticed. */
+    void arm(long gfn, EptDirty dirty) {
+        Place place = find(gfn);
+        if (!EptEntry.present(place.entry)) {
+            return;
+        }
+        if (place.level == 1) {
+            replace(place.at, dirty::armed);
+        } else {
+            long table = EptEntry.address(split(place.at));
+            for (int i = 0; i < 512; i++) {
+                replace(table + 8L * i, dirty::armed);
+            }
+        }
+    }
+
+    /** Where a walk for a gfn ends: a leaf, or the highest entry that is not present. */
+    private record Place(long at, long entry, int level, long gfn) {}
+
+    private Place find(long gfn) {
+        long at = top + 8L * EptEntry.index(gfn, levels);
+        int level = levels;
+        long entry = entries.load(at);
+        while (EptEntry.present(entry) && !EptEntry.leaf(entry, level)) {
+            level--;
+            at = EptEntry.address(entry) + 8L * EptEntry.index(gfn, level);
+            entry = entries.load(at);
+        }
+        return new Place(at, entry, level, gfn & -(1L << 9 * (level - 1)));
+    }
+
+    private long leafOf4k(long gfn) {
+        Place place = find(gfn);
+        if (!EptEntry.present(place.entry)) {
+            return -1;
+        }
+        return place.level == 1 ? place.at : EptEntry.address(split(place.at)) + 8L * EptEntry.index(gfn, 1);
+    }
+
+    /** Replaces the 2 MiB leaf at {@code at} by a table that maps the same, flags included; answers the new entry. */
+    private long split(long at) {
+        splits.increment();
+        pages2m.add(-1);
+        pages4k.add(512);
+        long table = lease.allocate(clock);
+        while (true) {
+            long large = entries.load(at);
+            for (int i = 0; i < 512; i++) {
+                entries.store(table + 8L * i, EptEntry.piece(large, i));
+            }
+            if (entries.compareAndSet(at, large, EptEntry.table(table))) {
+                return EptEntry.table(table);
+            }
+        }
+    }
+
+    private interface Change {
+        long of(long entry);
+    }
+
+    /** Changes the entry at {@code at} unless that is what it says; answers what it was. */
+    private long replace(long at, Change change) {
+        while (true) {
+            long entry = entries.load(at);
+            long next = change.of(entry);
+            if (next == entry || entries.compareAndSet(at, entry, next)) {
+                return entry;
+            }
+        }
+    }
+}

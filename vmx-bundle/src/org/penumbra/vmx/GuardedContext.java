@@ -1,0 +1,138 @@
+package org.penumbra.vmx;
+
+import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.vmx.memory.HostEvents;
+import org.penumbra.vmx.memory.Lease;
+
+/** A context behind its guard: each answer is looked at before anybody relies on it. */
+final class GuardedContext implements MmuContext {
+    /**
+     * Retries of one and the same fault, without a retired operation and without a host event that could have been the reason, after
+     * which the answer counts as nonsense.
+     */
+    private static final int MOST_RETRIES = 1_000;
+
+    private final MmuContext context;
+    private final Guard guard;
+    private final Lease lease;
+    private final GuestClock time;
+    private final HostEvents events;
+    private final Guard.Call call;
+    private TranslationRoot accepted;
+    private long lastGva;
+    private long lastGpa;
+    private long lastTime;
+    private long lastEvent;
+    private int retries;
+
+    /** @param time of the vCPU: a fault that comes back without a retired operation in between was not resolved */
+    GuardedContext(MmuContext context, Guard guard, Lease lease, GuestClock time, HostEvents events) {
+        this.events = events;
+        this.time = time;
+        this.context = context;
+        this.guard = guard;
+        this.lease = lease;
+        this.call = guard.place();
+    }
+
+    @Override
+    public void load(PagingState state, boolean keepPcid) {
+        guard.enter(call, "MmuContext.load");
+        try {
+            context.load(state, keepPcid);
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.load", e);
+        } finally {
+            guard.leave(call);
+        }
+    }
+
+    @Override
+    public TranslationRoot root() {
+        TranslationRoot root;
+        guard.enter(call, "MmuContext.root");
+        try {
+            root = context.root();
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.root", e);
+        } finally {
+            guard.leave(call);
+        }
+        if (root != accepted || root == null) {
+            check(root);
+            accepted = root;
+        }
+        return root;
+    }
+
+    /** The processor would walk whatever the root names: it has to be the MMU's own. */
+    private void check(TranslationRoot root) {
+        if (root == null) {
+            throw guard.fail(Misconduct.NONSENSE, "MmuContext.root answered null");
+        }
+        long register = root instanceof TranslationRoot.OneDimensional shadow ? shadow.cr3() : ((TranslationRoot.TwoDimensional) root).eptp();
+        long table = register & 0x000f_ffff_ffff_f000L;
+        if (!lease.holds(table)) {
+            throw guard.fail(Misconduct.BAD_STRUCTURES, String.format("MmuContext.root answered 0x%x, where the MMU has no frame", register));
+        }
+    }
+
+    @Override
+    public Resolution resolve(MmuFault fault) {
+        long gva = fault.gva;
+        long gpa = fault.gpa;
+        Resolution resolution;
+        guard.enter(call, "MmuContext.resolve");
+        try {
+            resolution = context.resolve(fault);
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.resolve", e);
+        } finally {
+            guard.leave(call);
+        }
+        if (resolution == null) {
+            throw guard.fail(Misconduct.NONSENSE, "MmuContext.resolve answered null");
+        }
+        boolean again = resolution == Resolution.RETRY && gva == lastGva && gpa == lastGpa && time.retired() == lastTime
+                && !events.active() && events.count() == lastEvent;
+        lastEvent = events.count();
+        retries = again ? retries + 1 : 0;
+        lastTime = time.retired();
+        lastGva = gva;
+        lastGpa = gpa;
+        if (retries > MOST_RETRIES) {
+            throw guard.fail(Misconduct.NONSENSE, String.format(
+                    "MmuContext.resolve answered RETRY %d times in a row to the fault at gva 0x%x, gpa 0x%x, which remains", retries, gva, gpa));
+        }
+        return resolution;
+    }
+
+    @Override
+    public void invalidatePage(long gva) {
+        guard.enter(call, "MmuContext.invalidatePage");
+        try {
+            context.invalidatePage(gva);
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.invalidatePage", e);
+        } finally {
+            guard.leave(call);
+        }
+    }
+
+    @Override
+    public long gvaToGpa(PagingState state, long gva, int access, MmuFault fault) {
+        guard.enter(call, "MmuContext.gvaToGpa");
+        try {
+            return context.gvaToGpa(state, gva, access, fault);
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.gvaToGpa", e);
+        } finally {
+            guard.leave(call);
+        }
+    }
+}

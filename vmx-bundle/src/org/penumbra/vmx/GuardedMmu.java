@@ -1,0 +1,81 @@
+package org.penumbra.vmx;
+
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.DirtyLogging;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.vmx.memory.HostEvents;
+import org.penumbra.vmx.memory.Lease;
+
+/** An MMU behind its guard. Its calls are not those of every fault, so each may take a place of its own. */
+final class GuardedMmu {
+    private final Mmu mmu;
+    private final Guard guard;
+    private final Lease lease;
+
+    GuardedMmu(Supplier<Mmu> maker, Guard guard, Lease lease) {
+        this.guard = guard;
+        this.lease = lease;
+        this.mmu = guard.call("MmuFactory.create", maker);
+    }
+
+    ControlDemand controlDemand() {
+        return guard.call("Mmu.controlDemand", mmu::controlDemand);
+    }
+
+    GuardedContext newContext(MmuContextHost host, GuestClock time, HostEvents events) {
+        return new GuardedContext(guard.call("Mmu.newContext", () -> mmu.newContext(host)), guard, lease, time, events);
+    }
+
+    void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        run("Mmu.guestTableWritten", () -> mmu.guestTableWritten(gpa, bytes, clock));
+    }
+
+    void writeProtect(long gfn, CycleClock clock) {
+        run("Mmu.writeProtect", () -> mmu.writeProtect(gfn, clock));
+    }
+
+    void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        run("Mmu.hostRangeChanged", () -> mmu.hostRangeChanged(gfn, frames, clock));
+    }
+
+    void audit(CycleClock clock, Consumer<String> violations) {
+        run("Mmu.audit", () -> mmu.audit(clock, violations));
+    }
+
+    /** True if the MMU can log dirty frames. */
+    boolean logs() {
+        return mmu instanceof DirtyLogging;
+    }
+
+    void startDirtyLog(CycleClock clock) {
+        run("DirtyLogging.startDirtyLog", () -> ((DirtyLogging) mmu).startDirtyLog(clock));
+    }
+
+    void stopDirtyLog(CycleClock clock) {
+        run("DirtyLogging.stopDirtyLog", () -> ((DirtyLogging) mmu).stopDirtyLog(clock));
+    }
+
+    void collectDirty(CycleClock clock) {
+        run("DirtyLogging.collectDirty", () -> ((DirtyLogging) mmu).collectDirty(clock));
+    }
+
+    void rearmDirty(long gfn, CycleClock clock) {
+        run("DirtyLogging.rearmDirty", () -> ((DirtyLogging) mmu).rearmDirty(gfn, clock));
+    }
+
+    void close() {
+        run("Mmu.close", mmu::close);
+    }
+
+    private void run(String operation, Runnable work) {
+        guard.call(operation, () -> {
+            work.run();
+            return this;
+        });
+    }
+}
