@@ -11,10 +11,8 @@ import static org.penumbra.testkit.fixture.GuestTables.W;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
@@ -26,59 +24,8 @@ import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.fixture.FixtureHost;
 import org.penumbra.testkit.fixture.GuestTables;
 
-/** Shadow paging against hand-built guest tables; what the hardware would find is read from the real sptes. */
-class ShadowMmuTest {
-    private static final int USER_READ = Access.READ | Access.USER;
-    private static final int USER_WRITE = Access.WRITE | Access.USER;
-    private static final long GVA = 0x40_0000_0000L;
-
-    private final ShadowMmuFactory factory = new ShadowMmuFactory();
-    private FixtureHost host = new FixtureHost(factory, 1);
-    private ShadowMmu mmu;
-    private MmuContext context;
-    private GuestTables tables;
-
-    private void start() {
-        mmu = (ShadowMmu) factory.create(host);
-        context = mmu.newContext(host);
-        tables = new GuestTables(host, 16);
-        context.load(PagingState.longMode(tables.cr3()), false);
-        context.root();
-    }
-
-    @AfterEach
-    void invariantsHold() {
-        List<String> violations = new ArrayList<>();
-        mmu.audit(host.clock(), violations::add);
-        assertThat(violations).isEmpty();
-    }
-
-    private Resolution access(long gva, int access) {
-        MmuFault fault = new MmuFault();
-        fault.gva = gva;
-        fault.access = access;
-        context.root();
-        return context.resolve(fault);
-    }
-
-    /** The spte that the hardware would use for {@code gva}; 0 if it finds none. */
-    private long spte(long gva) {
-        long table = ((TranslationRoot.OneDimensional) context.root()).cr3();
-        for (int level = 4; ; level--) {
-            long spte = host.memory().load64((table & Spte.ADDRESS) + 8 * (gva >>> 12 + 9 * (level - 1) & 511));
-            if (!Spte.present(spte) || Spte.leaf(spte, level)) {
-                return spte;
-            }
-            table = spte;
-        }
-    }
-
-    /** What the hypervisor does with EMULATE: the store, then the notice. */
-    private void emulatedStore(long gpa, long value) {
-        host.guest64(gpa, value);
-        mmu.guestTableWritten(gpa, 8, host.clock());
-    }
-
+/** Shadow paging against hand-built guest tables. */
+class ShadowMmuTest extends ShadowFixture {
     @Test
     @DisplayName("S01 a fault fills the path to one page, and the hardware finds the frame that the guest's tables name")
     void demandFill() {
@@ -122,94 +69,6 @@ class ShadowMmuTest {
         assertThat(context.resolve(fault)).isEqualTo(Resolution.INJECT);
         assertThat(fault.errorCode).isEqualTo(PageFaultError.WRITE | PageFaultError.USER);
         assertThat(spte(GVA)).isZero();
-    }
-
-    @Test
-    @DisplayName("S23 a tracked frame has no large spte made over it, and one that was there is not made writable again")
-    void trackedInLargePage() {
-        host = new FixtureHost(factory, 2);
-        start();
-        tables.map(GVA, 512, 2, P | W | U | A | D);
-        access(GVA, USER_WRITE);
-        assertThat(spte(GVA) & Spte.LARGE).isNotZero();
-        host.track(517, (gpa, bytes) -> {});
-        mmu.writeProtect(517, host.clock());
-        access(GVA + 0x3000, USER_WRITE);
-        assertThat(Spte.writable(spte(GVA + 0x3000))).isTrue();
-        access(GVA + 0x5000, USER_READ);
-        assertThat(Spte.writable(spte(GVA + 0x5000))).isFalse();
-    }
-
-    @Test
-    @DisplayName("S18 a host event between looking the frame up and mapping it turns the fault back")
-    void raced() {
-        start();
-        tables.map(GVA, 100, 1, P | W | U);
-        host.afterLookup(() -> {
-            host.hostEvent();
-            mmu.hostRangeChanged(100, 1, host.clock());
-        });
-        assertThat(access(GVA, USER_READ)).isEqualTo(Resolution.RETRY);
-        assertThat(spte(GVA)).as("nothing stale was mapped").isZero();
-        access(GVA, USER_READ);
-        assertThat(Spte.pfn(spte(GVA))).isEqualTo(100 + FixtureHost.OFFSET);
-    }
-
-    @Test
-    @DisplayName("S18 a host event drops every spte of the frame by the reverse map, large ones whole, and flushes")
-    void hostEvent() {
-        host = new FixtureHost(factory, 2);
-        start();
-        tables.map(GVA, 512, 2, P | W | U);
-        tables.map(GVA + 0x20_0000, 600, 1, P | W | U);
-        tables.map(GVA + 0x20_1000, 600, 1, P | U);
-        access(GVA, USER_READ);
-        access(GVA + 0x20_0000, USER_READ);
-        access(GVA + 0x20_1000, USER_READ);
-        host.takeFlushes();
-        mmu.hostRangeChanged(600, 1, host.clock());
-        assertThat(host.takeFlushes()).isPositive();
-        assertThat(spte(GVA + 0x20_0000)).isZero();
-        assertThat(spte(GVA + 0x20_1000)).isZero();
-        assertThat(spte(GVA)).as("the large spte maps the same frame").isZero();
-        mmu.hostRangeChanged(600, 1, host.clock());
-        assertThat(host.takeFlushes()).as("nothing was mapped").isZero();
-    }
-
-    @Test
-    @DisplayName("H03 a frame that the host shares is mapped read-only until a write has given the guest its own")
-    void shared() {
-        start();
-        tables.map(GVA, 100, 1, P | W | U | A | D);
-        host.share(100);
-        access(GVA, USER_READ);
-        assertThat(Spte.writable(spte(GVA))).isFalse();
-        assertThat(access(GVA, USER_WRITE)).isEqualTo(Resolution.RETRY);
-        assertThat(Spte.writable(spte(GVA))).isTrue();
-    }
-
-    @Test
-    @DisplayName("S14 a write is noticed by write protection: once after each harvest, never by a read, and a large spte is given up")
-    void dirtyLog() {
-        host = new FixtureHost(factory, 2);
-        start();
-        tables.map(GVA, 512, 2, P | W | U | A | D);
-        access(GVA, USER_WRITE);
-        host.logging(true);
-        mmu.startDirtyLog(host.clock());
-        assertThat(spte(GVA)).as("the large spte").isZero();
-        access(GVA + 0x3000, USER_READ);
-        assertThat(Spte.writable(spte(GVA + 0x3000))).isFalse();
-        assertThat(host.takeDirty()).isEmpty();
-        access(GVA + 0x3000, USER_WRITE);
-        assertThat(Spte.writable(spte(GVA + 0x3000))).isTrue();
-        assertThat(host.takeDirty()).containsExactly(515L);
-        mmu.rearmDirty(515, host.clock());
-        assertThat(Spte.writable(spte(GVA + 0x3000))).isFalse();
-        host.logging(false);
-        mmu.stopDirtyLog(host.clock());
-        access(GVA + 0x3000, USER_WRITE);
-        assertThat(host.takeDirty()).isEmpty();
     }
 
     @Test

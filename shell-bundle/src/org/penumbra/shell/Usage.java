@@ -13,21 +13,21 @@ import org.apache.felix.service.command.Parameter;
 /** How to use a command, as its annotations say. */
 record Usage(String name, String summary, List<Argument> arguments) {
     /**
-     * @param placeholder its name in the usage line, with [] if it can be left out and ... if it can be repeated
+     * @param label its name in the usage line, with [] if it can be left out and ... if it can be repeated
      * @param options by which it is given; empty if its place says what it is
      */
-    record Argument(String placeholder, String description, List<String> options) {
-        /** The placeholder without its marks. */
+    record Argument(String label, String description, List<String> options) {
+        /** The label without its marks. */
         String kind() {
-            return placeholder.replaceAll("[\\[\\].]", "");
+            return label.replaceAll("[\\[\\].]", "");
         }
 
         boolean repeated() {
-            return placeholder.contains("...");
+            return label.contains("...");
         }
 
         private String synopsis() {
-            return options.isEmpty() ? placeholder : "[" + options.get(0) + " " + placeholder + "]";
+            return options.isEmpty() ? label : "[" + options.get(0) + " " + label + "]";
         }
     }
 

@@ -57,10 +57,7 @@ final class Attachments {
     /** Has {@code work}, which calls the MMU of {@code attachment}, done on the thread for it. */
     void errand(Attachment attachment, Runnable work) {
         try {
-            errands.run(() -> {
-                work.run();
-                return this;
-            });
+            errands.run(work);
         } catch (AbandonedException e) {
             throw new MmuFailure(attachment.guard().failure());
         }

@@ -1,7 +1,5 @@
 package org.penumbra.vmx;
 
-import java.util.function.Supplier;
-
 /**
  * A thread for calls into MMUs that a swap makes: the thread that asks for the swap only waits, so that it goes on when the call gets
  * stuck. One errand at a time; the thread is made when first needed.
@@ -11,9 +9,9 @@ final class Errands {
     private Runnable job;
     private boolean over;
 
-    /** What {@code work} answers or throws; {@link AbandonedException} if its thread was given up meanwhile. */
-    <T> T run(Supplier<T> work) {
-        Outcome<T> outcome = new Outcome<>();
+    /** Does {@code work} and throws what it throws; {@link AbandonedException} if its thread was given up meanwhile. */
+    void run(Runnable work) {
+        Outcome outcome = new Outcome();
         VcpuThread runner;
         synchronized (this) {
             if (thread == null) {
@@ -38,7 +36,7 @@ final class Errands {
         if (!outcome.done) {
             throw new AbandonedException();
         }
-        return outcome.get();
+        outcome.rethrow();
     }
 
     /** Gives {@code stuck} up if it is the thread; false if it is not. */
@@ -85,14 +83,13 @@ final class Errands {
         }
     }
 
-    private static final class Outcome<T> {
+    private static final class Outcome {
         private volatile boolean done;
-        private T answer;
         private Throwable problem;
 
-        void take(Supplier<T> work) {
+        void take(Runnable work) {
             try {
-                answer = work.get();
+                work.run();
             } catch (AbandonedException e) {
                 return;
             } catch (Throwable e) {
@@ -101,14 +98,13 @@ final class Errands {
             done = true;
         }
 
-        T get() {
+        void rethrow() {
             if (problem instanceof Error e) {
                 throw e;
             }
             if (problem != null) {
                 throw (RuntimeException) problem;
             }
-            return answer;
         }
     }
 }

@@ -56,22 +56,28 @@ final class Gate {
     }
 
     /**
-     * Closes the gate and waits for those inside.
+     * Closes the gate and waits for those inside. Interrupts are kept for later.
      *
      * @return who did not come out in {@code millis}, empty if all did; the gate is closed either way
      */
-    synchronized List<String> close(long millis) throws InterruptedException {
+    synchronized List<String> close(long millis) {
         closed = true;
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
-        while (!inside.isEmpty()) {
+        boolean interrupted = false;
+        long left = millis;
+        while (!inside.isEmpty() && left > 0) {
             hurry.run();
-            long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-            if (left <= 0) {
-                return new ArrayList<>(inside.values());
+            try {
+                wait(left);
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
-            wait(left);
+            left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
         }
-        return List.of();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        return new ArrayList<>(inside.values());
     }
 
     /** Threads inside now. */

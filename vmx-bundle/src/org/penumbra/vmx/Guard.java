@@ -115,6 +115,14 @@ final class Guard {
         return answer;
     }
 
+    /** Does {@code work}, a call of {@code operation} that has no answer. */
+    void run(String operation, Runnable work) {
+        call(operation, () -> {
+            work.run();
+            return operation;
+        });
+    }
+
     /** What to throw for {@code problem}, which came out of {@code operation}. */
     RuntimeException thrown(String operation, Throwable problem) {
         if (problem instanceof AbandonedException || problem instanceof MmuFailure) {

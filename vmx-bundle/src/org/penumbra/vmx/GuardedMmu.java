@@ -32,19 +32,19 @@ final class GuardedMmu {
     }
 
     void guestTableWritten(long gpa, int bytes, CycleClock clock) {
-        run("Mmu.guestTableWritten", () -> mmu.guestTableWritten(gpa, bytes, clock));
+        guard.run("Mmu.guestTableWritten", () -> mmu.guestTableWritten(gpa, bytes, clock));
     }
 
     void writeProtect(long gfn, CycleClock clock) {
-        run("Mmu.writeProtect", () -> mmu.writeProtect(gfn, clock));
+        guard.run("Mmu.writeProtect", () -> mmu.writeProtect(gfn, clock));
     }
 
     void hostRangeChanged(long gfn, long frames, CycleClock clock) {
-        run("Mmu.hostRangeChanged", () -> mmu.hostRangeChanged(gfn, frames, clock));
+        guard.run("Mmu.hostRangeChanged", () -> mmu.hostRangeChanged(gfn, frames, clock));
     }
 
     void audit(CycleClock clock, Consumer<String> violations) {
-        run("Mmu.audit", () -> mmu.audit(clock, violations));
+        guard.run("Mmu.audit", () -> mmu.audit(clock, violations));
     }
 
     /** True if the MMU can log dirty frames. */
@@ -53,29 +53,22 @@ final class GuardedMmu {
     }
 
     void startDirtyLog(CycleClock clock) {
-        run("DirtyLogging.startDirtyLog", () -> ((DirtyLogging) mmu).startDirtyLog(clock));
+        guard.run("DirtyLogging.startDirtyLog", () -> ((DirtyLogging) mmu).startDirtyLog(clock));
     }
 
     void stopDirtyLog(CycleClock clock) {
-        run("DirtyLogging.stopDirtyLog", () -> ((DirtyLogging) mmu).stopDirtyLog(clock));
+        guard.run("DirtyLogging.stopDirtyLog", () -> ((DirtyLogging) mmu).stopDirtyLog(clock));
     }
 
     void collectDirty(CycleClock clock) {
-        run("DirtyLogging.collectDirty", () -> ((DirtyLogging) mmu).collectDirty(clock));
+        guard.run("DirtyLogging.collectDirty", () -> ((DirtyLogging) mmu).collectDirty(clock));
     }
 
     void rearmDirty(long gfn, CycleClock clock) {
-        run("DirtyLogging.rearmDirty", () -> ((DirtyLogging) mmu).rearmDirty(gfn, clock));
+        guard.run("DirtyLogging.rearmDirty", () -> ((DirtyLogging) mmu).rearmDirty(gfn, clock));
     }
 
     void close() {
-        run("Mmu.close", mmu::close);
-    }
-
-    private void run(String operation, Runnable work) {
-        guard.call(operation, () -> {
-            work.run();
-            return this;
-        });
+        guard.run("Mmu.close", mmu::close);
     }
 }

@@ -8,6 +8,7 @@ import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.vmx.memory.Fence;
 import org.penumbra.vmx.memory.Lease;
 
 /** What a virtual machine gives its MMU. What can change the machine is shut together with the lease. */
@@ -17,6 +18,7 @@ final class MmuServices implements MmuHost {
     private final String design;
     private final Map<String, String> settings;
     private final WriteTracking tracking;
+    private final DirtyLog dirtyLog;
 
     MmuServices(VirtualMachine machine, String design, Map<String, String> settings, Lease lease, WriteTracking tracking) {
         this.machine = machine;
@@ -24,6 +26,20 @@ final class MmuServices implements MmuHost {
         this.design = design;
         this.settings = settings;
         this.tracking = tracking;
+        this.dirtyLog = new FencedLog(machine.memory.dirty(), lease.fence());
+    }
+
+    private record FencedLog(DirtyLog log, Fence fence) implements DirtyLog {
+        @Override
+        public boolean active() {
+            return log.active();
+        }
+
+        @Override
+        public void mark(long gfn) {
+            fence.check();
+            log.mark(gfn);
+        }
     }
 
     @Override
@@ -43,19 +59,7 @@ final class MmuServices implements MmuHost {
 
     @Override
     public DirtyLog dirtyLog() {
-        DirtyLog log = machine.memory.dirty();
-        return new DirtyLog() {
-            @Override
-            public boolean active() {
-                return log.active();
-            }
-
-            @Override
-            public void mark(long gfn) {
-                lease.fence().check();
-                log.mark(gfn);
-            }
-        };
+        return dirtyLog;
     }
 
     @Override

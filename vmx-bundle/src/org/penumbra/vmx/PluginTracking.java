@@ -31,10 +31,8 @@ final class PluginTracking implements WriteTracking {
     @Override
     public Request track(long gfn, Listener listener) {
         fence.check();
-        Request request = frames.track(gfn, (gpa, bytes) -> guard.call("WriteTracking.Listener", () -> {
-            listener.written(gpa, bytes);
-            return this;
-        }));
+        Request request = frames.track(
+                gfn, (gpa, bytes) -> guard.run("WriteTracking.Listener", () -> listener.written(gpa, bytes)));
         open.add(request);
         return () -> {
             open.remove(request);

@@ -17,6 +17,8 @@ final class Scheduler {
     private final boolean threads;
     private final Crew crew;
     private final Object sleep = new Object();
+    /** Held while guest time skips to the next timer. */
+    private final Object idling = new Object();
     private volatile boolean wakeable;
 
     Scheduler(VirtualMachine machine, GuestTimeline timeline, boolean threads) {
@@ -122,7 +124,7 @@ final class Scheduler {
         if (!machine.alive()) {
             return false;
         }
-        synchronized (timeline) {
+        synchronized (idling) {
             // Two threads may both have found that all are halted: the one that comes second looks again.
             if (!allHalted() || timeline.skip()) {
                 return true;

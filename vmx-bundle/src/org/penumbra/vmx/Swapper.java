@@ -166,7 +166,7 @@ final class Swapper implements HotSwap {
     Begun close(String why) {
         long start = System.nanoTime();
         if (!waiting) {
-            List<String> blocking = closeGate();
+            List<String> blocking = machine.gate.close(PATIENCE_MILLIS);
             if (!blocking.isEmpty()) {
                 machine.gate.open();
                 throw new MachineException("the gate did not close within " + PATIENCE_MILLIS + " ms " + why + ": "
@@ -178,23 +178,6 @@ final class Swapper implements HotSwap {
 
     private Begun begun(long start) {
         return new Begun(start, System.nanoTime(), machine.totalCycles(), machine.memory.dirty().count());
-    }
-
-    private List<String> closeGate() {
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return machine.gate.close(PATIENCE_MILLIS);
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
     }
 
     /** Opens the gate unless something is waited for. */
@@ -260,7 +243,7 @@ final class Swapper implements HotSwap {
      */
     Begun force(String why) {
         long start = System.nanoTime();
-        List<String> blocking = waiting ? List.of() : closeGate();
+        List<String> blocking = waiting ? List.of() : machine.gate.close(PATIENCE_MILLIS);
         if (!blocking.isEmpty()) {
             String late = why + ", and " + String.join(", ", blocking) + " did not come out of the gate within " + PATIENCE_MILLIS + " ms";
             for (Thread thread : machine.gate.threads()) {
@@ -380,7 +363,7 @@ final class Swapper implements HotSwap {
         lock.lock();
         try {
             if (!closed) {
-                List<String> blocking = closeGate();
+                List<String> blocking = machine.gate.close(PATIENCE_MILLIS);
                 if (!blocking.isEmpty()) {
                     misconduct.add("an exit handler went while " + String.join(", ", blocking) + " may still have been in it");
                 }

@@ -73,26 +73,21 @@ final class VirtualMachine implements Machine, Notifier {
         this.interrupts = parts.interrupts().create(config.vcpus(), this::wake);
         memory.observe(checker);
         memory.events().notify(this);
-        bootOrRelease(guest, parts.processors());
         this.timeline = new GuestTimeline(this::latest, this::timerChanged);
         this.scheduler = new Scheduler(this, timeline, config.threads());
         this.dirtyLog = new DirtyLogging(this);
         this.hostPages = new GuardedHostPages(this);
         this.watchdog = config.watchdogMillis() == 0 ? null : new Watchdog(this, config.watchdogMillis());
-        start();
-        if (checker != null) {
-            for (VirtualCpu vcpu : vcpus) {
-                checker.loaded(vcpu.id(), vcpu.registers().paging, false);
-            }
-        }
+        start(guest, parts.processors());
     }
 
-    private void start() {
-        if (watchdog != null) {
-            watchdog.start();
-        }
+    private void start(GuestBoot guest, ProcessorFactory processors) {
         boolean done = false;
         try {
+            boot(guest, processors);
+            if (watchdog != null) {
+                watchdog.start();
+            }
             guarded(() -> {
                 swapper.begin(config.engine(), config.mmu(), config.settings());
                 return true;
@@ -112,18 +107,6 @@ final class VirtualMachine implements Machine, Notifier {
             ProcessorFactory processors, IoPortsFactory ports, InterruptsFactory interrupts, ExitDispatch dispatch,
             MmuPlugins designs, Engines engines, MachineRegistry registry) {}
 
-    private void bootOrRelease(GuestBoot guest, ProcessorFactory processors) {
-        boolean done = false;
-        try {
-            boot(guest, processors);
-            done = true;
-        } finally {
-            if (!done) {
-                interrupts.close();
-            }
-        }
-    }
-
     private void boot(GuestBoot boot, ProcessorFactory processors) {
         RegisterFile[] registers = new RegisterFile[vcpus.length];
         for (int i = 0; i < registers.length; i++) {
@@ -133,6 +116,9 @@ final class VirtualMachine implements Machine, Notifier {
         for (int i = 0; i < vcpus.length; i++) {
             VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
+            if (checker != null) {
+                checker.loaded(i, registers[i].paging, false);
+            }
         }
     }
 

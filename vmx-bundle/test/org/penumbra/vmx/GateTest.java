@@ -47,12 +47,8 @@ class GateTest {
         AtomicInteger entered = new AtomicInteger();
         CountDownLatch closed = new CountDownLatch(1);
         Thread closer = new Thread(() -> {
-            try {
-                assertThat(gate.close(10_000)).isEmpty();
-                closed.countDown();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+            assertThat(gate.close(10_000)).isEmpty();
+            closed.countDown();
         });
         closer.start();
         assertThat(closed.await(100, TimeUnit.MILLISECONDS)).isFalse();
@@ -93,7 +89,7 @@ class GateTest {
 
     @Test
     @DisplayName("P01 those who wait are turned away when the machine is closed for good")
-    void shut() throws InterruptedException {
+    void shut() {
         gate.close(10);
         gate.shut();
         assertThatThrownBy(() -> gate.enter("x")).isInstanceOf(MachineException.class).hasMessageContaining("closed");

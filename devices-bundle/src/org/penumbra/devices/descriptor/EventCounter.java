@@ -26,17 +26,13 @@ final class EventCounter implements EventDescriptor {
 
     @Override
     public void write(long value) throws InterruptedException {
-        checkValue(value);
-        WaitQueue.Entry[] woken;
-        synchronized (lock) {
-            checkOpen();
-            while (!fits(value)) {
-                lock.wait();
-                checkOpen();
+        while (!tryWrite(value)) {
+            synchronized (lock) {
+                while (!closed && !fits(value)) {
+                    lock.wait();
+                }
             }
-            woken = add(value);
         }
-        WaitQueue.wake(woken, POLLIN);
     }
 
     @Override
@@ -69,19 +65,15 @@ final class EventCounter implements EventDescriptor {
 
     @Override
     public long read() throws InterruptedException {
-        long value;
-        WaitQueue.Entry[] woken;
-        synchronized (lock) {
-            checkOpen();
-            while (count == 0) {
-                lock.wait();
-                checkOpen();
+        long value = tryRead();
+        while (value == 0) {
+            synchronized (lock) {
+                while (!closed && count == 0) {
+                    lock.wait();
+                }
             }
-            value = take();
-            lock.notifyAll();
-            woken = queue.begin();
+            value = tryRead();
         }
-        WaitQueue.wake(woken, POLLOUT);
         return value;
     }
 

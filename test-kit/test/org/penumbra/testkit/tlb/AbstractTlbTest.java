@@ -81,20 +81,6 @@ class AbstractTlbTest {
     }
 
     @Test
-    @DisplayName("H03 a table that the host moves keeps its history: what was stale and legal stays so, and later stores are seen")
-    void movedTable() {
-        guest.set(PT, 0, 0x30000 | USED);
-        guest.move(PT, 0x7000);
-        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(STALE);
-        assertThat(guest.use(0, 0, READ, 0x30000)).isEqualTo(CURRENT);
-        guest.set(PT, 1, 0x31000 | USED);
-        assertThat(guest.use(0, 0x1000, READ, 0x11000)).isEqualTo(STALE);
-        guest.tlb.invalidatedPage(0, 0x1000);
-        assertThat(guest.use(0, 0x1000, READ, 0x11000)).isEqualTo(WRONG);
-        assertThat(guest.use(0, 0x1000, READ, 0x31000)).isEqualTo(CURRENT);
-    }
-
-    @Test
     @DisplayName("T11 tidying up forgets neither what is allowed nor what is not")
     void tidyingUp() {
         guest.set(PT, 0, 0x30000 | USED);
