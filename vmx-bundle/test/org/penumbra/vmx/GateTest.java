@@ -16,7 +16,7 @@ import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.mmu.Resolution;
 
-@Timeout(30)
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class GateTest {
     private final AtomicInteger hurried = new AtomicInteger();
     private final Gate gate = new Gate(hurried::incrementAndGet);

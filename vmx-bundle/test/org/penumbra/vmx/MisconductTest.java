@@ -24,7 +24,7 @@ import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.TranslationRoot;
 
 /** A design that breaks its contract loses its lease; the guest goes on under the design before it, or stops with a report. */
-@Timeout(30)
+@Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class MisconductTest {
     private final Rig rig = new Rig();
     private final ScriptedMmu good = new ScriptedMmu();
@@ -59,6 +59,7 @@ class MisconductTest {
     }
 
     @AfterEach
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void close() {
         if (machine != null) {
             machine.close();

@@ -35,7 +35,9 @@ class MovedTableTest {
         guest.move(PT, 0x7000);
         assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(STALE);
         assertThat(guest.use(0, 0, READ, 0x30000)).isEqualTo(CURRENT);
+        guest.set(PT, 1, 0x32000 | USED);
         guest.set(PT, 1, 0x31000 | USED);
+        assertThat(guest.use(0, 0x1000, READ, 0x32000)).as("what it held between two reads").isEqualTo(STALE);
         assertThat(guest.use(0, 0x1000, READ, 0x11000)).isEqualTo(STALE);
         guest.tlb.invalidatedPage(0, 0x1000);
         assertThat(guest.use(0, 0x1000, READ, 0x11000)).isEqualTo(WRONG);
