@@ -51,7 +51,7 @@ final class ShadowMmu implements Mmu, DirtyLogging {
                 | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
         // KVM hides protection keys without two-dimensional paging too.
         long hidden = ControlBits.CR4_PKE | ControlBits.CR4_PKS;
-        return new ControlDemand(true, true, true, cr0, cr4, cr0, hidden);
+        return new ControlDemand(true, true, true, cr0, cr4, cr0, 0, hidden);
     }
 
     @Override

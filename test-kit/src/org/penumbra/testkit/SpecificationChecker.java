@@ -88,6 +88,11 @@ final class SpecificationChecker implements TranslationChecker {
     }
 
     @Override
+    public synchronized void invalidatedPcid(int vcpu, int type, int pcid, long gva) {
+        throw new UnsupportedOperationException("INVPCID is not specified yet");
+    }
+
+    @Override
     public synchronized void loaded(int vcpu, PagingState state, boolean keepPcid) {
         tlb.loaded(vcpu, state, keepPcid);
     }

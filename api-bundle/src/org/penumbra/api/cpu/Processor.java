@@ -56,6 +56,15 @@ public interface Processor {
     /** INVLPG. An {@link Outcome}. */
     int invlpg(long gva);
 
+    /**
+     * INVPCID of {@code type} (0 to 3) with the descriptor's {@code pcid} and {@code gva}. An {@link Outcome}; #GP as the SDM
+     * says (vol. 2, "INVPCID—Invalidate Process-Context Identifier").
+     */
+    int invpcid(int type, long pcid, long gva);
+
+    /** WRPKRU of {@code value}: allowed at every privilege level. An {@link Outcome}; #UD while CR4.PKE = 0. */
+    int wrpkru(int value);
+
     /** HLT. An {@link Outcome}; DONE means the processor is halted now. */
     int hlt();
 
@@ -88,6 +97,9 @@ public interface Processor {
      * An exception or external interrupt that VM entry injects, to be delivered before the next operation; null if there is none. Taking it consumes it.
      */
     GuestException takeInjectedEvent();
+
+    /** Has {@code listener} told of each step of translation from now on; null for nobody. */
+    void listen(WalkListener listener);
 
     /** What this processor has counted so far. */
     TranslationStatistics statistics();

@@ -31,8 +31,12 @@ public interface TranslationObserver {
     /** The guest's INVLPG of {@code gva} retired. */
     void invalidatedPage(int vcpu, long gva);
 
+    /** The guest's INVPCID of {@code type} with {@code pcid} and {@code gva} in its descriptor retired. */
+    void invalidatedPcid(int vcpu, int type, int pcid, long gva);
+
     /**
-     * The guest's control registers are now {@code state}; called at boot and when a MOV to CR0, CR3 or CR4 retired.
+     * The guest's paging state is now {@code state}; called at boot and when a MOV to CR0, CR3 or CR4, a WRMSR of IA32_EFER or
+     * IA32_PKRS, or a WRPKRU retired.
      *
      * @param keepPcid a MOV to CR3 had bit 63 of its operand set
      */

@@ -15,12 +15,15 @@ import static org.penumbra.api.paging.ControlBits.CR4_SMAP;
 import static org.penumbra.api.paging.ControlBits.CR4_SMEP;
 import static org.penumbra.api.paging.ControlBits.EFER_LMA;
 import static org.penumbra.api.paging.ControlBits.EFER_LME;
+import static org.penumbra.api.paging.ControlBits.EFER_NXE;
 
 /**
  * Which values MOV to a control register takes, everything else being #GP(0): SDM vol. 2, "MOV—Move to/from Control Registers",
  * and vol. 3, "Control Registers" and "Paging-Mode Enabling".
  */
 public final class ControlRegisterRules {
+    /** SCE, LME, LMA, NXE. */
+    private static final long EFER_DEFINED = 1L | EFER_LME | EFER_LMA | EFER_NXE;
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
     /** VME, PVI, TSD, DE, MCE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE: without influence on paging. */
@@ -57,6 +60,21 @@ public final class ControlRegisterRules {
         return (value & ~CR4_DEFINED) == 0
                 && (!longMode || (value & CR4_PAE) != 0 && ((value ^ oldCr4) & CR4_LA57) == 0)
                 && (!setsPcide || longMode && (cr3 & CR3_PCID) == 0);
+    }
+
+    /** May EFER become {@code value}? LME cannot change while paging is on, and LMA is not software's (SDM vol. 3, "Activating IA-32e Mode"). */
+    public static boolean eferAllowed(long value, long oldEfer, long cr0) {
+        return (value & ~EFER_DEFINED) == 0 && ((cr0 & CR0_PG) == 0 || ((value ^ oldEfer) & EFER_LME) == 0);
+    }
+
+    /**
+     * Does a MOV to CR0 or CR4 that changes {@code oldCr0} and {@code oldCr4} into {@code cr0} and {@code cr4} load the PDPTE
+     * registers? A MOV to CR3 does whenever PAE paging is on (SDM vol. 3, "PDPTE Registers").
+     */
+    public static boolean loadsPdptes(long oldCr0, long oldCr4, long cr0, long cr4, long efer) {
+        boolean changed = ((oldCr0 ^ cr0) & (CR0_CD | CR0_NW | CR0_PG)) != 0
+                || ((oldCr4 ^ cr4) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) != 0;
+        return changed && PagingMode.of(cr0, cr4, efer) == PagingMode.PAE;
     }
 
     /** EFER after CR0 became {@code cr0}: LMA follows PG while LME = 1. */

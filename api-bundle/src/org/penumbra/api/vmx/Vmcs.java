@@ -1,5 +1,7 @@
 package org.penumbra.api.vmx;
 
+import org.penumbra.api.paging.Pdptes;
+
 /**
  * The fields of a virtual-machine control structure that the processor obeys (SDM vol. 3, "VM-Execution Control Fields" and
  * "Guest-State Area"). Held by the virtual machine. The hypervisor writes it between a VM exit and the next entry; guest-state
@@ -21,6 +23,10 @@ public final class Vmcs {
     public long cr4Mask;
     public long cr0ReadShadow;
     public long cr4ReadShadow;
+    /** "Unrestricted guest": CR0.PE and CR0.PG may be 0 in non-root operation; needs EPT. */
+    public boolean unrestrictedGuest;
+    /** "Mode-based execute control for EPT": bit 2 of an entry is for supervisor-mode, bit 10 for user-mode linear addresses. */
+    public boolean modeBasedExecute;
     /** "Enable EPT", and the EPT pointer. */
     public boolean enableEpt;
     public long eptp;
@@ -32,6 +38,8 @@ public final class Vmcs {
     public long guestCr3;
     public long guestCr4;
     public long guestEfer;
+    /** Guest PDPTEs: with EPT and PAE paging loaded at VM entry and saved at VM exit; without EPT they come from memory. */
+    public Pdptes guestPdptes = Pdptes.NONE;
 
     /** "Interrupt-window exiting": exits as soon as RFLAGS.IF = 1 at an operation boundary. */
     public boolean interruptWindowExiting;

@@ -17,6 +17,7 @@ import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
@@ -168,6 +169,21 @@ public class FakeProcessor implements Processor {
     @Override
     public int invlpg(long gva) {
         return privileged(String.format("invlpg %x", gva));
+    }
+
+    @Override
+    public int invpcid(int type, long pcid, long gva) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int wrpkru(int value) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void listen(WalkListener listener) {
+        throw new UnsupportedOperationException();
     }
 
     @Override

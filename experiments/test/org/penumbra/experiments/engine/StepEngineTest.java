@@ -383,6 +383,9 @@ class StepEngineTest {
             }
 
             @Override
+            public void invalidatedPcid(int vcpu, int type, int pcid, long gva) {}
+
+            @Override
             public void loaded(int vcpu, PagingState state, boolean keepPcid) {
                 told.add(String.format("cr3 %x %b", state.cr3(), keepPcid));
             }

@@ -369,6 +369,9 @@ public final class FakeMachine implements Machine {
         public void invalidatedPage(int vcpu, long gva) {}
 
         @Override
+        public void invalidatedPcid(int vcpu, int type, int pcid, long gva) {}
+
+        @Override
         public void loaded(int vcpu, PagingState state, boolean keepPcid) {}
     }
 }

@@ -19,6 +19,7 @@ import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
@@ -183,6 +184,21 @@ final class LogicalProcessor implements VmxProcessor {
         refresh();
         unit.invlpg(gva);
         return privileged();
+    }
+
+    @Override
+    public int invpcid(int type, long pcid, long gva) {
+        throw new UnsupportedOperationException("in progress");
+    }
+
+    @Override
+    public int wrpkru(int value) {
+        throw new UnsupportedOperationException("in progress");
+    }
+
+    @Override
+    public void listen(WalkListener listener) {
+        throw new UnsupportedOperationException("in progress");
     }
 
     @Override

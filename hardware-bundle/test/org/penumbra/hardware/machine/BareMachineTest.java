@@ -243,6 +243,9 @@ class BareMachineTest {
         }
 
         @Override
+        public void invalidatedPcid(int vcpu, int type, int pcid, long gva) {}
+
+        @Override
         public void loaded(int vcpu, PagingState state, boolean keepPcid) {
             told.add("loaded " + vcpu + " " + state + " " + keepPcid);
         }
