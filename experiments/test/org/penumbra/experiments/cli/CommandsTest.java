@@ -128,7 +128,7 @@ class CommandsTest {
         assertThat(penumbra.run("hardware", "list")).isZero();
         assertThat(penumbra.out().lines()).contains("haswell   the processor called haswell");
         assertThat(penumbra.run("hardware", "show", "skylake")).isZero();
-        assertThat(penumbra.out().lines()).contains("skylake: the processor called skylake").anyMatch(l -> l.matches("vmx.exit +1,000  cycles  a manual"));
+        assertThat(penumbra.out().lines()).contains("skylake: the processor called skylake").anyMatch(l -> l.matches("cpu.exit +1,000  cycles  a manual"));
         assertThat(penumbra.run("hardware", "show", "skylake", "--json")).isZero();
         assertThat(penumbra.json().at("/figures")).hasSize(17);
         assertThat(penumbra.json().at("/origin").asText()).isEqualTo("bundled");

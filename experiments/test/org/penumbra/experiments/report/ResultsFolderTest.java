@@ -71,7 +71,7 @@ class ResultsFolderTest {
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,exits.EPT_VIOLATION,exits,90",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,exit_cycles.EPT_VIOLATION,cycles,91800",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles,cycles,2620000",
-                "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles.vmx.exit,cycles,120000",
+                "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles.cpu.exit,cycles,120000",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,overhead_over_native,ratio,1.048",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,mmu_frames,frames,11",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,counter.pf_taken,events,12",

@@ -177,7 +177,7 @@ class PlannerTest {
         assertThat(new Requests().hardware(good.toString()).plan(container).hardware().name()).isEqualTo("mine");
         assertThat(new Requests().hardware(good.toString()).plan(container).hardwareSource()).isEqualTo(good.toString());
         assertThat(new Requests().plan(container).hardwareSource()).isEqualTo("bundled");
-        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'vmx.exit'; add it");
+        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'cpu.exit'; add it");
         refused(new Requests().hardware("no.json"),
                 "hardware file 'no.json' is not there or not readable; name a bundled model (haswell, skylake) or a JSON file");
     }
