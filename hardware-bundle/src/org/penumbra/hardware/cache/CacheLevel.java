@@ -4,10 +4,13 @@ import java.util.Arrays;
 
 /**
  * One set-associative cache of physical lines with least-recently-used replacement. The lines of a set stand in the order of
- * their last use, the most recently used first, empty ways (-1) last. Any number of sets and ways. One thread.
+ * their last use, the most recently used first, empty ways last. Any number of sets and ways. One thread.
  */
 final class CacheLevel {
-    private static final long EMPTY = -1;
+    /** An empty way; as an answer: nothing had to go. */
+    static final long EMPTY = -1;
+    /** The line was cached. */
+    static final long HIT = -2;
 
     /** Line numbers (hpa &gt;&gt; 6), set by set. */
     private final long[] lines;
@@ -29,26 +32,24 @@ final class CacheLevel {
         return lines[first(line)] == line;
     }
 
-    /** Whether {@code line} is cached; it is now the most recently used of its set. */
-    boolean touch(long line) {
+    /**
+     * Makes {@code line} the most recently used of its set: {@link #HIT} if it was cached, else the line that had to go, or
+     * {@link #EMPTY}.
+     */
+    long access(long line) {
+        // every line moves back by one way until the place is reached that the wanted one leaves, or the end
         int first = first(line);
-        for (int i = first, end = first + ways; i < end; i++) {
-            if (lines[i] == line) {
-                System.arraycopy(lines, first, lines, first + 1, i - first);
-                lines[first] = line;
-                return true;
+        int end = first + ways;
+        long moving = line;
+        for (int i = first; i < end; i++) {
+            long here = lines[i];
+            lines[i] = moving;
+            if (here == line) {
+                return HIT;
             }
+            moving = here;
         }
-        return false;
-    }
-
-    /** Caches {@code line}, which is not cached yet; answers the line that had to go, or a negative number. */
-    long insert(long line) {
-        int first = first(line);
-        long victim = lines[first + ways - 1];
-        System.arraycopy(lines, first, lines, first + 1, ways - 1);
-        lines[first] = line;
-        return victim;
+        return moving;
     }
 
     /** Removes {@code line}; false if it was not there. */

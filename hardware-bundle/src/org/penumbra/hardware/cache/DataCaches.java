@@ -55,30 +55,33 @@ public final class DataCaches {
      */
     public int reference(long hpa) {
         long line = hpa >>> LINE_SHIFT;
-        return l1.isFirst(line) || l1.touch(line) ? L1 : miss(line);
+        return l1.isFirst(line) || l1.access(line) == CacheLevel.HIT ? L1 : beyondL1(line);
     }
 
-    private int miss(long line) {
-        l1.insert(line);
-        if (l2.touch(line)) {
+    private int beyondL1(long line) {
+        long left = l2.access(line);
+        if (left == CacheLevel.HIT) {
             return L2;
         }
-        boolean hit = victim ? llc.remove(line) : llc.touch(line);
-        if (victim) {
-            long evicted = l2.insert(line);
-            if (evicted >= 0) {
-                llc.insert(evicted);
-            }
-            return hit ? LLC : MEMORY;
+        return victim ? fromVictims(line, left) : fromInclusive(line);
+    }
+
+    private int fromVictims(long line, long leftL2) {
+        boolean hit = llc.remove(line);
+        if (leftL2 != CacheLevel.EMPTY) {
+            llc.access(leftL2);
         }
-        l2.insert(line);
-        if (hit) {
+        return hit ? LLC : MEMORY;
+    }
+
+    private int fromInclusive(long line) {
+        long left = llc.access(line);
+        if (left == CacheLevel.HIT) {
             return LLC;
         }
-        long evicted = llc.insert(line);
-        if (evicted >= 0) {
-            l2.remove(evicted);
-            l1.remove(evicted);
+        if (left != CacheLevel.EMPTY) {
+            l2.remove(left);
+            l1.remove(left);
         }
         return MEMORY;
     }
