@@ -2,8 +2,10 @@ package org.penumbra.hardware.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 
 /** Memory references of walks: (n + 1)(m + 1) − 1 for n guest and m host levels. */
@@ -128,6 +130,27 @@ class WalkReferenceTest {
         expect(rig, 4, 4 + 4 * 1);
         rig.use(GVA + 0x1000, Rig.SR);
         expect(rig, 5, 8 + 1);
+    }
+
+    @Test
+    @DisplayName("T15 a cold nested walk reads lines from memory; after INVEPT the same 24 references are served by the L1, each priced as such")
+    void dataCaches() {
+        TestProfile profile = TestProfile.bare().set("data-cache.model", 1).set("data-cache.llc.victim", 0).set("walk.reference.memory", 100);
+        for (String cache : List.of("l1", "l2", "llc")) {
+            profile.set("data-cache." + cache + ".bytes", 32 << 10).set("data-cache." + cache + ".ways", 8);
+        }
+        Rig rig = new Rig(profile);
+        guest(rig, 1, 1);
+        CycleClock cycles = rig.cpu.cycles();
+        long cold = cycles.events(Work.WALK_MEMORY);
+        assertThat(cold).isPositive();
+        assertThat(cycles.events(Work.WALK_L1)).isEqualTo(24 - cold);
+        assertThat(cycles.cycles(Work.WALK_MEMORY)).isEqualTo(100 * cold);
+        assertThat(cycles.events(Work.WALK_REFERENCE)).isZero();
+        rig.cpu.inveptAll();
+        rig.use(GVA, Rig.SR);
+        assertThat(cycles.events(Work.WALK_MEMORY)).isEqualTo(cold);
+        assertThat(cycles.events(Work.WALK_L1)).isEqualTo(48 - cold);
     }
 
     /** A guest in VMX non-root operation that has made one cold access to a page of {@code guestLevel}. */
