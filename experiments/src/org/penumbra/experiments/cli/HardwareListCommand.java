@@ -10,7 +10,7 @@ import picocli.CommandLine.Command;
             "Lists the bundled processor models.",
             "",
             "TLBs are given in entries: those of 4 KiB, 2 MiB and 1 GiB pages in the first level; in the second those that page sizes "
-                    + "share, those of 1 GiB pages alone, and those of instructions alone.",
+                    + "share, those of 1 GiB pages alone (1G), and those of instructions alone (code).",
             ""
         },
         synopsisHeading = "Usage: ",

@@ -1,6 +1,5 @@
 package org.penumbra.experiments.cli;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,10 +19,11 @@ record ProcessorSummary(CostProfile profile) {
     }
 
     void addTo(ConsoleTable table) {
-        List<Long> first = new ArrayList<>(firstLevel().values());
-        List<Long> second = new ArrayList<>(secondLevel().values());
-        table.row(profile.name(), profile.vendor().label(), Integer.toString(profile.year()), Long.toString(levels()), sum(first),
-                sum(second), dataCaches().values().stream().map(Figures::bytes).collect(Collectors.joining(", ")), profile.description());
+        Map<String, Long> second = secondLevel();
+        table.row(profile.name(), profile.vendor().label(), Integer.toString(profile.year()), Long.toString(levels()),
+                firstLevel().values().stream().filter(n -> n > 0).map(n -> Long.toString(n)).collect(Collectors.joining(" + ")),
+                second.get("shared") + extra(second, "huge", "1G") + extra(second, "instruction", "code"),
+                dataCaches().values().stream().map(Figures::bytes).collect(Collectors.joining(", ")), profile.description());
     }
 
     /** For JSON. */
@@ -65,8 +65,8 @@ record ProcessorSummary(CostProfile profile) {
         return bytes;
     }
 
-    /** "64 + 32 + 4", without what a processor lacks. */
-    private static String sum(List<Long> entries) {
-        return entries.stream().filter(n -> n > 0).map(n -> Long.toString(n)).collect(Collectors.joining(" + "));
+    /** " + 16 1G"; empty if a processor lacks the array. */
+    private static String extra(Map<String, Long> entries, String array, String label) {
+        return entries.get(array) == 0 ? "" : " + " + entries.get(array) + " " + label;
     }
 }

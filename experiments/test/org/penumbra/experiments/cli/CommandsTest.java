@@ -114,7 +114,7 @@ class CommandsTest {
                 "shadow-2m  org.penumbra.fake 1.2.3  as shadow, on 2 MiB host pages",
                 "shadow.roots     3        -        previous roots",
                 "fork-heavy   2,500,000  what fork-heavy does",
-                "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 + 1   1 bytes, 1 bytes, 1 bytes  the processor called skylake");
+                "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called skylake");
         assertThat(penumbra.run("list", "--json")).isZero();
         assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads");
         assertThat(penumbra.run("--json", "list", "designs")).isZero();
@@ -129,7 +129,7 @@ class CommandsTest {
     void hardwareList() {
         assertThat(penumbra.run("hardware", "list")).isZero();
         assertThat(penumbra.out().lines()).contains(
-                "haswell   Intel   2015       4  1 + 1 + 1  1 + 1 + 1   1 bytes, 1 bytes, 1 bytes  the processor called haswell");
+                "haswell   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called haswell");
         assertThat(penumbra.run("hardware", "list", "--json")).isZero();
         JsonNode first = penumbra.json().get(0);
         assertThat(first.get("vendor").asText()).isEqualTo("Intel");
