@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 
@@ -100,6 +102,23 @@ class WalkReferenceTest {
         rig.use(GVA, Rig.SR);
         rig.use(GVA + 0x1000, Rig.SR);
         expect(rig, 6, 0);
+    }
+
+    @ParameterizedTest(name = "T10 searched from the root {0}: the neighbour of a page whose PML4E was evicted takes {1} references")
+    @CsvSource({"0, 1", "1, 4"})
+    void searchProcedure(long fromRoot, long references) {
+        Rig rig = new Rig(new TestProfile().array("paging-structure-cache.pml4e", 1, 1).set("paging-structure-cache.from-root", fromRoot));
+        long root = rig.longMode();
+        for (long page : new long[] {GVA, GVA + 0x1000, GVA + 0x80_0000_0000L, GVA + 0x80_0000_1000L}) {
+            rig.map(root, page, 0x5000, Rig.P);
+        }
+        rig.use(GVA, Rig.SR);
+        rig.use(GVA + 0x80_0000_0000L, Rig.SR);
+        expect(rig, 8, 0);
+        rig.use(GVA + 0x80_0000_1000L, Rig.SR);
+        expect(rig, 9, 0);
+        rig.use(GVA + 0x1000, Rig.SR);
+        expect(rig, 9 + references, 0);
     }
 
     @Test
