@@ -78,9 +78,9 @@ class GuestModesTest {
     @Test
     @DisplayName("T02 bit 7 of a PDE maps 4 MiB with CR4.PSE and is ignored without")
     void pse() {
-        memory.store(0x1004, 4, 0x0c0_2000 | PS | PWU);
-        memory.store(0xc000, 4, 0);
-        assertThat(walk(PSE.withCr4(0).withCr3(0x1000), 0x40_0000, Access.READ)).isEqualTo(-1);
+        memory.store(0x1004, 4, 0x2000 | PS | PWU);
+        memory.store(0x2000, 4, 0x50000 | PWU);
+        assertThat(walk(BITS_32, 0x40_0000, Access.READ)).isEqualTo(0x50);
         memory.store(0x1004, 4, 0x0040_0000 | PS | PWU);
         assertThat(walk(PSE, 0x40_3000 + 0x20_0000, Access.READ)).isEqualTo(0x603);
         assertThat(walker.level).isEqualTo(2);
