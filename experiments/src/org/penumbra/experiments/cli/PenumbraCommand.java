@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             "  penumbra run shadow-vs-ept                       the bundled programs under four designs",
             "  penumbra trace record --out ls.trace.xz -- ls    record what a program of yours does",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz   and run it",
+            "  penumbra walk --gva 0x7f1234567000               one page walk, step by step",
             "  penumbra list                                    experiments, designs, hardware, workloads",
             "  penumbra shell                                   swap designs while experiments run",
             "",
@@ -66,6 +67,7 @@ final class PenumbraCommand implements Callable<Integer> {
     static CommandLine commandLine(Session session) {
         CommandLine line = new CommandLine(new PenumbraCommand(session));
         line.addSubcommand(new RunCommand(session));
+        line.addSubcommand(new WalkCommand(session));
         line.addSubcommand(new ListCommand(session));
         line.addSubcommand(new ShellCommand(session));
         line.addSubcommand(new CommandLine(new TraceCommand())
