@@ -64,7 +64,7 @@ public final class CommandLineService implements CommandLine {
         String previous = before.isEmpty() ? "" : before.get(before.size() - 1);
         List<String> names = switch (previous) {
             case "--workload" -> services.workloads().stream().map(ServiceRegistry.Named::name).toList();
-            case "--design" -> new Designs(services).offers().stream().map(Designs.Offer::name).toList();
+            case "--design", "--mmu" -> new Designs(services).offers().stream().map(Designs.Offer::name).toList();
             case "--hardware" -> services.costProfiles().map(p -> p.all().stream().map(m -> m.name()).toList()).orElse(List.of());
             case "--set" -> services.mmus().stream().flatMap(m -> m.service().settings().stream()).map(s -> s.key() + "=").toList();
             default -> command.name().equals("run") && before.isEmpty() ? Experiment.ALL.stream().map(Experiment::id).toList()

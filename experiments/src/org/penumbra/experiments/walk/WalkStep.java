@@ -12,7 +12,7 @@ public sealed interface WalkStep {
      * @param number counts from 1 within an attempt
      * @param nested it belongs to the second dimension
      * @param name the manual's name of such an entry
-     * @param at where it is in the address space its table is named in
+     * @param at where it is in the address space its table is named in; its hpa after a hit of a combined mapping, which names it so
      * @param meaning the entry in words
      * @param dataCache 1 to 4 for L1, L2, LLC, memory; 0 if data caches are not modelled
      */

@@ -2,11 +2,9 @@ package org.penumbra.experiments.walk;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.penumbra.api.cpu.WalkListener.Cache;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
@@ -62,6 +60,11 @@ public final class WalkText {
         String design = request.design().name();
         lines.add(Access.describe(request.access()) + " at " + hex(request.gva()) + ", " + guest() + ", "
                 + (request.design().mmu().isEmpty() ? "without a hypervisor" : "under " + design) + ", on " + request.hardware().name());
+        if (request.mode() == PagingMode.PAE) {
+            lines.add("The PDPTE was loaded into its register with CR3 and is no reference of a walk.");
+        } else if (request.mode() == PagingMode.NONE) {
+            lines.add("Without paging a linear address is the guest-physical address.");
+        }
         result.part(WalkPart.Kind.FIRST).ifPresent(first -> {
             title("First access: " + design + " has mapped nothing yet, and resolves what the guest runs into");
             attempts(first);
@@ -70,8 +73,13 @@ public final class WalkText {
         });
         for (WalkPart part : result.parts()) {
             switch (part.kind()) {
-                case COLD -> walk(part, "Cold walk, the processor's paging-structure caches" + (twoDimensions ? " and nested TLB" : "")
-                        + " left out so that no reference is missing");
+                case COLD -> {
+                    walk(part, "Cold walk, the processor's paging-structure caches" + (twoDimensions ? " and nested TLB" : "")
+                            + " left out so that no reference is missing");
+                    if (twoDimensions) {
+                        lines.add("A gpa whose hpa is still ? is translated by the indented entries below it.");
+                    }
+                }
                 case COLD_WITH_CACHES -> walk(part, "Cold walk with the caches of " + request.hardware().name()
                         + (twoDimensions ? ", which serve later entries of the walk that fills them" : ""));
                 case AGAIN -> walk(part, "The same access again");
@@ -99,37 +107,33 @@ public final class WalkText {
         ConsoleTable table = new ConsoleTable("rrl", "Attempt", "References", "Ends with");
         int attempt = 1;
         int references = 0;
-        Map<String, List<String>> flagged = new LinkedHashMap<>();
-        String end = "";
+        int guestFlags = 0;
+        int hostFlags = 0;
         for (WalkStep step : part.steps()) {
             if (step instanceof Reference) {
                 references++;
             } else if (step instanceof Updated u) {
-                flagged.computeIfAbsent(u.nested() ? "host" : "guest", k -> new ArrayList<>()).add(u.name());
+                guestFlags += u.nested() ? 0 : 1;
+                hostFlags += u.nested() ? 1 : 0;
             } else if (step instanceof Exited e) {
                 table.row(String.valueOf(attempt++), String.valueOf(references), exit(e));
                 references = 0;
             } else if (step instanceof Translated t) {
-                end = "hpa " + hex(t.hpa());
+                table.row(String.valueOf(attempt), String.valueOf(references), "hpa " + hex(t.hpa()));
             }
-        }
-        if (!end.isEmpty()) {
-            List<String> flags = new ArrayList<>();
-            flagged.forEach((where, entries) -> flags.add("flags in " + where + " " + entries.stream().distinct()
-                    .collect(Collectors.joining(", "))));
-            table.row(String.valueOf(attempt), String.valueOf(references), end + (flags.isEmpty() ? "" : "; sets " + String.join(", ", flags)));
         }
         lines.addAll(table.lines(UnaryOperator.identity()));
         lines.add("");
-        lines.add(plural(part.references(), "reference") + " and " + exits(part) + ", " + Figures.count(part.cycles()) + " simulated cycles.");
+        lines.add(plural(part.references(), "reference") + " and " + exits(part) + ", " + Figures.count(part.cycles()) + " simulated cycles"
+                + (guestFlags + hostFlags == 0 ? "." : "; accessed and dirty flags were set in " + guestFlags + " entries of the guest and "
+                + hostFlags + " of the host."));
     }
 
     private String exit(Exited e) {
         String where = e.reason() == ExitReason.EXCEPTION_NMI
-                ? "#PF at " + hex(e.gva()) + " (" + PageFaultError.describe(e.errorCode()) + ")"
-                : "gpa " + hex(e.gpa());
-        return "EXIT " + e.reason() + ", " + where + "; "
-                + (e.emulated() ? "emulated" : "resolved by " + request.design().mmu() + ", the guest repeats the access");
+                ? ": #PF at " + hex(e.gva()) + " (" + PageFaultError.describe(e.errorCode()) + ")"
+                : " at gpa " + hex(e.gpa());
+        return "EXIT " + e.reason() + where + ", " + (e.emulated() ? "emulated" : "resolved by " + request.design().mmu() + ": retry");
     }
 
     private static String exits(WalkPart part) {
@@ -138,6 +142,10 @@ public final class WalkText {
 
     private void walk(WalkPart part, String title) {
         title(title);
+        if (part.kind() == WalkPart.Kind.COLD_WITH_CACHES && part.steps().equals(result.part(WalkPart.Kind.COLD).orElseThrow().steps())) {
+            lines.add("The same, step by step: what this walk fills serves the next one.");
+            return;
+        }
         boolean nested = twoDimensions;
         ConsoleTable table = nested ? new ConsoleTable("rlrrrll", "#", "Entry", "gpa", "hpa", "Value", "From", "Meaning")
                 : new ConsoleTable("rlrrll", "#", "Entry", part.kind() == WalkPart.Kind.GUEST_TABLES ? "gpa" : "hpa", "Value", "From", "Meaning");
@@ -168,8 +176,10 @@ public final class WalkText {
             }
             inHost = host || inHost && step instanceof Updated;
             String indent = host ? "  " : "";
+            // a combined mapping leads straight to the hpa of a guest table
+            boolean combined = twoDimensions && i > 0 && part.steps().get(i - 1) instanceof Served s && s.cache() == Cache.PAGING_STRUCTURE_CACHE;
             if (step instanceof Reference r) {
-                rows.add(String.valueOf(r.number()), indent + r.name(), r.nested() ? "" : hex(r.at()), hex(r.hpa()), hex(r.entry()),
+                rows.add(String.valueOf(r.number()), indent + r.name(), r.nested() || combined ? "" : hex(r.at()), hex(r.hpa()), hex(r.entry()),
                         DATA_CACHES[r.dataCache()], r.meaning());
             } else if (step instanceof Served s) {
                 rows.add("", indent + cache(s), "", "", "", "", meaning(s));
