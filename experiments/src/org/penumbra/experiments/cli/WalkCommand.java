@@ -35,20 +35,19 @@ import picocli.CommandLine.Option;
                     + "exits it takes.",
             "",
             "A small guest maps the address by a page of its own tables and accesses it: first with the MMU having nothing yet, then "
-                    + "with everything cached dropped, then again, then the page next to it.",
-            ""
+                    + "with everything cached dropped, then again, then the page next to it."
         },
         customSynopsis = "penumbra walk --gva ADDRESS [OPTIONS]",
         synopsisHeading = "Usage: ",
         optionListHeading = "%nOptions:%n",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  penumbra walk --gva 0x7f1234567000                               all 24 references of a nested walk",
-            "  penumbra walk --gva 0x7f1234567000 --mmu native                  4 without a hypervisor",
-            "  penumbra walk --gva 0x7f1234567000 --mmu shadow                  4 of the shadow tables",
-            "  penumbra walk --gva 0x7f1234567000 --mmu ept-2m --page 2M        large pages in both dimensions: 15",
+            "  penumbra walk --gva 0x7f1234567000                           24 references of a nested walk",
+            "  penumbra walk --gva 0x7f1234567000 --mmu native              4 without a hypervisor",
+            "  penumbra walk --gva 0x7f1234567000 --mmu shadow              4 to the shadow tables",
+            "  penumbra walk --gva 0x7f1234567000 --mmu ept-2m --page 2M    15 with large pages",
             "  penumbra walk --gva 0x401000 --mode pae --access supervisor-write",
-            "  penumbra walk --gva 0x7f1234567000 --mode 5level --set ept.levels=5 --hardware icelake-server"
+            "  penumbra walk --gva 0x401000 --mode 5level --set ept.levels=5 --hardware icelake-server"
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {

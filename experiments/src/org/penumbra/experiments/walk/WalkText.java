@@ -242,7 +242,7 @@ public final class WalkText {
         for (int level = 5; level >= s.level(); level--) {
             String name = names.get(key(host, level));
             if (name != null) {
-                all.add(name);
+                all.add(host ? name.replace("EPT ", "") : name);
             }
         }
         return String.join(", ", all);

@@ -26,7 +26,7 @@ class WalkCommandTest {
         "walk --gva 0 --page 2M --mode 32bit | --page: mode '32bit' has no pages of 2M; it has 4K, 4M",
         "walk --gva 0 --page 4M | --page: mode '4level' has no pages of 4M; it has 4K, 2M, 1G",
         "walk --gva 0 --page 8K | unknown page '8K'; did you mean '4K'? known: 4K, 2M, 4M, 1G",
-        "walk --gva 0 --access read | unknown access 'read'; did you mean 'user-read'? known: user-read, supervisor-read, user-write, "
+        "walk --gva 0 --access read | unknown access 'read'; known: user-read, supervisor-read, user-write, "
                 + "supervisor-write, user-fetch, supervisor-fetch",
         "walk --gva 0 --mmu shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
         "walk --gva 0 --hardware skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",

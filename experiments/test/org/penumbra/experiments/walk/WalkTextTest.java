@@ -55,14 +55,14 @@ class WalkTextTest {
         recorder.updated(GUEST, false, 1, 0x2000, 0x1800067);
         recorder.translated(0x401000, 0x5000, 12, MemoryType.WB);
         assertThat(text(WalkPart.Kind.COLD, 1, 1)).containsSequence(
-                "#  Entry              gpa     hpa      Value  From    Meaning",
-                "   L1            0x100000       ?",
-                "1    EPT L1                0x9000     0x2337  memory  to 2337",
-                "2  L1            0x100000  0x2000  0x1800027  L1      to 1800027",
-                "   page         0x1800000       ?",
-                "     nested TLB                                       hit: page at 0x5000",
-                "   L1                      0x2000  0x1800067          written: to 1800067",
-                "   page         0x1800000  0x5000                     done: cached as 4 KiB, memory type WB",
+                "#  Entry               gpa     hpa      Value  From    Meaning",
+                "   L1             0x100000       ?",
+                "1    EPT L1                 0x9000     0x2337  memory  to 2337",
+                "2  L1             0x100000  0x2000  0x1800027  L1      to 1800027",
+                "   page          0x1800000       ?",
+                "     nested TLB                                        hit: page at 0x5000",
+                "   L1                       0x2000  0x1800067          written: to 1800067",
+                "   page          0x1800000  0x5000                     done: cached as 4 KiB, memory type WB",
                 "",
                 "2 references: 1 guest, 1 host; the processor counted the same; 1,200 simulated cycles.");
     }
