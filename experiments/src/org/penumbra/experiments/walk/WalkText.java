@@ -125,8 +125,8 @@ public final class WalkText {
         lines.addAll(table.lines(UnaryOperator.identity()));
         lines.add("");
         lines.add(plural(part.references(), "reference") + " and " + exits(part) + ", " + Figures.count(part.cycles()) + " simulated cycles"
-                + (guestFlags + hostFlags == 0 ? "." : "; accessed and dirty flags were set in " + guestFlags + " entries of the guest and "
-                + hostFlags + " of the host."));
+                + (guestFlags + hostFlags == 0 ? "." : "; accessed and dirty flags took " + plural(guestFlags, "write") + " to guest tables"
+                + (twoDimensions ? ", " + hostFlags + " to the host's." : ".")));
     }
 
     private String exit(Exited e) {
