@@ -423,6 +423,21 @@ class AbstractTlbTest {
     }
 
     @Test
+    @DisplayName("T08 a page fault drops a global translation of the current PCID: with CR4.PCIDE = 1 it may be another's and stay")
+    void faultByAGlobalTranslation() {
+        for (long pcide : new long[] {0, CR4_PCIDE}) {
+            boot(paging(PML4, CR4_PGE | pcide));
+            guest.set(PT, 0, 0x10000 | P | U | A | GLOBAL);
+            touch();
+            guest.set(PT, 0, 0x10000 | USED | GLOBAL);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(STALE);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(pcide == 0 ? WRONG : STALE);
+            guest.tlb.invalidatedPage(0, 0);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(WRONG);
+        }
+    }
+
+    @Test
     @DisplayName("T08 a not-present entry is never cached: its fault must be in the tables now, or below a cached table pointer")
     void notPresentIsNotCached() {
         guest.tlb.pageFault(0, 0x2000, 4, false);

@@ -252,6 +252,17 @@ class PagingModesTest {
     }
 
     @Test
+    @DisplayName("T11 MOV to CR4 that changes PAE while paging is on drops everything")
+    void paeSetUnderPaging() {
+        bits32();
+        guest.silently(0x6000, 0, 0x7000 | USED);
+        guest.silently(0x7000, 0, 0x30000 | USED);
+        guest.tlb.loaded(0, BITS_32.withCr4(CR4_PSE | CR4_PAE).withPdptes(new Pdptes(0x6001, 0, 0, 0)), false);
+        assertThat(guest.use(0, 0, READ, 0x30000)).isEqualTo(CURRENT);
+        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(WRONG);
+    }
+
+    @Test
     @DisplayName("T05 5-level paging: PML5E and 57-bit addresses; INVLPG of an address that differs above bit 47 leaves the page")
     void fiveLevels() {
         PagingState state = PagingState.longMode(0x9000).withCr4(CR4_PAE | CR4_LA57);
