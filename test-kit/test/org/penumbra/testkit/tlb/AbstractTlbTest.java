@@ -333,18 +333,6 @@ class AbstractTlbTest {
     }
 
     @Test
-    @DisplayName("T11 INVLPG anywhere in a large page drops all of it (\"Details of TLB Use\": fragments)")
-    void largePage() {
-        guest.set(PD, 1, 0x400000 | USED | LARGE);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(CURRENT);
-        guest.set(PD, 1, 0x600000 | USED | LARGE);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(STALE);
-        guest.tlb.invalidatedPage(0, 0x200000);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(WRONG);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x6abcde)).isEqualTo(CURRENT);
-    }
-
-    @Test
     @DisplayName("T07 a used translation has its accessed bits set, at every level")
     void accessed() {
         for (long table : new long[] {PML4, PDPT, PD, PT}) {

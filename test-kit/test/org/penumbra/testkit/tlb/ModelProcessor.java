@@ -72,7 +72,8 @@ final class ModelProcessor {
 
     void invlpg(long gva) {
         boolean whole = dropsFragments(gva);
-        tlb.removeIf(c -> drops(c, gva, whole) && (c.global ? !forgets(Forgotten.INVLPG_GLOBAL) : c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_TLB)));
+        tlb.removeIf(c -> drops(c, gva, whole)
+                && (c.global ? !forgets(Forgotten.INVLPG_GLOBAL) : c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_TLB)));
         structures.removeIf(c -> c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_CACHES));
     }
 
