@@ -338,7 +338,6 @@ class InvalidationRulesTest {
     @Test
     @DisplayName("T11 MOV to CR0 that clears PG drops everything of its own VPID, global translations too, and nothing of another VPID")
     void pagingOff() {
-        eptp[0] = 1;
         root = rig.longMode();
         rig.cr4(PGE);
         long top = rig.ept(0);

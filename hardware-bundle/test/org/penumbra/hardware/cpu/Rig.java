@@ -45,7 +45,7 @@ final class Rig {
 
     /** What went to a port: port, width, value. */
     final List<String> put = new ArrayList<>();
-    final PhysicalMemory memory = new PhysicalMemory(1L << 32);
+    final PhysicalMemory memory;
     final RegisterFile registers = new RegisterFile();
     final LogicalProcessor cpu;
     final Vmcs vmcs = new Vmcs();
@@ -58,6 +58,12 @@ final class Rig {
     private int eptLevels = 4;
 
     Rig(TestProfile profile) {
+        this(profile, new PhysicalMemory(1L << 32));
+    }
+
+    /** A processor beside others on the same memory. */
+    Rig(TestProfile profile, PhysicalMemory memory) {
+        this.memory = memory;
         IoPorts ports = new IoPorts() {
             @Override
             public void out(int port, int width, long value) {
