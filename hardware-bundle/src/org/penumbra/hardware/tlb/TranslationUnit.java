@@ -43,6 +43,8 @@ public final class TranslationUnit {
     /** The address is not canonical. */
     public static final long NOT_CANONICAL = -3;
 
+    /** CR0.CD. */
+    private static final long CR0_CD = 1L << 30;
     private static final long PCID_MASK = Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL | Contexts.PCID;
     /** Pages without paging are cached in pieces of this size, as a power of two, if the second dimension allows it. */
     private static final int UNPAGED_SHIFT = 21;
@@ -63,6 +65,7 @@ public final class TranslationUnit {
 
     private PagingMode mode = PagingMode.NONE;
     private boolean longMode;
+    private boolean cacheDisable;
     private int linearShift;
     private boolean twoStages;
     private int vpid;
@@ -192,6 +195,7 @@ public final class TranslationUnit {
         reserveContexts();
         mode = PagingMode.of(cr0, cr4, efer);
         longMode = mode.isLong();
+        cacheDisable = (cr0 & CR0_CD) != 0;
         linearShift = 64 - mode.linearBits();
         vpid = tag;
         pcid = longMode && (cr4 & CR4_PCIDE) != 0 ? (int) (cr3 & ControlBits.CR3_PCID) : 0;
@@ -347,11 +351,17 @@ public final class TranslationUnit {
         meter.listener.translated(gva, hpa, shift, memoryType(hpa, rights));
     }
 
-    /** The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. */
+    /**
+     * The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. While CR0.CD = 1 it is
+     * UC (SDM vol. 3, "Precedence of Cache Controls" and "Memory Type Used for Translated Guest-Physical Addresses").
+     */
     private MemoryType memoryType(long hpa, long rights) {
         MemoryType pat = MemoryType.WB;
         if (mode != PagingMode.NONE) {
             pat = types.pat((int) ((rights & Paging.PAT) >>> 5 | (rights & (Paging.PCD | Paging.PWT)) >>> 3));
+        }
+        if (cacheDisable) {
+            return MemoryType.UC;
         }
         if (!twoStages) {
             // Without paging the MTRRs alone decide.
@@ -421,9 +431,15 @@ public final class TranslationUnit {
         tlbs.dropPage(gva, PCID_MASK, Contexts.vpid(vpid) | Contexts.GLOBAL);
     }
 
-    /** INVLPG: the page, globals too, and all paging-structure-cache entries of the current PCID. */
+    /**
+     * INVLPG: the page, globals too, and all paging-structure-cache entries of the current PCID. An address that is not canonical drops
+     * nothing (SDM vol. 2, "INVLPG—Invalidate TLB Entries").
+     */
     public void invlpg(long gva) {
-        dropPage(gva);
+        if (longMode && !mode.holds(gva)) {
+            return;
+        }
+        dropPage(longMode ? gva : gva & 0xffff_ffffL);
         tlbs.dropStructures(PCID_MASK, Contexts.vpid(vpid) | pcid);
     }
 

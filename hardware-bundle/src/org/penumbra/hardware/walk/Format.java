@@ -105,6 +105,12 @@ public final class Format implements EntryFormat {
         return rows.length;
     }
 
+    /** Bits of an address that a walk from the root translates. */
+    int addressBits() {
+        Row top = rows[rows.length - 1];
+        return top.shift + top.bits;
+    }
+
     /** Lowest bit of an address that selects an entry of {@code level}: the size of its page as a power of two. */
     public int shift(int level) {
         return shift[level];

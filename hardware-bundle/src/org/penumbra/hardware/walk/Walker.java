@@ -280,8 +280,7 @@ public final class Walker {
             return DONE;
         }
         if ((slotRights[level] & SecondStage.W) == 0) {
-            stage.refuseUpdate(addresses[level], slotRights[level]);
-            return REFUSED;
+            return stage.update(addresses[level]) < 0 ? REFUSED : CHANGED;
         }
         long slot = slots[level];
         boolean done;
