@@ -50,6 +50,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  penumbra run shadow-vs-ept",
             "  penumbra run shadow-vs-ept --workload fork-heavy --design native,shadow --check",
+            "  penumbra run shadow-vs-ept --paging pae --check",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls",
             "  penumbra run hot-swap --workload fork-heavy --vcpus 4 --every 5000 --host-events"
         },
@@ -97,6 +98,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "256M", converter = MemorySize.class,
             description = "Guest memory, a multiple of 2 MiB (default: ${DEFAULT-VALUE}).")
     private long memory;
+
+    @Option(names = "--paging", paramLabel = "MODE", defaultValue = "4level",
+            description = "The paging mode of the guests: none, 32bit, pae, 4level or 5level (default: ${DEFAULT-VALUE}).")
+    private String paging;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
             description = "What random choices of a workload start from (default: ${DEFAULT-VALUE}).")
@@ -171,7 +176,7 @@ final class RunCommand implements Callable<Integer> {
     private RunRequest request() {
         Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
                 .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, seed, repetitions, settings, check, vcpus,
+        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, paging, seed, repetitions, settings, check, vcpus,
                 new SwapRequest(every, after, hostEvents), given);
     }
 

@@ -4,6 +4,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,6 +16,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
 
 /** Turns a request into a plan, or refuses it before anything has run and anything was written. */
@@ -53,6 +55,7 @@ public final class Planner {
         if (request.repetitions() < 1) {
             throw new RefusedException("--repetitions: " + request.repetitions() + "; 1 or more is needed");
         }
+        PagingMode paging = paging(request.paging());
         List<Integer> vcpus = vcpus(experiment, request);
         SwapRequest swaps = swaps(experiment, request);
         List<Design> designs = new Designs(services).select(experiment, request);
@@ -68,8 +71,25 @@ public final class Planner {
         Hardware hardware = hardware(request.hardware());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
-        return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source(), vcpus, check,
-                swaps);
+        List<SelectedWorkload> workloads = workloads(experiment, request);
+        requireBootable(workloads, paging, vcpus, request);
+        return new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
+    }
+
+    private static PagingMode paging(String label) {
+        return Arrays.stream(PagingMode.values()).filter(m -> m.label().equals(label)).findFirst()
+                .orElseThrow(() -> new RefusedException("--paging: " + Suggestions.unknown("paging mode", label,
+                        Arrays.stream(PagingMode.values()).map(PagingMode::label).toList())));
+    }
+
+    private static void requireBootable(List<SelectedWorkload> workloads, PagingMode paging, List<Integer> vcpus, RunRequest request) {
+        for (SelectedWorkload w : workloads) {
+            for (int n : vcpus) {
+                w.workload().prepare(request.seed(), paging).refusal(n, request.memoryBytes()).ifPresent(why -> {
+                    throw new RefusedException(why);
+                });
+            }
+        }
     }
 
     private static List<Integer> vcpus(Experiment experiment, RunRequest request) {

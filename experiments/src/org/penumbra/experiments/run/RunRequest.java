@@ -14,6 +14,7 @@ import java.util.Set;
  * @param designs names; empty for the experiment's own
  * @param hardware the name of a processor model, or a JSON file that describes one
  * @param memoryBytes guest-physical memory
+ * @param paging the guest's paging mode by its label
  * @param seed the seed of the first repetition; the next one has the next seed
  * @param settings settings of designs
  * @param check compare every translation with the specification; counts only if it is among {@code given}
@@ -23,7 +24,7 @@ import java.util.Set;
  */
 public record RunRequest(
         String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware, long memoryBytes,
-        long seed, int repetitions, Map<String, String> settings, boolean check, List<Integer> vcpus, SwapRequest swaps,
+        String paging, long seed, int repetitions, Map<String, String> settings, boolean check, List<Integer> vcpus, SwapRequest swaps,
         Set<String> given) {
     public RunRequest {
         workloads = List.copyOf(workloads);

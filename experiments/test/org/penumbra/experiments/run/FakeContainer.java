@@ -17,6 +17,7 @@ import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.paging.PagingMode;
 
 /**
  * A container with two processor models, the MMUs "shadow" and "ept", the workloads "fork-heavy", "trace:a" and "trace:b" and
@@ -100,7 +101,7 @@ public final class FakeContainer {
         }
 
         @Override
-        public GuestBoot prepare(long seed) {
+        public GuestBoot prepare(long seed, PagingMode mode) {
             return new FakeMachine.Guest(name, seed);
         }
 

@@ -15,6 +15,7 @@ public final class Requests {
     private List<String> designs = List.of();
     private String hardware = "skylake";
     private long memory = 256L << 20;
+    private String paging = "4level";
     private int repetitions = 1;
     private Map<String, String> settings = Map.of();
     private boolean check;
@@ -56,6 +57,12 @@ public final class Requests {
     public Requests memory(long bytes) {
         memory = bytes;
         given.add("memory");
+        return this;
+    }
+
+    public Requests paging(String mode) {
+        paging = mode;
+        given.add("paging");
         return this;
     }
 
@@ -108,7 +115,7 @@ public final class Requests {
     }
 
     public RunRequest request() {
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, 1, repetitions, settings, check, vcpus,
+        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, paging, 1, repetitions, settings, check, vcpus,
                 new SwapRequest(every, after, hostEvents), given);
     }
 
