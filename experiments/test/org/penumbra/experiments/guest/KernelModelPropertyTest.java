@@ -19,7 +19,7 @@ import org.penumbra.api.paging.PagingMode;
 class KernelModelPropertyTest {
     /** Regions far apart, so that tables at every level come and go; one of them longer than what is flushed page by page. */
     private final long[] region = {0, 0x20_0000, 0x4000_0000L, 0x5000_0000L, 0};
-    private static final int[] PAGES = {3, 4, 40, 1400, 2};
+    private static final int[] PAGES = {3, 4, 40, 1100, 2};
     private static final int LARGE_REGION = 3;
     /** The region at {@link UserHalf#high}. */
     private static final int FAR = 4;
@@ -120,7 +120,7 @@ class KernelModelPropertyTest {
         return Arbitraries.of(PagingMode.class).filter(m -> m != PagingMode.NONE);
     }
 
-    @Property(tries = 300)
+    @Property(tries = 160)
     @Label("X02 processes that map, fork, write, protect, unmap and exit see their own memory, and no frame is lost")
     void everyProcessSeesItsOwnMemory(@ForAll long seed, @ForAll @IntRange(min = 0, max = 4) int exitEvery, @ForAll boolean pcids,
             @ForAll("paged") PagingMode mode) {
