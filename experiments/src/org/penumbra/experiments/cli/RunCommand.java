@@ -100,7 +100,7 @@ final class RunCommand implements Callable<Integer> {
     private long memory;
 
     @Option(names = "--paging", paramLabel = "MODE", defaultValue = "4level",
-            description = "The paging mode of the guests: none, 32bit, pae, 4level or 5level (default: ${DEFAULT-VALUE}).")
+            description = "The paging mode of the guests; 'penumbra list paging' says what each is (default: ${DEFAULT-VALUE}).")
     private String paging;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1",

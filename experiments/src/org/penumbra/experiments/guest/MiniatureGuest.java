@@ -83,6 +83,11 @@ public final class MiniatureGuest implements GuestBoot {
         return new MiniatureGuest(workload, seed, first, layout, usePcids, needsPaging, bytes);
     }
 
+    /** The most memory that a guest has in {@code mode}, in bytes. */
+    public static long mostMemory(PagingMode mode) {
+        return GuestLayout.of(mode).mostMemory;
+    }
+
     /** The seed of vCPU {@code vcpu} in a guest that was given {@code seed}. */
     public static long seedOf(long seed, int vcpu) {
         return vcpu == 0 ? seed : Contents.mix(seed + vcpu * GOLDEN_GAMMA);

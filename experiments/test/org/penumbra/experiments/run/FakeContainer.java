@@ -31,6 +31,8 @@ public final class FakeContainer {
             new ServiceRegistry.InstalledBundle(BUNDLE_ID, new ServiceRegistry.BundleVersion("org.penumbra.fake", "1.2.3"))));
     /** The configurations of the machines that were made, in order. */
     public final List<MachineConfig> made = new ArrayList<>();
+    /** Their guests. */
+    public final List<GuestBoot> guests = new ArrayList<>();
     /** Machines that were made and not closed. */
     public int open;
 
@@ -85,6 +87,7 @@ public final class FakeContainer {
 
     private FakeMachine create(MachineConfig config, GuestBoot guest) {
         made.add(config);
+        guests.add(guest);
         open++;
         return new FakeMachine(config, guest, behaviour(config.mmu()), () -> open--);
     }
@@ -102,7 +105,7 @@ public final class FakeContainer {
 
         @Override
         public GuestBoot prepare(long seed, PagingMode mode) {
-            return new FakeMachine.Guest(name, seed);
+            return new FakeMachine.Guest(name, seed, mode);
         }
 
         @Override
