@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -29,6 +30,7 @@ public final class Planner {
     public record Hardware(CostProfile profile, String source) {}
 
     private static final long LARGE_PAGE = 2L << 20;
+    private static final String LINEAR_ADDRESS_BITS = "cpu.linear-address-bits";
 
     private final ServiceRegistry services;
     private final Function<Path, Workload> traceWorkload;
@@ -68,7 +70,8 @@ public final class Planner {
                         + " offers them" + (d.machineKind().equals(MachineFactory.VMX) ? "; install the VMX bundle" : ""));
             }
         }
-        Hardware hardware = hardware(request.hardware());
+        Hardware hardware = hardware(request.hardware(), request.figures());
+        requireLinearAddresses(paging, hardware.profile());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
@@ -80,6 +83,16 @@ public final class Planner {
         return Arrays.stream(PagingMode.values()).filter(m -> m.label().equals(label)).findFirst()
                 .orElseThrow(() -> new RefusedException("--paging: " + Suggestions.unknown("paging mode", label,
                         Arrays.stream(PagingMode.values()).map(PagingMode::label).toList())));
+    }
+
+    /** CR4.LA57 is of processors whose linear addresses have 57 bits. */
+    private void requireLinearAddresses(PagingMode paging, CostProfile hardware) {
+        if (paging == PagingMode.FIVE_LEVEL && hardware.figure(LINEAR_ADDRESS_BITS) < paging.linearBits()) {
+            List<String> able = profiles().all().stream().filter(p -> p.figure(LINEAR_ADDRESS_BITS) >= paging.linearBits())
+                    .map(CostProfile::name).toList();
+            throw new RefusedException("--paging " + paging.label() + ": processor '" + hardware.name() + "' has no 5-level paging; choose --hardware "
+                    + (able.isEmpty() ? "FILE.json of one that has" : String.join(" or ", able)));
+        }
     }
 
     private static void requireBootable(List<SelectedWorkload> workloads, PagingMode paging, List<Integer> vcpus, RunRequest request) {
@@ -150,8 +163,7 @@ public final class Planner {
      * @throws RefusedException if there is none
      */
     public Hardware hardware(String nameOrFile) {
-        CostProfiles profiles = services.costProfiles().orElseThrow(
-                () -> new RefusedException("no processor model is known: no bundle offers any; install the hardware bundle"));
+        CostProfiles profiles = profiles();
         if (isFile(nameOrFile)) {
             Path file = Path.of(nameOrFile);
             if (!Files.isReadable(file) || Files.isDirectory(file)) {
@@ -168,6 +180,28 @@ public final class Planner {
         return all.stream().filter(p -> p.name().equals(nameOrFile)).findFirst().map(p -> new Hardware(p, "bundled"))
                 .orElseThrow(() -> new RefusedException(Suggestions.unknown("hardware", nameOrFile,
                         all.stream().map(CostProfile::name).toList())));
+    }
+
+    /**
+     * The same with {@code figures} changed.
+     *
+     * @throws RefusedException if there is no such model, or no such figure, or none that can have such a value
+     */
+    private Hardware hardware(String nameOrFile, Map<String, Long> figures) {
+        Hardware hardware = hardware(nameOrFile);
+        if (figures.isEmpty()) {
+            return hardware;
+        }
+        try {
+            return new Hardware(profiles().with(hardware.profile(), figures), hardware.source());
+        } catch (IllegalArgumentException e) {
+            throw new RefusedException("--figure: " + e.getMessage(), e);
+        }
+    }
+
+    private CostProfiles profiles() {
+        return services.costProfiles().orElseThrow(
+                () -> new RefusedException("no processor model is known: no bundle offers any; install the hardware bundle"));
     }
 
     private static boolean isFile(String hardware) {

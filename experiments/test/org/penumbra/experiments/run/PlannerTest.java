@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.paging.PagingMode;
 
@@ -139,9 +140,12 @@ class PlannerTest {
 
     @Test
     @DisplayName("X04 the paging mode is one that there is, and each workload can run in it; guests are made in it")
-    void paging() {
+    void paging(@TempDir Path folder) throws IOException {
         assertThat(new Requests().plan(container).paging()).isEqualTo(PagingMode.FOUR_LEVEL);
-        assertThat(new Requests().paging("5level").plan(container).paging()).isEqualTo(PagingMode.FIVE_LEVEL);
+        Path able = Files.createFile(folder.resolve("mine.json"));
+        assertThat(new Requests().paging("5level").hardware(able.toString()).plan(container).paging()).isEqualTo(PagingMode.FIVE_LEVEL);
+        refused(new Requests().paging("5level"),
+                "--paging 5level: processor 'skylake' has no 5-level paging; choose --hardware FILE.json of one that has");
         refused(new Requests().paging("5-level"),
                 "--paging: unknown paging mode '5-level'; did you mean '5level'? known: none, 32bit, pae, 4level, 5level");
         refused(new Requests().paging("none"), "workload 'fork-heavy' cannot run without paging");
@@ -190,9 +194,18 @@ class PlannerTest {
         assertThat(new Requests().hardware(good.toString()).plan(container).hardware().name()).isEqualTo("mine");
         assertThat(new Requests().hardware(good.toString()).plan(container).hardwareSource()).isEqualTo(good.toString());
         assertThat(new Requests().plan(container).hardwareSource()).isEqualTo("bundled");
-        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'vmx.exit'; add it");
+        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'cpu.exit'; add it");
         refused(new Requests().hardware("no.json"),
                 "hardware file 'no.json' is not there or not readable; name a bundled model (haswell, skylake) or a JSON file");
+    }
+
+    @Test
+    @DisplayName("T15 a figure of the processor model can be changed for a run; one that is unknown is refused")
+    void figures() {
+        CostProfile changed = new Requests().figure("walk.reference", 7).plan(container).hardware();
+        assertThat(changed.figure("walk.reference")).isEqualTo(7);
+        assertThat(changed.name()).isEqualTo("skylake");
+        refused(new Requests().figure("walk.refrence", 7), "--figure: unknown figure \"walk.refrence\"");
     }
 
     @Test
