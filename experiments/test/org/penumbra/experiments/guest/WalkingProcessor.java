@@ -96,7 +96,8 @@ final class WalkingProcessor extends FakeProcessor {
         int mask = 0;
         for (int a = 0; a < Access.KINDS; a++) {
             boolean clean = Access.isWrite(a) && !Access.isWrite(access) && (entry & Pte.D) == 0;
-            if ((a & 3) != 3 && !clean && allowed(a, rights, noExecution)) {
+            boolean exists = (a & 3) != 3 && (a & (Access.USER | Access.AC)) != (Access.USER | Access.AC);
+            if (exists && !clean && allowed(a, rights, noExecution)) {
                 mask |= 1 << a;
             }
         }
