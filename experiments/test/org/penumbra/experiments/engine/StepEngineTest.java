@@ -301,8 +301,8 @@ class StepEngineTest {
     @DisplayName("X01 accessed and dirty bits of an entry reach the accumulator and not the digest; its other bits reach both")
     void entryDigest() {
         Consumer<StepBuffer> reads = s -> {
-            s.loadEntry(0x4000);
-            s.updateEntry(0x5000, UpdateFunction.AND, ~0x20L);
+            s.loadEntry(0x4000, 8);
+            s.updateEntry(0x5000, 8, UpdateFunction.AND, ~0x20L);
         };
         long[] digests = new long[3];
         long[] entries = {0x7007, 0x7067, 0x7027 | 1L << 63};
