@@ -291,6 +291,11 @@ final class Swapper implements HotSwap {
         machine.kickAll();
     }
 
+    /** The structures of an MMU that is about to go lead out of the guest: {@code violation} says where. */
+    void broke(Attachment attachment, String violation) {
+        misconduct.add(String.format("design %s let the guest out: %s (%s)", attachment.plugin().title(), violation, Misconduct.OUTSIDE_LEASE.law()));
+    }
+
     /** Replaces the MMU if it failed: by the design before it, or the machine stops. Outside the gate only. */
     void recover() {
         Attachment failed = current;
@@ -393,6 +398,7 @@ final class Swapper implements HotSwap {
         alone("to audit", attachment -> {
             if (attachment != null) {
                 attachment.mmu().audit(auditClock, violations);
+                attachment.isolation(violations);
             }
         });
     }

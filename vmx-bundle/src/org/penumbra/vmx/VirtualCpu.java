@@ -27,6 +27,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
 
 /**
@@ -265,6 +266,19 @@ final class VirtualCpu implements Vcpu {
             vmcs.eptp = ept.eptp();
             vmcs.guestCr3 = registers.paging.cr3();
         }
+    }
+
+    /**
+     * Has {@code audit} look at what the processor can reach in this guest now: through the root with which it was entered or, in root
+     * operation, with which it would be. While the vCPU is parked.
+     */
+    void isolation(IsolationAudit audit) {
+        if (!inGuest) {
+            TranslationRoot root = mmu.root();
+            program(root);
+            programmed = root;
+        }
+        audit.run(vmcs);
     }
 
     private boolean handleExit(ExitRecord exit) {
