@@ -396,9 +396,17 @@ final class Swapper implements HotSwap {
     @Override
     public void audit(Consumer<String> violations) {
         alone("to audit", attachment -> {
-            if (attachment != null) {
+            if (attachment == null) {
+                return;
+            }
+            boolean[] isolated = {true};
+            attachment.isolation(line -> {
+                isolated[0] = false;
+                violations.accept(line);
+            });
+            if (isolated[0]) {
+                // Structures that lead out of the lease are none that the MMU could walk.
                 attachment.mmu().audit(auditClock, violations);
-                attachment.isolation(violations);
             }
         });
     }
