@@ -60,14 +60,14 @@ final class GuardedHostPages implements HostPages {
         boolean ask(GuardedMmu mmu, long gfn, CycleClock clock);
     }
 
-    /** What the MMU answers for any guest frame that shows the page; false while there is no MMU. */
+    /** What the MMU answers for any guest frame that shows the page; true if it cannot tell, false while there is no MMU. */
     private boolean asked(long gfn, Question question) {
         Attachment now = machine.swapper().current();
         if (now == null) {
             return false;
         }
         if (!now.mmu().ages()) {
-            throw new MachineException("design " + now.plugin().title() + " cannot tell which frames were accessed");
+            return true;
         }
         boolean[] young = {false};
         events.aliases(gfn, alias -> young[0] |= question.ask(now.mmu(), alias, machine.hostClock));

@@ -96,6 +96,7 @@ final class IsolationRig {
 
     /** Something happens to the guest's memory, or its design is swapped. */
     void disturb() {
+        reach.forget();
         long gfn = random.nextLong(2048);
         switch (random.nextInt(10)) {
             case 0 -> machine.hostPages().swapOut(gfn);

@@ -46,6 +46,9 @@ final class Rig {
     final List<Long> out = new ArrayList<>();
     private int number;
 
+    /** Writes that reached the bus, and whether something there takes them. */
+    final List<String> signalled = new ArrayList<>();
+    boolean devices;
     /** Watches every translation; null for nobody. */
     TranslationChecker checker;
     /** Writes guest memory before the guest runs. */
@@ -115,6 +118,12 @@ final class Rig {
         @Override
         public void out(int port, int width, long value) {
             out.add(value);
+        }
+
+        @Override
+        public boolean signal(Bus bus, long address, int width, long value) {
+            signalled.add(String.format("%s %x %d %x", bus, address, width, value));
+            return devices;
         }
 
         @Override

@@ -39,9 +39,8 @@ public interface HostPages {
 
     /**
      * True if the guest accessed {@code gfn} since the last call for it, as far as the MMU can tell; see
-     * {@link org.penumbra.api.mmu.PageAgeing#age}. Linux: {@code mmu_notifier_clear_flush_young}.
-     *
-     * @throws MachineException if the design cannot tell
+     * {@link org.penumbra.api.mmu.PageAgeing#age}; under a design that cannot tell, every page may have been. Linux: {@code
+     * mmu_notifier_clear_flush_young}.
      */
     boolean young(long gfn);
 

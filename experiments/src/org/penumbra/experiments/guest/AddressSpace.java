@@ -25,10 +25,15 @@ final class AddressSpace {
     AddressSpace(FrameAllocator frames, long kernelRoot, StepBuffer out) {
         this.frames = frames;
         this.root = new TableNode(zeroed(out), 4);
-        for (int slot : new int[] {GuestLayout.DIRECT_MAP_SLOT, GuestLayout.TEXT_SLOT}) {
-            out.loadEntry(direct(kernelRoot) + 8L * slot);
-            out.storeAccumulator(root.entry(slot), 8);
+        for (int slot = GuestLayout.DIRECT_MAP_SLOT; slot <= GuestLayout.index(direct(frames.end() - 1), 4); slot++) {
+            share(kernelRoot, slot, out);
         }
+        share(kernelRoot, GuestLayout.TEXT_SLOT, out);
+    }
+
+    private void share(long kernelRoot, int slot, StepBuffer out) {
+        out.loadEntry(direct(kernelRoot) + 8L * slot);
+        out.storeAccumulator(root.entry(slot), 8);
     }
 
     /** The value for CR3, which flushes. */

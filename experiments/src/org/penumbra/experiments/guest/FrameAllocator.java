@@ -144,6 +144,11 @@ final class FrameAllocator {
         free[freeCount++] = pfn;
     }
 
+    /** Where its last frame ends. */
+    long end() {
+        return limit << 12;
+    }
+
     /** Frames that are allocated now. */
     long inUse() {
         return inUse;

@@ -13,7 +13,10 @@ package org.penumbra.experiments.guest;
  *                 else, a part per vCPU
  * </pre>
  *
- * The virtual addresses are those of Linux, {@code Documentation/arch/x86/x86_64/mm.rst}.
+ * <p>With more than {@link #LOW_DIRECTORIES} bytes of memory the page directories of the direct map do not fit below the interrupt pages:
+ * they lie at 0x400000 then, and the frames begin behind them.
+ *
+ * <p>The virtual addresses are those of Linux, {@code Documentation/arch/x86/x86_64/mm.rst}.
  */
 final class GuestLayout {
     static final long PAGE = 4096;
@@ -30,7 +33,7 @@ final class GuestLayout {
     static final long DIRECT_MAP = 0xffff_8880_0000_0000L;
     static final long TEXT = 0xffff_ffff_8100_0000L;
 
-    /** Top-level entries of the kernel half, which all processes share. */
+    /** Top-level entries of the kernel half, which all processes share; of the direct map the first, each for 512 GiB. */
     static final int DIRECT_MAP_SLOT = index(DIRECT_MAP, 4);
     static final int TEXT_SLOT = index(TEXT, 4);
     static final int USER_SLOTS = 256;
@@ -50,7 +53,20 @@ final class GuestLayout {
     static final long INTERRUPT_ENTRY = TEXT + 0xc000;
     static final long IDLE = TEXT + 0xd000;
 
+    /** So much memory has its page directories among the first boot tables. */
+    static final long LOW_DIRECTORIES = 256L << 30;
+
     private GuestLayout() {}
+
+    /** Page directories of the direct map of {@code memoryBytes} bytes, a page for 1 GiB. */
+    static long directories(long memoryBytes) {
+        return memoryBytes + (1L << 30) - 1 >>> 30;
+    }
+
+    /** Where frames for everything else begin: behind page directories, and a second page of pointers to them, that lie there. */
+    static long freeFrames(long memoryBytes) {
+        return memoryBytes <= LOW_DIRECTORIES ? FREE_FRAMES : FREE_FRAMES + (directories(memoryBytes) + 1) * PAGE + LARGE_PAGE - 1 & -LARGE_PAGE;
+    }
 
     /** Where the kernel sees {@code gpa}. */
     static long direct(long gpa) {

@@ -28,8 +28,8 @@ public final class MiniatureGuest implements GuestBoot {
     public static final long LEAST_MEMORY = 8 << 20;
     /** Each further vCPU needs as much as is free then. */
     private static final long LEAST_PART = LEAST_MEMORY - GuestLayout.FREE_FRAMES;
-    /** Above this the boot tables would not fit where they are. */
-    public static final long MOST_MEMORY = 256L << 30;
+    /** The direct map has two top-level entries. */
+    public static final long MOST_MEMORY = 1L << 40;
 
     private static final long GOLDEN_GAMMA = 0x9e37_79b9_7f4a_7c15L;
 
@@ -82,12 +82,13 @@ public final class MiniatureGuest implements GuestBoot {
         long root = writeTables(loader, memoryBytes);
         String needs = "workload " + workload + " needs more than " + (memoryBytes >> 20) + " MiB" + (n == 1 ? "" : " on " + n + " vCPUs");
         // Whole large pages; what is left over goes to the last.
-        long part = (memoryBytes - GuestLayout.FREE_FRAMES) / n & -LARGE_PAGE;
+        long free = GuestLayout.freeFrames(memoryBytes);
+        long part = (memoryBytes - free) / n & -LARGE_PAGE;
         AtomicInteger kernels = new AtomicInteger(n);
         GuestState[] guests = new GuestState[n];
         for (int i = 0; i < n; i++) {
             start(vcpus[i], root);
-            long from = GuestLayout.FREE_FRAMES + i * part;
+            long from = free + i * part;
             FrameAllocator frames = new FrameAllocator(needs, from, i == n - 1 ? memoryBytes : from + part);
             UserProgram program = first.apply(seedOf(seed, i));
             guests[i] = new GuestState(
@@ -110,17 +111,23 @@ public final class MiniatureGuest implements GuestBoot {
         long directPointers = root + PAGE;
         long textPointers = directPointers + PAGE;
         long textDirectory = textPointers + PAGE;
-        long directories = textDirectory + PAGE;
+        boolean low = memoryBytes <= GuestLayout.LOW_DIRECTORIES;
+        long directories = low ? textDirectory + PAGE : GuestLayout.FREE_FRAMES;
+        long morePointers = directories + GuestLayout.directories(memoryBytes) * PAGE;
 
         loader.store64(root + 8L * GuestLayout.TEXT_SLOT, textPointers | Pte.KERNEL_TABLE);
         loader.store64(textPointers + 8L * index(GuestLayout.TEXT, 3), textDirectory | Pte.KERNEL_TABLE);
         loader.store64(textDirectory + 8L * index(GuestLayout.TEXT, 2), GuestLayout.TEXT_GPA | Pte.TEXT_PAGE);
 
         loader.store64(root + 8L * GuestLayout.DIRECT_MAP_SLOT, directPointers | Pte.KERNEL_TABLE);
+        if (memoryBytes > 1L << 39) {
+            loader.store64(root + 8L * (GuestLayout.DIRECT_MAP_SLOT + 1), morePointers | Pte.KERNEL_TABLE);
+        }
         for (long gpa = 0; gpa < memoryBytes; gpa += LARGE_PAGE) {
+            long pointers = gpa < 1L << 39 ? directPointers : morePointers;
             long directory = directories + (gpa >>> 30) * PAGE;
             int gigabyte = index(GuestLayout.direct(gpa), 3);
-            loader.store64(directPointers + 8L * gigabyte, directory | Pte.KERNEL_TABLE);
+            loader.store64(pointers + 8L * gigabyte, directory | Pte.KERNEL_TABLE);
             loader.store64(directory + 8L * index(GuestLayout.direct(gpa), 2), gpa | Pte.DIRECT_PAGE);
         }
         return root;

@@ -280,7 +280,7 @@ class MiniatureKernelTest {
     @DisplayName("X02 memory that the guest cannot boot in is refused")
     void impossibleMemory() {
         assertThatThrownBy(() -> new GuestRig(4 << 20, new MiniatureGuest("w", 1, seed -> program()))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("8 MiB to 256 GiB").hasMessageContaining("not in 4 MiB");
+                .hasMessageContaining("8 MiB to 1024 GiB").hasMessageContaining("not in 4 MiB");
     }
 
     @Test
