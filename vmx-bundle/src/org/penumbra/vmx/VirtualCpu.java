@@ -269,16 +269,11 @@ final class VirtualCpu implements Vcpu {
     }
 
     /**
-     * Has {@code audit} look at what the processor can reach in this guest now: through the root with which it was entered or, in root
-     * operation, with which it would be. While the vCPU is parked.
+     * Has {@code audit} look at what the processor can reach in this guest: through the root with which it was entered or, if it will
+     * be entered anew, with which it would be. While the vCPU is parked.
      */
     void isolation(IsolationAudit audit) {
-        if (!inGuest) {
-            TranslationRoot root = mmu.root();
-            program(root);
-            programmed = root;
-        }
-        audit.run(vmcs);
+        audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
     }
 
     private boolean handleExit(ExitRecord exit) {

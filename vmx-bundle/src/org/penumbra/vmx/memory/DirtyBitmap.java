@@ -1,5 +1,6 @@
 package org.penumbra.vmx.memory;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
@@ -22,6 +23,8 @@ public final class DirtyBitmap implements DirtyLog {
     private static final int WORDS = 1 << PIECE_BITS - 6;
 
     private final AtomicReferenceArray<AtomicReferenceArray<AtomicLongArray>> groups = new AtomicReferenceArray<>(GROUPS);
+    /** No piece at or above this exists. */
+    private final AtomicInteger end = new AtomicInteger();
     private volatile SlotSet slots;
     private volatile boolean all;
 
@@ -93,6 +96,7 @@ public final class DirtyBitmap implements DirtyLog {
         int p = (int) (gfn >>> PIECE_BITS) & (1 << GROUP_BITS) - 1;
         AtomicLongArray piece = group.get(p);
         if (piece == null) {
+            end.accumulateAndGet((int) (gfn >>> PIECE_BITS) + 1, Math::max);
             group.compareAndSet(p, null, new AtomicLongArray(WORDS));
             piece = group.get(p);
         }
@@ -105,16 +109,14 @@ public final class DirtyBitmap implements DirtyLog {
 
     /** Every word that exists and has a bit of the gfns from {@code from} up to, not including, {@code to}. */
     private void visit(long from, long to, Visitor visitor) {
-        for (int g = 0; g < GROUPS; g++) {
-            AtomicReferenceArray<AtomicLongArray> group = groups.get(g);
-            for (int p = 0; group != null && p < 1 << GROUP_BITS; p++) {
-                AtomicLongArray piece = group.get(p);
-                long first = ((long) g << GROUP_BITS | p) << PIECE_BITS;
-                for (int w = 0; piece != null && w < WORDS; w++) {
-                    long gfn = first + 64L * w;
-                    if (gfn < to && gfn + 64 > from) {
-                        visitor.word(piece, w, gfn);
-                    }
+        for (int p = 0; p < end.get(); p++) {
+            AtomicReferenceArray<AtomicLongArray> group = groups.get(p >>> GROUP_BITS);
+            AtomicLongArray piece = group == null ? null : group.get(p & (1 << GROUP_BITS) - 1);
+            long first = (long) p << PIECE_BITS;
+            for (int w = 0; piece != null && w < WORDS; w++) {
+                long gfn = first + 64L * w;
+                if (gfn < to && gfn + 64 > from) {
+                    visitor.word(piece, w, gfn);
                 }
             }
         }

@@ -3,6 +3,7 @@ package org.penumbra.vmx.memory;
 import java.util.function.Consumer;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
 
 /**
@@ -53,19 +54,24 @@ public final class IsolationAudit {
         this.violations = violations;
     }
 
-    /** Checks all that can be reached while {@code vmcs} is in charge. */
-    public void run(Vmcs vmcs) {
-        nested = vmcs.enableEpt;
-        if (nested) {
+    /** Checks all that can be reached from {@code root} on, with the controls and registers in {@code vmcs}. */
+    public void run(TranslationRoot root, Vmcs vmcs) {
+        if (root instanceof TranslationRoot.TwoDimensional two) {
+            nested = true;
             present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
-            table(vmcs.eptp & FRAME, (int) (vmcs.eptp >>> 3 & 7) + 1, 0, true, vmcs.eptp);
-            return;
+            table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
+        } else if (root instanceof TranslationRoot.OneDimensional one) {
+            nested = false;
+            present = PRESENT;
+            oneDimensional(one.cr3(), vmcs);
         }
-        present = PRESENT;
+    }
+
+    private void oneDimensional(long cr3, Vmcs vmcs) {
         PagingMode mode = PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer);
         switch (mode) {
-            case FOUR_LEVEL, FIVE_LEVEL -> table(vmcs.guestCr3 & FRAME, mode.levels(), 0, true, vmcs.guestCr3);
-            case PAE -> pointers(vmcs.guestCr3 & 0xffff_ffe0L);
+            case FOUR_LEVEL, FIVE_LEVEL -> table(cr3 & FRAME, mode.levels(), 0, true, cr3);
+            case PAE -> pointers(cr3 & 0xffff_ffe0L);
             default -> violations.accept("the processor runs the guest in paging mode " + mode.label() + ", in which no structures of the MMU keep it in");
         }
     }
