@@ -13,7 +13,7 @@ import org.penumbra.api.vmx.Vmcs;
 
 /** Hostile guests under real designs and real hardware, while the host works on their memory and their slots change. */
 class IsolationPropertyTest {
-    @Property(tries = 60)
+    @Property(tries = 40)
     @Label("H04 whatever a guest's tables say, processor and emulator touch only what slots give, under each design, while pages and slots change")
     void guests(@ForAll long seed, @ForAll @IntRange(min = 1, max = 2) int pageLevel) {
         IsolationRig run = new IsolationRig(seed, pageLevel, 400);

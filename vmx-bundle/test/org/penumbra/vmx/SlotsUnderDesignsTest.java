@@ -13,6 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.interrupt.ErrnoException;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.GuestMemory;
@@ -109,6 +110,9 @@ class SlotsUnderDesignsTest {
         machine.memorySlots().set(3, 0, 64 * MIB, MIB, 4 * MIB);
         assertThat(load(64 * MIB)).isEqualTo(1004);
         long before = machine.memorySlots().generation();
+        assertThatThrownBy(() -> machine.memorySlots().set(3, 0, 16 * MIB, MIB, 4 * MIB)).isInstanceOf(ErrnoException.class)
+                .hasMessageContaining("EEXIST").hasMessageContaining("slot 0");
+        assertThat(machine.memorySlots().generation()).as("refused, nothing changed").isEqualTo(before);
         machine.memorySlots().set(3, 0, 80 * MIB, MIB, 4 * MIB);
         assertThat(machine.memorySlots().generation()).as("out, and in again").isEqualTo(before + 2);
         assertThat(load(80 * MIB)).isEqualTo(1004);
@@ -180,7 +184,11 @@ class SlotsUnderDesignsTest {
         assertThat(machine.hostPages().collapse(6 * MIB >>> 12)).as("again").isFalse();
         assertThat(load(6 * MIB + 0x1000)).isEqualTo(11);
         assertThat(load(7 * MIB + 0x3000)).isEqualTo(12);
+        audit();
         if (design.equals("ept")) {
+            // The table that the 4 KiB leaves were in stays; an MMU that has none maps what is one page now by one entry.
+            machine.hotSwap().swap("ept", Map.of());
+            load(6 * MIB);
             assertThat(machine.counters()).containsEntry("pages_2m", 1L);
         }
         audit();

@@ -32,7 +32,7 @@ class LeasePropertyTest {
         }
     }
 
-    @Property(tries = 100)
+    @Property(tries = 40)
     @Label("H04 whatever plugins do with their leases, each reads and writes its own frames only, and a guest's and the other plugins' keep what they hold")
     void leases(@ForAll long seed) {
         Random random = new Random(seed);

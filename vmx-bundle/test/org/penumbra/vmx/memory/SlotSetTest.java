@@ -76,7 +76,7 @@ class SlotSetTest {
         assertThat(slots.gfnOf(0x14_000)).isEqualTo(-1);
     }
 
-    @Property(tries = 200)
+    @Property(tries = 40)
     @Label("H01 after any sequence of changes each address has the slot that a list of all says, and no two overlap")
     void model(@ForAll long seed) {
         Random random = new Random(seed);
