@@ -10,7 +10,7 @@ import net.jqwik.api.Label;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.penumbra.api.clock.CycleClock;
-import org.penumbra.api.vmx.Vmcs;
+import org.penumbra.api.paging.TranslationRoot;
 
 /** Hostile guests under real designs and real hardware, while the host works on their memory and their slots change. */
 class IsolationPropertyTest {
@@ -38,10 +38,11 @@ class IsolationPropertyTest {
         IsolationRig run = new IsolationRig(seed, pageLevel, 400);
         run.machine.run(1 + run.random.nextInt(100));
         assertThat(run.audit()).isEmpty();
-        Vmcs vmcs = run.machine.vcpus[0].vmcs();
-        boolean nested = vmcs.enableEpt;
+        TranslationRoot root = run.machine.vcpus[0].mmu().root();
+        boolean nested = root instanceof TranslationRoot.TwoDimensional;
+        long register = root instanceof TranslationRoot.TwoDimensional two ? two.eptp() : ((TranslationRoot.OneDimensional) root).cr3();
         List<Long> entries = new ArrayList<>();
-        run.collect((nested ? vmcs.eptp : vmcs.guestCr3) & 0x000f_ffff_ffff_f000L, 4, nested ? 7 : 1, entries);
+        run.collect(register & 0x000f_ffff_ffff_f000L, 4, nested ? 7 : 1, entries);
         if (entries.isEmpty()) {
             return;
         }
@@ -51,7 +52,7 @@ class IsolationPropertyTest {
                 ? run.reach.hpa(IsolationRig.SECRET + (run.random.nextLong(64) << 12))
                 : run.rig.memory.newLease().allocate(new CycleClock(Rig.SKYLAKE));
         run.rig.memory.physical().store64(at, before & ~0x000f_ffff_ffff_f000L | foreign);
-        assertThat(run.audit()).as("entry 0x%x at 0x%x leads to 0x%x", before, at, foreign).isNotEmpty();
+        assertThat(run.audit()).as("isolation at entry 0x%x at 0x%x leads to 0x%x", before, at, foreign).isNotEmpty();
         run.machine.hotSwap().swap(nested ? "shadow" : "ept", Map.of());
         assertThat(run.machine.hotSwap().misconduct()).isNotEmpty().first().asString().contains(nested ? "ept" : "shadow", "let the guest out");
         run.machine.close();
