@@ -22,6 +22,7 @@ import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
@@ -182,6 +183,11 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
+    public MemorySlots memorySlots() {
+        return null;
+    }
+
+    @Override
     public HostPages hostPages() {
         return new Host();
     }
@@ -304,7 +310,7 @@ public final class FakeMachine implements Machine {
         }
     }
 
-    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8. */
+    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8; collapses and splits as asked; all are young. */
     private final class Host implements HostPages {
         @Override
         public long frames() {
@@ -327,6 +333,29 @@ public final class FakeMachine implements Machine {
         public boolean merge(long gfn, long other) {
             behaviour.asked.add("merge " + gfn + " " + other);
             return (gfn + other) % 8 == 0;
+        }
+
+        @Override
+        public boolean collapse(long gfn) {
+            behaviour.asked.add("collapse " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean split(long gfn) {
+            behaviour.asked.add("split " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean young(long gfn) {
+            behaviour.asked.add("age " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean testYoung(long gfn) {
+            return true;
         }
     }
 
