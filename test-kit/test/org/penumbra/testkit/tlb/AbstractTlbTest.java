@@ -1,7 +1,6 @@
 package org.penumbra.testkit.tlb;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.penumbra.api.paging.ControlBits.*;
 import static org.penumbra.testkit.tlb.AbstractTlb.Verdict.*;
 import static org.penumbra.testkit.tlb.Guest.*;
@@ -487,12 +486,5 @@ class AbstractTlbTest {
                 .doesNotContain("\n");
         assertThat(guest.tlb.complaint(0, 8, WRITE, BASE + 0x77008)).contains("no older entry leads there");
         assertThat(guest.tlb.faultComplaint(0, 0x8, 6, false)).contains("user write of gva 0x8 got #PF(W U); the tables say gpa 0x30008");
-    }
-
-    @Test
-    @DisplayName("a paging mode that the specification does not cover is refused")
-    void unsupported() {
-        assertThatIllegalArgumentException().isThrownBy(() -> guest.tlb.loaded(0, paging(PML4, CR4_LA57), false))
-                .withMessageContaining("covers paging off and 4-level paging");
     }
 }
