@@ -1,8 +1,5 @@
 package org.penumbra.testkit.lattice;
 
-import static org.penumbra.testkit.reference.EntryBits.A;
-import static org.penumbra.testkit.reference.EntryBits.D;
-
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
@@ -20,57 +17,44 @@ final class Expectation {
     int errorCode;
     /** Where an allowed access leads. */
     long gpa;
-    /** Bits that the access must set in the entry of each level, and such as it may set. */
-    final long[] must;
-    final long[] may;
     private final ReferenceWalker walker;
     private final Walk walk = new Walk();
-    private final int levels;
+    private int access;
     private final int linearBits;
 
     Expectation(Layout layout, int maxPhyAddr) {
         walker = new ReferenceWalker(maxPhyAddr);
-        levels = layout.levels;
         linearBits = layout.mode.isLong() ? layout.mode.linearBits() : 0;
-        must = new long[levels + 1];
-        may = new long[levels + 1];
     }
 
-    /** Sets everything for {@code access} to {@code gva} by the entries in {@code memory}. */
-    void of(PagingState state, long gva, int access, KnownMemory memory) {
-        gpa = -1;
+    /** Sets everything for {@code kind} of access to {@code gva} by the entries in {@code memory}. */
+    void of(PagingState state, long gva, int kind, KnownMemory memory) {
+        access = kind;
         errorCode = 0;
-        for (int l = 1; l <= levels; l++) {
-            must[l] = 0;
-            may[l] = 0;
-        }
         // SDM vol. 1, "Canonical Addressing".
         if (linearBits > 0 && gva << 64 - linearBits >> 64 - linearBits != gva) {
             exception = GENERAL_PROTECTION;
             return;
         }
-        int outcome = walker.walk(state, gva, access, memory, walk);
+        int outcome = walker.walk(state, gva, kind, memory, walk);
+        gpa = walk.gpa;
         if (outcome == AccessRights.ALLOWED) {
             exception = Script.NONE;
-            gpa = walk.gpa;
-            for (int l = walk.lowest; l <= levels; l++) {
-                must[l] = A | (l == walk.lowest && Access.isWrite(access) ? D : 0);
-            }
-            return;
-        }
-        exception = PAGE_FAULT;
-        errorCode = outcome;
-        // SDM vol. 3, "Accessed and Dirty Flags": set whenever an entry is used for translation; whether one is that a refused access
-        // went through is the processor's choice. One that is not present or has a reserved bit is not used.
-        boolean unusable = (outcome & PageFaultError.PRESENT) == 0 || (outcome & PageFaultError.RESERVED) != 0;
-        for (int l = unusable ? walk.lowest + 1 : walk.lowest; l <= levels; l++) {
-            may[l] = A;
+        } else {
+            exception = PAGE_FAULT;
+            errorCode = outcome;
         }
     }
 
-    /** True if the entry of {@code level} may be {@code after} now, having been {@code before}. */
+    /** True if the entry of {@code level} may be {@code after} now, having been {@code before} the access. */
     boolean allows(int level, long before, long after) {
-        return (after & ~may[level]) == ((before | must[level]) & ~may[level]) && (before & ~after) == 0;
+        boolean used = exception != GENERAL_PROTECTION && level >= walk.lowest;
+        return used ? walk.mayBecome(level, after, Access.isWrite(access)) : after == before;
+    }
+
+    /** Flags that an allowed access sets in the entry of {@code level}. */
+    long sets(int level) {
+        return exception == Script.NONE && level >= walk.lowest ? walk.entryAfter(level, Access.isWrite(access)) & ~walk.entry(level) : 0;
     }
 
     /** In words. */

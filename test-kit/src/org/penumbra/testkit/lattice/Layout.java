@@ -3,6 +3,7 @@ package org.penumbra.testkit.lattice;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.reference.TableFormat;
 
 /**
  * Where things lie in the lattice's guest: one chain of tables that translates {@link #gva}, a page for every leaf size, and a window
@@ -39,7 +40,7 @@ final class Layout {
     final int entryBytes;
     /** Bytes of a data access. */
     final int wordBytes;
-    private final int indexBits;
+    private final TableFormat format;
     private final long window;
     /** What the window shows, page by page: tables of the chain, then the pages of data, then the PDPTEs. */
     private final long[] shown;
@@ -48,10 +49,10 @@ final class Layout {
 
     Layout(PagingMode mode) {
         this.mode = mode;
-        levels = mode.levels();
-        entryBytes = mode.entryBytes();
+        format = TableFormat.of(mode);
+        levels = format == null ? 0 : format.levels();
+        entryBytes = format == null ? 0 : format.entryBytes();
         wordBytes = mode.isLong() ? 8 : 4;
-        indexBits = mode == PagingMode.BITS_32 ? 10 : 9;
         gva = switch (mode) {
             case NONE, BITS_32, PAE -> 0x4000_0000L | LOW_30;
             case FOUR_LEVEL -> 9L << 39 | 5L << 30 | LOW_30;
@@ -103,21 +104,12 @@ final class Layout {
 
     /** The gpa of the entry of the chain at {@code level}. */
     long entry(int level) {
-        return table(level) + (long) index(gva, level) * entryBytes;
-    }
-
-    /** Where in a table of {@code level} the entry for {@code address} stands. */
-    int index(long address, int level) {
-        return (int) (address >>> shift(level)) & (1 << indexBits) - 1;
+        return table(level) + (long) format.index(gva, level) * entryBytes;
     }
 
     /** Bytes that an entry of {@code level} maps. */
     long pageBytes(int level) {
-        return 1L << shift(level);
-    }
-
-    private int shift(int level) {
-        return 12 + indexBits * (level - 1);
+        return 1L << (format == null ? TableFormat.FOUR_LEVEL : format).shift(level);
     }
 
     /** The linear address at which the window shows {@code gpa}. */
@@ -152,10 +144,10 @@ final class Layout {
             boolean shared = l == levels && mode != PagingMode.PAE;
             long[] table = new long[512];
             if (l > 1) {
-                put(table, index(window, l), windowTable(l - 1) | present);
+                put(table, format.index(window, l), windowTable(l - 1) | present);
             } else {
                 for (int i = 0; i < shown.length; i++) {
-                    put(table, index(window, 1) + i, shown[i] | present);
+                    put(table, format.index(window, 1) + i, shown[i] | present);
                 }
             }
             long at = shared ? table(l) : windowTable(l);

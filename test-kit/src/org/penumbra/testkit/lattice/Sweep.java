@@ -32,6 +32,8 @@ final class Sweep {
                 }
             }
         }
+        // From here on without what has been cached, so that caches are met in every state between empty and full.
+        script.add(Script.CR3, 0, layout.cr3());
     }
 
     private void load(Script script, long gpa, int bytes) {
@@ -45,7 +47,7 @@ final class Sweep {
             compare(script, i, memory.contents[w], last);
             memory.contents[w] = script.value[i];
         }
-        for (; i < script.count; i++) {
+        for (; i < script.count - 1; i++) {
             compare(script, i, memory.applyAsLong(loaded[i]), last);
         }
     }

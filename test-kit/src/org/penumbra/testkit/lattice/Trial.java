@@ -4,6 +4,7 @@ import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
 import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.reference.TableFormat;
 
 /**
  * One vector: edits the entries that differ from the vector before, invalidates what that asks for, makes the access, looks at the entries
@@ -109,8 +110,9 @@ final class Trial {
             return;
         }
         loadPdptes = s.add(Script.CR3, 0, layout.cr3());
-        // SDM vol. 3, table "Format of a PAE Page-Directory-Pointer-Table Entry": bits 2:1, 8:5 and from MAXPHYADDR up are reserved.
-        refusesPdptes = (v.pdpte & 1) != 0 && (v.pdpte & (0x1e6 | -1L << maxPhyAddr)) != 0;
+        // SDM vol. 3, "PDPTE Registers": #GP(0) for a reserved bit in a PDPTE that is present, and then no register changes.
+        long reserved = TableFormat.PAE_IN_MEMORY.reserved(3, false, maxPhyAddr, true);
+        refusesPdptes = (v.pdpte & EntryBits.P) != 0 && (v.pdpte & reserved) != 0;
         if (!refusesPdptes) {
             long[] p = layout.pdptes();
             p[v.pdpteIndex] = v.pdpte;
@@ -165,7 +167,7 @@ final class Trial {
             long found = s.value[looked[n] + l - 1];
             long was = memory.entries[l];
             if (!e.allows(l, was, found)) {
-                wrong(which + String.format("%s became 0x%x from 0x%x", name(l), found, was), e);
+                wrong(which + String.format("%s became 0x%x from 0x%x", TableFormat.name(l), found, was), e);
             }
             memory.entries[l] = found;
         }
@@ -202,7 +204,7 @@ final class Trial {
         b.append("; ");
         for (int l = layout.levels; l >= 1; l--) {
             if (vector.path[l] != Paths.ANY) {
-                b.append(name(l)).append(String.format(" 0x%x, ", vector.path[l]));
+                b.append(TableFormat.name(l)).append(String.format(" 0x%x, ", vector.path[l]));
             }
         }
         if (vector.family == Lattice.Family.PDPTES) {
@@ -214,14 +216,12 @@ final class Trial {
     private String flags(Expectation e) {
         StringBuilder b = new StringBuilder();
         for (int l = layout.levels; l >= 1; l--) {
-            if (e.must[l] != 0) {
-                b.append(", ").append(name(l)).append((e.must[l] & EntryBits.D) != 0 ? " A D" : " A");
+            long sets = e.sets(l);
+            if (sets != 0) {
+                b.append(", sets ").append((sets & EntryBits.A) != 0 ? "A" : "").append((sets & EntryBits.D) != 0 ? "D" : "")
+                        .append(" of ").append(TableFormat.name(l));
             }
         }
         return b.toString();
-    }
-
-    private static String name(int level) {
-        return new String[] {"", "PTE", "PDE", "PDPTE", "PML4E", "PML5E"}[level];
     }
 }
