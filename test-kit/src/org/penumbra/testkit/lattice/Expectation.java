@@ -17,12 +17,14 @@ final class Expectation {
     int errorCode;
     /** Where an allowed access leads. */
     long gpa;
+    private final Layout layout;
     private final ReferenceWalker walker;
     private final Walk walk = new Walk();
     private int access;
     private final int linearBits;
 
     Expectation(Layout layout, int maxPhyAddr) {
+        this.layout = layout;
         walker = new ReferenceWalker(maxPhyAddr);
         linearBits = layout.mode.isLong() ? layout.mode.linearBits() : 0;
     }
@@ -48,13 +50,17 @@ final class Expectation {
 
     /** True if the entry of {@code level} may be {@code after} now, having been {@code before} the access. */
     boolean allows(int level, long before, long after) {
-        boolean used = exception != GENERAL_PROTECTION && level >= walk.lowest;
-        return used ? walk.mayBecome(level, after, Access.isWrite(access)) : after == before;
+        return uses(level) ? walk.mayBecome(level, after, Access.isWrite(access)) : after == before;
+    }
+
+    /** Another table than that of the chain is met where a large PDE is taken for one, with CR4.PSE = 0. */
+    private boolean uses(int level) {
+        return exception != GENERAL_PROTECTION && level >= walk.lowest && walk.entryGpa(level) == layout.entry(level);
     }
 
     /** Flags that an allowed access sets in the entry of {@code level}. */
     long sets(int level) {
-        return exception == Script.NONE && level >= walk.lowest ? walk.entryAfter(level, Access.isWrite(access)) & ~walk.entry(level) : 0;
+        return exception == Script.NONE && uses(level) ? walk.entryAfter(level, Access.isWrite(access)) & ~walk.entry(level) : 0;
     }
 
     /** In words. */
