@@ -10,14 +10,14 @@ import org.penumbra.api.paging.PagingMode;
  *
  * <p>Families, one after the other:
  * <ol>
- *   <li>ENTRIES: each setting of the registers, with each path, with each kind of access;
  *   <li>REGISTERS: each right of a page, with each setting of the registers, with each kind: what is cached outlives the change;
  *   <li>ADDRESSES: linear addresses at the edges of what is canonical; without paging all addresses;
- *   <li>PDPTES: PAE paging, the values of a PDPTE, loaded and not loaded.
+ *   <li>PDPTES: PAE paging, the values of a PDPTE, loaded and not loaded;
+ *   <li>ENTRIES: each setting of the registers, with each path, with each kind of access.
  * </ol>
  */
 final class Lattice {
-    enum Family { ENTRIES, REGISTERS, ADDRESSES, PDPTES }
+    enum Family { REGISTERS, ADDRESSES, PDPTES, ENTRIES }
 
     /** The kinds of access: with CPL 3, with CPL 0, and with CPL 0 and EFLAGS.AC = 1. */
     private static final int[] KINDS = {
@@ -48,10 +48,10 @@ final class Lattice {
         addresses = addresses();
         pdptes = mode == PagingMode.PAE ? pdptes(maxPhyAddr) : new long[0];
         long kinds = KINDS.length;
-        ends[0] = controls.count() * paths.length * kinds;
-        ends[1] = ends[0] + cached.length * controls.count() * kinds;
-        ends[2] = ends[1] + controls.count() * addresses.length * kinds;
-        ends[3] = ends[2] + pdptes.length * 4 * kinds;
+        ends[0] = cached.length * controls.count() * kinds;
+        ends[1] = ends[0] + controls.count() * addresses.length * kinds;
+        ends[2] = ends[1] + pdptes.length * 4 * kinds;
+        ends[3] = ends[2] + controls.count() * paths.length * kinds;
     }
 
     private long[][] cached(Variants variants) {
@@ -150,13 +150,13 @@ final class Lattice {
     long afterControl(Vector v) {
         switch (v.family) {
             case ENTRIES:
-                return (v.control + 1L) * paths.length * KINDS.length;
+                return ends[2] + (v.control + 1L) * paths.length * KINDS.length;
             case ADDRESSES:
-                return ends[1] + (v.control + 1L) * addresses.length * KINDS.length;
+                return ends[0] + (v.control + 1L) * addresses.length * KINDS.length;
             case REGISTERS:
-                return v.number + KINDS.length - (v.number - ends[0]) % KINDS.length;
+                return v.number + KINDS.length - v.number % KINDS.length;
             default:
-                return size();
+                return ends[2];
         }
     }
 }

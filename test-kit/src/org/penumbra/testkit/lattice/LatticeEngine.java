@@ -13,6 +13,7 @@ import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 
@@ -91,7 +92,7 @@ final class LatticeEngine implements ExecutionEngine {
                 }
                 continue;
             }
-            int outcome = step(s, i);
+            int outcome = attempt(s, i);
             if (outcome == Outcome.DONE) {
                 done();
             } else if (outcome == Outcome.FAULT) {
@@ -104,6 +105,16 @@ final class LatticeEngine implements ExecutionEngine {
             }
         }
         return Stop.BUDGET;
+    }
+
+    /** An access that is allowed by mistake may lead where no memory is. */
+    private int attempt(Script s, int i) {
+        try {
+            return step(s, i);
+        } catch (PhysicalAddressException e) {
+            s.exception[i] = Script.NOWHERE;
+            return Outcome.DONE;
+        }
     }
 
     private int step(Script s, int i) {

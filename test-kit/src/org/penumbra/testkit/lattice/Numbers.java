@@ -5,11 +5,16 @@ import org.penumbra.api.verify.VectorSelection;
 
 /** The numbers of the vectors that a selection asks for, in rising order. */
 final class Numbers {
+    /** A sample consists of blocks of so many vectors, so that what one leaves in a cache is met by the next. */
+    private static final int BLOCK = 64;
+
     private final long end;
+    /** The mean distance of the first vectors of two blocks; {@link #BLOCK} if all vectors are run. */
     private final long gap;
     private final SplittableRandom random;
     private long left;
     private long next;
+    private int within;
 
     /** @param size the number of vectors that there are */
     Numbers(VectorSelection selection, long size) {
@@ -19,17 +24,17 @@ final class Numbers {
         end = size;
         next = selection.first();
         long there = size - next;
-        gap = selection.sample() == 0 ? 1 : Math.max(1, there / selection.sample());
+        gap = selection.sample() == 0 ? BLOCK : Math.max(BLOCK, there / Math.max(1, selection.sample() / BLOCK));
         random = new SplittableRandom(selection.seed());
         left = selection.most();
-        if (gap > 1) {
+        if (gap > BLOCK) {
             next += random.nextLong(gap);
         }
     }
 
     /** How many are left, at the mean distance. */
     long left() {
-        return Math.min(left, (end - next + gap - 1) / gap);
+        return Math.min(left, gap == BLOCK ? end - next : Math.max(1, (end - next) / gap) * BLOCK);
     }
 
     /** The next number, −1 if there is none. */
@@ -40,14 +45,18 @@ final class Numbers {
     /** Goes on to the number after {@link #peek}. */
     void advance() {
         left--;
-        next += gap == 1 ? 1 : 1 + random.nextLong(2 * gap - 1);
+        next++;
+        if (gap > BLOCK && ++within == BLOCK) {
+            within = 0;
+            next += random.nextLong(2 * (gap - BLOCK));
+        }
     }
 
     /** Leaves out everything before {@code number}; answers how many that were. */
     long skipTo(long number) {
         long skipped = 0;
         while (peek() >= 0 && peek() < number) {
-            if (gap == 1) {
+            if (gap == BLOCK) {
                 long n = Math.min(left, Math.min(number, end) - next);
                 left -= n;
                 next += n;

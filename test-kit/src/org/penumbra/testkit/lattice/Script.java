@@ -24,6 +24,8 @@ final class Script {
     static final int NONE = -1;
     /** The operation exited over and over. */
     static final int STUCK = -2;
+    /** The operation came to a physical address without memory. */
+    static final int NOWHERE = -3;
 
     int count;
     int[] kind = new int[64];
@@ -37,7 +39,7 @@ final class Script {
     /** EFLAGS.AC. */
     boolean[] ac = new boolean[64];
 
-    /** {@link #NONE}, the vector of the exception, or {@link #STUCK}. */
+    /** {@link #NONE}, the vector of the exception, {@link #STUCK} or {@link #NOWHERE}. */
     int[] exception = new int[64];
     int[] errorCode = new int[64];
     /** Of a page fault. */
@@ -94,6 +96,7 @@ final class Script {
         return switch (exception[i]) {
             case NONE -> "no fault";
             case STUCK -> "no progress";
+            case NOWHERE -> "came to a physical address without memory";
             case 14 -> String.format("#PF 0x%x (%s), CR2 0x%x", errorCode[i], PageFaultError.describe(errorCode[i]), cr2[i]);
             case 13 -> String.format("#GP(%d)", errorCode[i]);
             default -> "exception " + exception[i];
