@@ -34,6 +34,11 @@ final class Controls {
         }
     }
 
+    /** How many settings, from number 0 on, have CR4.PKE = 0 and CR4.PKS = 0. */
+    int keyless() {
+        return states.length / 4;
+    }
+
     int count() {
         return states.length;
     }

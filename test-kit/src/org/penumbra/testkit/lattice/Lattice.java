@@ -13,11 +13,12 @@ import org.penumbra.api.paging.PagingMode;
  *   <li>REGISTERS: each right of a page, with each setting of the registers, with each kind: what is cached outlives the change;
  *   <li>ADDRESSES: linear addresses at the edges of what is canonical; without paging all addresses;
  *   <li>PDPTES: PAE paging, the values of a PDPTE, loaded and not loaded;
- *   <li>ENTRIES: each setting of the registers, with each path, with each kind of access.
+ *   <li>ENTRIES: each setting of the registers without protection keys, with each path of the wide product, with each kind of access;
+ *   <li>KEYS: each setting with protection keys, with each path of the other product, with each kind.
  * </ol>
  */
 final class Lattice {
-    enum Family { REGISTERS, ADDRESSES, PDPTES, ENTRIES }
+    enum Family { REGISTERS, ADDRESSES, PDPTES, ENTRIES, KEYS }
 
     /** The kinds of access: with CPL 3, with CPL 0, and with CPL 0 and EFLAGS.AC = 1. */
     private static final int[] KINDS = {
@@ -27,6 +28,7 @@ final class Lattice {
 
     final Layout layout;
     final Controls controls;
+    private final long[][] wide;
     private final long[][] paths;
     private final long[][] cached;
     private final long[] addresses;
@@ -39,7 +41,8 @@ final class Lattice {
         controls = new Controls(layout);
         Variants variants = new Variants(layout, maxPhyAddr);
         boolean paged = mode != PagingMode.NONE;
-        paths = paged ? Paths.of(layout, variants) : new long[0][];
+        wide = paged ? Paths.of(layout, variants, true) : new long[0][];
+        paths = paged ? Paths.of(layout, variants, false) : new long[0][];
         open = new long[layout.levels + 1];
         for (int l = 1; l <= layout.levels; l++) {
             open[l] = l == 1 ? variants.leaf(1) : variants.table(l);
@@ -51,7 +54,8 @@ final class Lattice {
         ends[0] = cached.length * controls.count() * kinds;
         ends[1] = ends[0] + controls.count() * addresses.length * kinds;
         ends[2] = ends[1] + pdptes.length * 4 * kinds;
-        ends[3] = ends[2] + controls.count() * paths.length * kinds;
+        ends[3] = ends[2] + controls.keyless() * wide.length * kinds;
+        ends[4] = ends[3] + (controls.count() - controls.keyless()) * paths.length * kinds;
     }
 
     private long[][] cached(Variants variants) {
@@ -126,8 +130,12 @@ final class Lattice {
         n /= kinds;
         switch (v.family) {
             case ENTRIES:
+                v.path = wide[(int) (n % wide.length)];
+                v.control = (int) (n / wide.length);
+                break;
+            case KEYS:
                 v.path = paths[(int) (n % paths.length)];
-                v.control = (int) (n / paths.length);
+                v.control = controls.keyless() + (int) (n / paths.length);
                 break;
             case REGISTERS:
                 v.control = (int) (n % controls.count());
@@ -150,7 +158,9 @@ final class Lattice {
     long afterControl(Vector v) {
         switch (v.family) {
             case ENTRIES:
-                return ends[2] + (v.control + 1L) * paths.length * KINDS.length;
+                return ends[2] + (v.control + 1L) * wide.length * KINDS.length;
+            case KEYS:
+                return ends[3] + (v.control + 1L - controls.keyless()) * paths.length * KINDS.length;
             case ADDRESSES:
                 return ends[0] + (v.control + 1L) * addresses.length * KINDS.length;
             case REGISTERS:

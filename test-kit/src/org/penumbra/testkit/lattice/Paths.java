@@ -7,8 +7,9 @@ import java.util.List;
  * The combinations of entries on the way from the top table to the page. A path is an array by level, from 1; {@link #ANY} stands
  * for an entry that no walk comes to, which is left as it is.
  *
- * <p>Full product: all values of a leaf PTE with all values of the PDE above it, where the levels above allow everything. Reduced
- * product: each single restriction of one level above, and all of them at once, with a few values of the PDE and all of the PTE. Large
+ * <p>Full product: all values of a leaf PTE with all values of the PDE above it, where the levels above allow everything. Above,
+ * each single restriction of one level, and all of them alike, with the same product if it is {@code wide}, else with a few values of the
+ * PDE and all of the PTE. Large
  * pages: all values of the leaf, with a few of the levels above. Entries that end a walk (not present, reserved bits) are combined with
  * each restriction above, and with one entry below, which must stay as it is.
  */
@@ -24,20 +25,20 @@ final class Paths {
         this.levels = layout.levels;
     }
 
-    static long[][] of(Layout layout, Variants variants) {
+    static long[][] of(Layout layout, Variants variants, boolean wide) {
         Paths paths = new Paths(layout, variants);
-        paths.build();
+        paths.build(wide);
         return paths.all.toArray(long[][]::new);
     }
 
-    private void build() {
+    private void build(boolean wide) {
         List<long[]> uppers = uppers();
         long[] open = uppers.get(0);
         below(open, variants.tables(2), variants.leaves(1));
         for (long[] upper : uppers.subList(1, uppers.size())) {
             List<Long> some = new ArrayList<>(List.of(variants.table(2)));
             some.addAll(variants.someTables(2));
-            below(upper, some, variants.leaves(1));
+            below(upper, wide ? variants.tables(2) : some, variants.leaves(1));
         }
         for (long[] upper : uppers) {
             for (long leaf : variants.leaves(2)) {
