@@ -64,6 +64,10 @@ final class VerifyCommand implements Callable<Integer> {
             description = "The processor model (default: ${DEFAULT-VALUE}).")
     private String hardware;
 
+    @Option(names = "--figure", paramLabel = "KEY=VALUE",
+            description = "Change a figure of the processor model: cpu.maxphyaddr=39 moves the reserved bits.")
+    private Map<String, Long> figures = new LinkedHashMap<>();
+
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of the design; 'penumbra list designs' names them.")
     private Map<String, String> settings = new LinkedHashMap<>();
 
@@ -98,7 +102,7 @@ final class VerifyCommand implements Callable<Integer> {
             throw new RefusedException("--first and --sample may not be negative, and --vectors needs at least 1");
         }
         Verifier verifier = new Verifier(session.services(), session.traceWorkload(),
-                new VerifyRequest(name, mmu, mode, hardware, settings, first, most, sample, seed));
+                new VerifyRequest(name, mmu, mode, hardware, figures, settings, first, most, sample, seed));
         try (Interrupt interrupt = session.interrupts().get()) {
             StatusLine status = new StatusLine(session.console(), quiet);
             VerifyResult result = verifier.run(done -> {

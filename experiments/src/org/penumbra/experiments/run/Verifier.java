@@ -39,7 +39,7 @@ public final class Verifier {
         Planner planner = new Planner(services, traces);
         Verification verification = verification(services, request.verification());
         PagingMode mode = mode(request.mode());
-        hardware = planner.hardware(request.hardware()).profile();
+        hardware = planner.hardware(request.hardware(), request.figures()).profile();
         design = new Designs(services).select(List.of(request.mmu()), request.settings()).get(0);
         machines = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new RefusedException("no machine of kind '" + design.machineKind() + "' is in the container"));
