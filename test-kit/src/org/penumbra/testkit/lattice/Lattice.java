@@ -10,7 +10,8 @@ import org.penumbra.api.paging.PagingMode;
  *
  * <p>Families, one after the other:
  * <ol>
- *   <li>REGISTERS: each right of a page, with each setting of the registers, with each kind: what is cached outlives the change;
+ *   <li>REGISTERS: each right of a page, with each kind of access, under each setting of the registers in turn: what is cached outlives
+ *       the change, since nothing between asks for anything else;
  *   <li>ADDRESSES: linear addresses at the edges of what is canonical; without paging all addresses;
  *   <li>PDPTES: PAE paging, the values of a PDPTE, loaded and not loaded;
  *   <li>ENTRIES: each setting of the registers without protection keys, with each path of the wide product, with each kind of access;
@@ -122,12 +123,15 @@ final class Lattice {
         }
         v.family = Family.values()[family];
         long n = family == 0 ? number : number - ends[family - 1];
-        int kind = (int) (n % kinds);
-        v.access = KINDS[kind];
-        // A user access or a fetch with EFLAGS.AC = 1 is none with that rule.
-        boolean indifferent = Access.isUser(v.access) || Access.isFetch(v.access);
-        v.ac = (v.access & Access.AC) != 0 || indifferent && (n / kinds & 1) != 0;
+        if (v.family == Family.REGISTERS) {
+            v.control = (int) (n % controls.count());
+            n /= controls.count();
+        }
+        v.access = KINDS[(int) (n % kinds)];
         n /= kinds;
+        // SMAP alone looks at EFLAGS.AC, and not for a user access or a fetch: for these it is set in every second vector.
+        boolean indifferent = Access.isUser(v.access) || Access.isFetch(v.access);
+        v.ac = (v.access & Access.AC) != 0 || indifferent && (n & 1) != 0;
         switch (v.family) {
             case ENTRIES:
                 v.path = wide[(int) (n % wide.length)];
@@ -138,8 +142,7 @@ final class Lattice {
                 v.control = controls.keyless() + (int) (n / paths.length);
                 break;
             case REGISTERS:
-                v.control = (int) (n % controls.count());
-                v.path = cached[(int) (n / controls.count())];
+                v.path = cached[(int) n];
                 break;
             case ADDRESSES:
                 v.gva = addresses[(int) (n % addresses.length)];
@@ -164,7 +167,7 @@ final class Lattice {
             case ADDRESSES:
                 return ends[0] + (v.control + 1L) * addresses.length * KINDS.length;
             case REGISTERS:
-                return v.number + KINDS.length - v.number % KINDS.length;
+                return v.number + 1;
             default:
                 return ends[2];
         }

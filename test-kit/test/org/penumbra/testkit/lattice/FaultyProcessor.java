@@ -69,12 +69,14 @@ final class FaultyProcessor implements Processor {
             exception.set(GuestException.GP, 0, 0);
             return FAULT;
         }
-        drop(gva);
+        drop(Access.isFetch(access) ? code : data, gva);
         int outcome = walker.walk(state, gva, access, this::load, walk);
         if (outcome != AccessRights.ALLOWED) {
             if (fault == Fault.DIRTY_ON_FAULT && walk.level != 0) {
                 store(walk.level, walk.entry(walk.level) | EntryBits.D);
             }
+            drop(data, gva);
+            drop(code, gva);
             exception.set(GuestException.PF, errorCode(outcome), fault == Fault.WRONG_CR2 ? gva & ~0xfffL : gva);
             return FAULT;
         }
@@ -158,12 +160,10 @@ final class FaultyProcessor implements Processor {
         tlb.small.insert(FirstLevelTlb.page(gva, 12), tlb.context, gpa & ~0xfffL, 0, allowed);
     }
 
-    private void drop(long gva) {
-        for (TlbArray array : new TlbArray[] {data.small, code.small}) {
-            int i = array.find(FirstLevelTlb.page(gva, 12), data.context);
-            if (i >= 0) {
-                array.drop(i);
-            }
+    private static void drop(FirstLevelTlb tlb, long gva) {
+        int i = tlb.small.find(FirstLevelTlb.page(gva, 12), tlb.context);
+        if (i >= 0) {
+            tlb.small.drop(i);
         }
     }
 
@@ -227,7 +227,8 @@ final class FaultyProcessor implements Processor {
     @Override
     public int invlpg(long gva) {
         if (fault != Fault.FORGETS_INVLPG) {
-            drop(gva);
+            drop(data, gva);
+            drop(code, gva);
         }
         return Outcome.DONE;
     }
