@@ -22,6 +22,8 @@ final class ShadowMmu implements Mmu, DirtyLogging {
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
 
+    private static final ControlDemand DEMAND = demand();
+
     final MmuHost host;
     final ShadowCounters counters;
     final ShadowTree tree;
@@ -47,8 +49,7 @@ final class ShadowMmu implements Mmu, DirtyLogging {
      * EFER.NXE, since a page may have to be execute-disable although the guest has no such thing (KVM: update_transition_efer). Bits
      * that change the format or the rights of entries must be seen, and CR0.CD and CR0.NW, whose change loads the PDPTE registers.
      */
-    @Override
-    public ControlDemand controlDemand() {
+    private static ControlDemand demand() {
         long forced = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
         long cr4 = ControlBits.CR4_PAE | ControlBits.CR4_PSE | ControlBits.CR4_PGE | ControlBits.CR4_LA57 | ControlBits.CR4_PCIDE
                 | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
@@ -56,6 +57,11 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         long hidden = ControlBits.CR4_PKE | ControlBits.CR4_PKS;
         return new ControlDemand(
                 true, true, true, forced | CR0_CD | CR0_NW, cr4, forced, ControlBits.CR4_PAE, ControlBits.EFER_NXE, hidden);
+    }
+
+    @Override
+    public ControlDemand controlDemand() {
+        return DEMAND;
     }
 
     @Override
