@@ -209,9 +209,9 @@ class CommandsTest {
     @Test
     @DisplayName("X04 the remaining time is the elapsed time scaled by what is left")
     void remaining() {
-        assertThat(ProgressLine.remaining(0.5, 30)).isEqualTo("about 30 s left");
-        assertThat(ProgressLine.remaining(0.25, 30)).isEqualTo("about 1 min 30 s left");
-        assertThat(ProgressLine.remaining(0.001, 30)).isEmpty();
-        assertThat(ProgressLine.remaining(0.5, 0.1)).isEmpty();
+        assertThat(StatusLine.remaining(0.5, 30)).isEqualTo("about 30 s left");
+        assertThat(StatusLine.remaining(0.25, 30)).isEqualTo("about 1 min 30 s left");
+        assertThat(StatusLine.remaining(0.001, 30)).isEmpty();
+        assertThat(StatusLine.remaining(0.5, 0.1)).isEmpty();
     }
 }

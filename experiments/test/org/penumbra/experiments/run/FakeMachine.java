@@ -86,7 +86,7 @@ public final class FakeMachine implements Machine {
 
     FakeMachine(MachineConfig config, GuestBoot guest, Behaviour behaviour, Runnable closed) {
         this.config = config;
-        this.guest = (Guest) guest;
+        this.guest = guest instanceof Guest g ? g : new Guest("another", 0, PagingMode.FOUR_LEVEL);
         this.behaviour = behaviour;
         this.closed = closed;
         this.cycles = new CycleClock(config.hardware());
