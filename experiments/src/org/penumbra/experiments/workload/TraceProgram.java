@@ -16,6 +16,10 @@ import org.penumbra.experiments.trace.TraceReader;
  */
 final class TraceProgram implements UserProgram {
     private static final int BATCH = 4096;
+    /** By kind of record: the step, its function, and whether it has a value. */
+    private static final byte[] STEP = {StepBuffer.FETCH, StepBuffer.LOAD, StepBuffer.STORE, StepBuffer.UPDATE};
+    private static final byte[] FUNCTION = {0, 0, 0, UpdateFunction.ADD};
+    private static final long[] VALUE = {0, 0, -1, -1};
 
     private final TraceReader reader;
     private final long seed;
@@ -38,33 +42,42 @@ final class TraceProgram implements UserProgram {
         if (read() == 0) {
             return new SystemCall.Exit();
         }
-        for (int i = 0; i < records.count; i++) {
-            append(steps, records.kind[i], records.address[i], records.size[i]);
-        }
+        append(steps);
         return null;
     }
 
-    private void append(StepBuffer steps, byte kind, long gva, int bytes) {
-        long value = Mix.of(seed + position++);
-        switch (kind) {
-            case TraceBatch.FETCH:
-                steps.fetch(gva, bytes);
-                break;
-            case TraceBatch.LOAD:
-                steps.load(gva, bytes);
-                break;
-            case TraceBatch.STORE:
-                steps.store(gva, bytes, value);
-                break;
-            default:
-                if (bytes <= 8) {
-                    steps.update(gva, bytes, UpdateFunction.ADD, value);
-                } else {
-                    // A read-modify-write wider than 8 bytes is not atomic on x86 either, CMPXCHG16B apart.
-                    steps.load(gva, bytes);
-                    steps.store(gva, bytes, value);
-                }
+    private void append(StepBuffer steps) {
+        int n = records.count;
+        steps.reserve(2 * n);
+        byte[] kinds = steps.kind;
+        byte[] functions = steps.function;
+        int[] widths = steps.width;
+        long[] addresses = steps.address;
+        long[] values = steps.value;
+        int at = steps.count;
+        for (int i = 0; i < n; i++) {
+            byte kind = records.kind[i];
+            int size = records.size[i];
+            long value = Mix.of(seed + position + i);
+            if (kind == TraceBatch.MODIFY && size > 8) {
+                // A read-modify-write wider than 8 bytes is not atomic on x86 either, CMPXCHG16B apart.
+                kinds[at] = StepBuffer.LOAD;
+                functions[at] = 0;
+                widths[at] = size;
+                addresses[at] = records.address[i];
+                values[at] = 0;
+                at++;
+                kind = TraceBatch.STORE;
+            }
+            kinds[at] = STEP[kind];
+            functions[at] = FUNCTION[kind];
+            widths[at] = size;
+            addresses[at] = records.address[i];
+            values[at] = value & VALUE[kind];
+            at++;
         }
+        position += n;
+        steps.count = at;
     }
 
     private int read() {
