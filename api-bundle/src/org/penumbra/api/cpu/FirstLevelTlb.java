@@ -3,7 +3,7 @@ package org.penumbra.api.cpu;
 /**
  * A first-level TLB, split by page size, in the layout that engines look up inline on every access.
  *
- * <p>A hit needs an entry whose {@code allowed} mask has the access kind; anything else is a miss, which the processor resolves
+ * <p>A hit needs an entry whose word allows the access kind; anything else is a miss, which the processor resolves
  * (second-level TLB, walk, fault). The processor fills it, flushes it, and sets {@link #context} and {@link #globalContext} when
  * the address space changes. One thread.
  */
@@ -31,20 +31,17 @@ public final class FirstLevelTlb {
             // Not canonical in any mode; the tag does not hold the bits that say so.
             return MISS;
         }
-        long hpa = lookup(gva, access, context);
-        return hpa >= 0 || globalContext < 0 ? hpa : lookup(gva, access, globalContext);
+        int other = globalContext < 0 ? context : globalContext;
+        int i = small.find(page(gva, 12), context, other);
+        if (i >= 0) {
+            return (small.word[i] >>> access & 1) != 0 ? small.word[i] & ~TlbArray.ALLOWED | gva & 0xfff : MISS;
+        }
+        return large.isEmpty() ? MISS : inLarge(gva, access, other);
     }
 
-    private long lookup(long gva, int access, int ctx) {
-        int i = small.find(page(gva, 12), ctx);
-        if (i >= 0) {
-            return (small.allowed[i] >>> access & 1) != 0 ? small.frame[i] | gva & 0xfff : MISS;
-        }
-        i = large.find(page(gva, 21), ctx);
-        if (i >= 0 && (large.allowed[i] >>> access & 1) != 0) {
-            return large.frame[i] | gva & 0x1f_ffff;
-        }
-        return MISS;
+    private long inLarge(long gva, int access, int other) {
+        int i = large.find(page(gva, 21), context, other);
+        return i >= 0 && large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
     }
 
     /** The page number that tags {@code gva}: its bits 56:{@code shift}, which fit a tag beside the context. */

@@ -1,7 +1,8 @@
 package org.penumbra.api.cpu;
 
-import org.penumbra.api.paging.EntryFormat;
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.paging.EntryFormat;
+import org.penumbra.api.paging.MemoryType;
 
 /**
  * Told step by step how a processor comes to a translation, while one is being made: for people who want to see a walk. Called on
@@ -38,6 +39,15 @@ public interface WalkListener {
      * @param dataCache which level of the data caches served it, from 1, the last one being memory; 0 if they are not modelled
      */
     void referenced(EntryFormat format, boolean nested, int level, long at, long hpa, long entry, int dataCache);
+
+    /**
+     * The translation is complete.
+     *
+     * @param hpa physical address of {@code gva}
+     * @param shift the size of the page it is cached for, as a power of two
+     * @param type the effective memory type, from PAT and MTRRs, or PAT and EPT
+     */
+    void translated(long gva, long hpa, int shift, MemoryType type);
 
     /** The entry at {@code hpa} was written: accessed or dirty flags. Its value now is {@code entry}. */
     void updated(EntryFormat format, boolean nested, int level, long hpa, long entry);

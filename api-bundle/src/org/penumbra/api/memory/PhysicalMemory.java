@@ -2,6 +2,7 @@ package org.penumbra.api.memory;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * Sparse physical memory in frames of 4 KiB, little-endian. A frame that was never written costs nothing and reads as zero.
@@ -10,6 +11,10 @@ import java.lang.invoke.VarHandle;
  * single-copy atomic with acquire and release order, as x86-TSO needs for tables; narrower stores are a compare-and-set on the
  * containing 8 bytes, so that concurrent neighbours are kept. An access that crosses an 8-byte boundary is two accesses, as
  * the SDM allows (vol. 3, "Guaranteed Atomic Operations"). Accesses may come from any thread.
+ *
+ * <p>A frame's array has one word more than the frame: its mark, by which a frame that is found in the table of recently used
+ * ones is known to be the right one, and still in use. So most accesses need two dependent reads, and not the three of a walk
+ * through the directory of chunks.
  */
 public final class PhysicalMemory {
     /** Bytes of a frame. */
@@ -17,12 +22,16 @@ public final class PhysicalMemory {
 
     private static final int CHUNK_BITS = 10;
     private static final int CHUNK = 1 << CHUNK_BITS;
+    private static final int WORDS = FRAME_BYTES / 8;
+    private static final int RECENT = 4096;
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle FRAME = MethodHandles.arrayElementVarHandle(long[][].class);
     private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(long[][][].class);
 
     private final long bytes;
     private final long[][][] chunks;
+    /** By the low bits of the pfn: a frame that was found not long ago. Written by any thread at any time. */
+    private final long[][] recent = new long[RECENT][];
 
     /**
      * Empty memory of {@code bytes} bytes.
@@ -35,6 +44,7 @@ public final class PhysicalMemory {
         }
         this.bytes = bytes;
         this.chunks = new long[(int) ((bytes / FRAME_BYTES + CHUNK - 1) >>> CHUNK_BITS)][][];
+        Arrays.fill(recent, new long[WORDS + 1]);
     }
 
     /** Size in bytes. */
@@ -44,18 +54,24 @@ public final class PhysicalMemory {
 
     /** Reads the aligned 8 bytes that contain {@code hpa}. */
     public long load64(long hpa) {
-        long[] f = find(hpa);
-        return f == null ? 0 : (long) WORD.getAcquire(f, (int) (hpa >>> 3) & 511);
+        long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
+        if (f[WORDS] != mark(hpa)) {
+            f = find(hpa);
+            if (f == null) {
+                return 0;
+            }
+        }
+        return (long) WORD.getAcquire(f, (int) (hpa >>> 3) & WORDS - 1);
     }
 
     /** Writes the aligned 8 bytes that contain {@code hpa}. */
     public void store64(long hpa, long value) {
-        WORD.setRelease(materialise(hpa), (int) (hpa >>> 3) & 511, value);
+        WORD.setRelease(materialise(hpa), (int) (hpa >>> 3) & WORDS - 1, value);
     }
 
     /** Locked compare-and-set of the aligned 8 bytes that contain {@code hpa}; true if they held {@code expected}. */
     public boolean compareAndSet64(long hpa, long expected, long value) {
-        return WORD.compareAndSet(materialise(hpa), (int) (hpa >>> 3) & 511, expected, value);
+        return WORD.compareAndSet(materialise(hpa), (int) (hpa >>> 3) & WORDS - 1, expected, value);
     }
 
     /** Reads {@code width} (1 to 8) bytes at {@code hpa}, zero-extended; they must lie within one frame. */
@@ -87,8 +103,10 @@ public final class PhysicalMemory {
     /** Fills the frame at {@code hpa} with zeroes and gives its storage back. */
     public void clearFrame(long hpa) {
         long[][] chunk = chunks[index(hpa)];
-        if (chunk != null) {
-            chunk[(int) (hpa >>> 12) & CHUNK - 1] = null;
+        int i = (int) (hpa >>> 12) & CHUNK - 1;
+        if (chunk != null && chunk[i] != null) {
+            chunk[i][WORDS] = 0;
+            chunk[i] = null;
         }
     }
 
@@ -107,7 +125,7 @@ public final class PhysicalMemory {
 
     private void merge(long hpa, long mask, long bits) {
         long[] f = materialise(hpa);
-        int i = (int) (hpa >>> 3) & 511;
+        int i = (int) (hpa >>> 3) & WORDS - 1;
         long old;
         do {
             old = (long) WORD.getAcquire(f, i);
@@ -121,13 +139,26 @@ public final class PhysicalMemory {
         return (int) (hpa >>> 12 + CHUNK_BITS);
     }
 
+    /** What the last word of the frame at {@code hpa} holds while it is in use: never 0. */
+    private static long mark(long hpa) {
+        return hpa >>> 12 | 1L << 63;
+    }
+
     private long[] find(long hpa) {
         long[][] chunk = chunks[index(hpa)];
-        return chunk == null ? null : chunk[(int) (hpa >>> 12) & CHUNK - 1];
+        long[] f = chunk == null ? null : chunk[(int) (hpa >>> 12) & CHUNK - 1];
+        if (f != null) {
+            recent[(int) (hpa >>> 12) & RECENT - 1] = f;
+        }
+        return f;
     }
 
     private long[] materialise(long hpa) {
-        long[] f = find(hpa);
+        long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
+        if (f[WORDS] == mark(hpa)) {
+            return f;
+        }
+        f = find(hpa);
         return f != null ? f : create(hpa);
     }
 
@@ -138,7 +169,9 @@ public final class PhysicalMemory {
         }
         long[][] chunk = (long[][]) CHUNKS.getAcquire(chunks, c);
         int i = (int) (hpa >>> 12) & CHUNK - 1;
-        FRAME.compareAndSet(chunk, i, null, new long[512]);
+        long[] empty = new long[WORDS + 1];
+        empty[WORDS] = mark(hpa);
+        FRAME.compareAndSet(chunk, i, null, empty);
         return (long[]) FRAME.getAcquire(chunk, i);
     }
 }

@@ -77,6 +77,18 @@ public final class ControlRegisterRules {
         return changed && PagingMode.of(cr0, cr4, efer) == PagingMode.PAE;
     }
 
+    /**
+     * May INVPCID of {@code type} be executed with {@code pcid} and {@code gva} in its descriptor? If not, it is #GP(0) (SDM vol. 2,
+     * "INVPCID—Invalidate Process-Context Identifier").
+     */
+    public static boolean invpcidAllowed(int type, long pcid, long gva, long cr4, PagingMode mode) {
+        boolean names = type == 0 || type == 1;
+        return type >= 0 && type <= 3
+                && (pcid & ~CR3_PCID) == 0
+                && !(names && pcid != 0 && (cr4 & CR4_PCIDE) == 0)
+                && !(type == 0 && mode.isLong() && !mode.holds(gva));
+    }
+
     /** EFER after CR0 became {@code cr0}: LMA follows PG while LME = 1. */
     public static long efer(long cr0, long efer) {
         return (cr0 & CR0_PG) != 0 && (efer & EFER_LME) != 0 ? efer | EFER_LMA : efer & ~EFER_LMA;

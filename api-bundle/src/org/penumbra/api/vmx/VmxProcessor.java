@@ -21,4 +21,13 @@ public interface VmxProcessor extends Processor {
 
     /** INVEPT type 1: drops guest-physical and combined mappings of the EPT root in {@code eptp}. */
     void inveptContext(long eptp);
+
+    /** INVVPID type 2: drops everything cached under any VPID but 0000H. */
+    void invvpidAll();
+
+    /** INVVPID type 3: drops everything cached under {@code vpid} but global translations. */
+    void invvpidContextRetainingGlobals(int vpid);
+
+    /** INVEPT type 2: drops guest-physical and combined mappings of every EPT root. */
+    void inveptAll();
 }

@@ -16,6 +16,7 @@ import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.InterruptLine;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
@@ -25,14 +26,19 @@ import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
-import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.svm.SvmProcessor;
+import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.hardware.tlb.TranslationUnit;
+import org.penumbra.hardware.type.MemoryTypes;
+import org.penumbra.hardware.walk.Walker;
 
 /**
  * One logical processor: the privileged operations, and the rules by which they exit.
@@ -40,12 +46,10 @@ import org.penumbra.hardware.tlb.TranslationUnit;
  * <p>Outside VMX operation (before the first VM entry) the guest-visible registers are the real ones. In non-root operation CR0,
  * CR3, CR4 and EFER are those of the VMCS guest-state area, and a MOV to a control register that does not exit updates both.
  * Faults and exits take the order of SDM vol. 3, "Relative Priority of Faults and VM Exits": privilege first, then the exit,
- * then whether the value is allowed.
+ * then whether the value is allowed. A guest of SVM has its registers in the register file alone, and its operations do not exit.
  */
-final class LogicalProcessor implements VmxProcessor {
-    /** EPTP bits 5:0 that are modelled. */
-    private static final long WRITE_BACK_4_LEVELS = 3 << 3 | 6;
-    private static final long UNCACHEABLE_4_LEVELS = 3 << 3;
+final class LogicalProcessor implements VmxProcessor, SvmProcessor {
+    private static final int UD = GuestException.UD;
 
     private final PhysicalMemory memory;
     private final RegisterFile registers;
@@ -61,6 +65,10 @@ final class LogicalProcessor implements VmxProcessor {
 
     /** The VMCS of the guest that runs now; null outside non-root operation. */
     private Vmcs vmcs;
+    /** The VMCB of the guest that runs now; null unless one runs under SVM. */
+    private Vmcb vmcb;
+    /** What {@link #loadPdptes} found. */
+    private Pdptes found;
     /** The state that the translation unit works with. */
     private PagingState loaded;
     private boolean injecting;
@@ -82,8 +90,8 @@ final class LogicalProcessor implements VmxProcessor {
             return hpa;
         }
         int outcome;
-        if (hpa == TranslationUnit.EPT_REFUSED) {
-            outcome = eptExit(gva, access);
+        if (hpa == TranslationUnit.REFUSED) {
+            outcome = stageExit(gva, access, true);
         } else if (hpa == TranslationUnit.PAGE_FAULT) {
             outcome = raise(GuestException.PF, unit.errorCode(), gva, access);
         } else {
@@ -107,12 +115,20 @@ final class LogicalProcessor implements VmxProcessor {
         }
         boolean keep = pcide && (value & CR3_NO_FLUSH) != 0;
         long cr3 = pcide ? value & ~CR3_NO_FLUSH : value;
+        PagingState next = registers.paging.withCr3(cr3);
+        if (mode() == PagingMode.PAE) {
+            int outcome = loadPdptes(cr3);
+            if (outcome != Outcome.DONE) {
+                return outcome;
+            }
+            next = withPdptes(next);
+        }
         if (vmcs != null) {
             vmcs.guestCr3 = cr3;
         }
-        set(registers.paging.withCr3(cr3));
+        set(next);
         if (!keep) {
-            unit.dropPcid();
+            unit.dropPcid(pcide ? (int) (cr3 & ControlBits.CR3_PCID) : 0);
         }
         return privileged();
     }
@@ -128,15 +144,25 @@ final class LogicalProcessor implements VmxProcessor {
         refresh();
         long old = cr0();
         long real = vmcs == null ? value : old & vmcs.cr0Mask | value & ~vmcs.cr0Mask;
-        boolean fixed = vmcs == null || (real & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG);
+        // Both are fixed to 1 in VMX operation, but for unrestricted guests (SDM vol. 3, "Restrictions on VMX Operation").
+        boolean fixed = vmcs == null || vmcs.unrestrictedGuest || (real & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG);
         if (!ControlRegisterRules.cr0Allowed(real, cr4(), efer()) || !fixed) {
             return generalProtection();
         }
-        PagingState now = registers.paging;
+        long efer = ControlRegisterRules.efer(real, efer());
+        PagingState next = registers.paging.withCr0(value).withEfer(ControlRegisterRules.efer(value, registers.paging.efer()));
+        if (ControlRegisterRules.loadsPdptes(old, cr4(), real, cr4(), efer)) {
+            int outcome = loadPdptes(cr3());
+            if (outcome != Outcome.DONE) {
+                return outcome;
+            }
+            next = withPdptes(next);
+        }
         if (vmcs != null) {
             vmcs.guestCr0 = real;
+            vmcs.guestEfer = efer;
         }
-        set(new PagingState(value, now.cr3(), now.cr4(), ControlRegisterRules.efer(value, now.efer()), now.pkru(), now.pkrs()));
+        set(next);
         if ((old & ~real & CR0_PG) != 0) {
             unit.dropCurrentVpid();
         }
@@ -161,10 +187,18 @@ final class LogicalProcessor implements VmxProcessor {
         if (!ControlRegisterRules.cr4Allowed(real, old, cr3(), efer())) {
             return generalProtection();
         }
+        PagingState next = registers.paging.withCr4(value);
+        if (ControlRegisterRules.loadsPdptes(cr0(), old, cr0(), real, efer())) {
+            int outcome = loadPdptes(cr3());
+            if (outcome != Outcome.DONE) {
+                return outcome;
+            }
+            next = withPdptes(next);
+        }
         if (vmcs != null) {
             vmcs.guestCr4 = real;
         }
-        set(registers.paging.withCr4(value));
+        set(next);
         if (((old ^ real) & (CR4_PGE | CR4_PSE | CR4_PAE)) != 0 || (old & ~real & CR4_PCIDE) != 0) {
             unit.dropCurrentVpid();
         } else if ((real & ~old & CR4_SMEP) != 0) {
@@ -187,18 +221,46 @@ final class LogicalProcessor implements VmxProcessor {
     }
 
     @Override
-    public int invpcid(int type, long pcid, long gva) {
-        throw new UnsupportedOperationException("in progress");
+    public int invpcid(int type, long ofPcid, long gva) {
+        if (registers.cpl != 0) {
+            return generalProtection();
+        }
+        if (vmcs != null && vmcs.invlpgExiting) {
+            return exit(ExitReason.INVPCID, 0);
+        }
+        refresh();
+        if (!ControlRegisterRules.invpcidAllowed(type, ofPcid, gva, cr4(), mode())) {
+            return generalProtection();
+        }
+        int p = (int) ofPcid;
+        switch (type) {
+            case 0:
+                unit.invpcidAddress(p, gva);
+                break;
+            case 1:
+                unit.dropPcid(p);
+                break;
+            case 2:
+                unit.dropCurrentVpid();
+                break;
+            default:
+                unit.dropCurrentVpidButGlobals();
+        }
+        return privileged();
     }
 
     @Override
     public int wrpkru(int value) {
-        throw new UnsupportedOperationException("in progress");
+        if ((cr4() & ControlBits.CR4_PKE) == 0) {
+            return raise(UD, 0, 0, 0);
+        }
+        set(registers.paging.withPkru(value));
+        return Outcome.DONE;
     }
 
     @Override
     public void listen(WalkListener listener) {
-        throw new UnsupportedOperationException("in progress");
+        unit.listen(listener);
     }
 
     @Override
@@ -222,13 +284,24 @@ final class LogicalProcessor implements VmxProcessor {
         return privileged();
     }
 
-    /** No MSR is there yet that a guest could write without its hypervisor: MSR bitmaps are not used, so that each WRMSR exits. */
+    /** MSR bitmaps are not used: in non-root operation each WRMSR exits. */
     @Override
     public int wrmsr(int msr, long value) {
-        if (registers.cpl != 0 || vmcs == null) {
+        if (registers.cpl != 0) {
             return generalProtection();
         }
-        return exit(ExitReason.MSR_WRITE, 0);
+        if (vmcs != null) {
+            return exit(ExitReason.MSR_WRITE, 0);
+        }
+        PagingState now = registers.paging;
+        if (msr == Msr.IA32_EFER && ControlRegisterRules.eferAllowed(value, now.efer(), now.cr0())) {
+            set(now.withEfer(value & ~ControlBits.EFER_LMA | now.efer() & ControlBits.EFER_LMA));
+        } else if (msr == Msr.IA32_PKRS && value >>> 32 == 0) {
+            set(now.withPkrs((int) value));
+        } else if (!MemoryTypes.has(msr) || !unit.memoryTypes().write(msr, value)) {
+            return generalProtection();
+        }
+        return privileged();
     }
 
     @Override
@@ -241,6 +314,9 @@ final class LogicalProcessor implements VmxProcessor {
     public int interrupted() {
         if (line.requested()) {
             line.acknowledge();
+            if (vmcb != null) {
+                return svmExit(Vmcb.VMEXIT_INTR, 0, 0);
+            }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
         boolean open = vmcs != null && vmcs.interruptWindowExiting && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
@@ -249,17 +325,17 @@ final class LogicalProcessor implements VmxProcessor {
 
     @Override
     public int vmcall() {
-        return vmcs != null ? exit(ExitReason.VMCALL, 0) : raise(GuestException.UD, 0, 0, 0);
+        return vmcs != null ? exit(ExitReason.VMCALL, 0) : raise(UD, 0, 0, 0);
     }
 
     @Override
     public void vmEntry(Vmcs next) {
-        if (vmcs != null) {
-            throw new IllegalStateException("VM entry in non-root operation: an exit is needed first");
+        if (vmcs != null || vmcb != null) {
+            throw new IllegalStateException("VM entry while a guest runs: an exit is needed first");
         }
-        if (next.enableEpt && (next.eptp & 0x3f) != WRITE_BACK_4_LEVELS && (next.eptp & 0x3f) != UNCACHEABLE_4_LEVELS) {
-            throw new IllegalStateException(String.format(
-                    "EPTP 0x%x is not modelled yet: 4 levels (bits 5:3 = 3) and memory type 0 or 6 (bits 2:0) are needed", next.eptp));
+        EntryChecks.check(next, unit.physicalBits());
+        if (!next.enableEpt && PagingMode.of(next.guestCr0, next.guestCr4, next.guestEfer) == PagingMode.PAE) {
+            next.guestPdptes = EntryChecks.pdptes(readPdptes(next.guestCr3 & Pdptes.TABLE), unit.physicalBits());
         }
         vmcs = next;
         if (next.vpid == 0) {
@@ -288,6 +364,30 @@ final class LogicalProcessor implements VmxProcessor {
     }
 
     @Override
+    public void vmrun(Vmcb next) {
+        if (vmcs != null || vmcb != null) {
+            throw new IllegalStateException("VMRUN while a guest runs: an exit is needed first");
+        }
+        if (next.asid == 0) {
+            throw new IllegalStateException("VMRUN with ASID 0, which is the host's");
+        }
+        vmcb = next;
+        if (next.tlbControl == Vmcb.TLB_FLUSH_ALL) {
+            unit.dropAll();
+        } else if (next.tlbControl == Vmcb.TLB_FLUSH_ASID) {
+            unit.dropAsid(next.asid);
+        } else if (next.tlbControl == Vmcb.TLB_FLUSH_ASID_BUT_GLOBALS) {
+            unit.dropAsidButGlobals(next.asid);
+        }
+        loadState();
+    }
+
+    @Override
+    public void invlpga(int asid, long gva) {
+        unit.dropAddress(asid, gva);
+    }
+
+    @Override
     public void invvpidAddress(int vpid, long gva) {
         unit.dropAddress(vpid, gva);
     }
@@ -300,6 +400,52 @@ final class LogicalProcessor implements VmxProcessor {
     @Override
     public void inveptContext(long eptp) {
         unit.dropEptRoot(eptp);
+    }
+
+    @Override
+    public void invvpidAll() {
+        unit.dropVpids();
+    }
+
+    @Override
+    public void invvpidContextRetainingGlobals(int vpid) {
+        unit.dropVpidButGlobals(vpid);
+    }
+
+    @Override
+    public void inveptAll() {
+        unit.dropEptRoots();
+    }
+
+    /**
+     * Reads the PDPTEs of {@code cr3} for the registers, into {@link #found}: an {@link Outcome}. They are loaded all or none (SDM vol.
+     * 3, "PDPTE Registers").
+     */
+    private int loadPdptes(long cr3) {
+        if (nestedPaging()) {
+            // They are read by each walk instead, and checked there.
+            found = Pdptes.NONE;
+            return Outcome.DONE;
+        }
+        long table = cr3 & Pdptes.TABLE;
+        long hpa = unit.pdpteTable(table);
+        if (hpa < 0) {
+            return stageExit(0, 0, false);
+        }
+        found = readPdptes(hpa);
+        return found.allowed(unit.physicalBits()) ? Outcome.DONE : generalProtection();
+    }
+
+    private Pdptes readPdptes(long hpa) {
+        return new Pdptes(memory.load64(hpa), memory.load64(hpa + 8), memory.load64(hpa + 16), memory.load64(hpa + 24));
+    }
+
+    /** Puts what was found into the registers; what the guest sees of them is in {@code state}, unless they serve shadow tables. */
+    private PagingState withPdptes(PagingState state) {
+        if (vmcs != null) {
+            vmcs.guestPdptes = found;
+        }
+        return vmcs == null || vmcs.enableEpt ? state.withPdptes(found) : state;
     }
 
     private int generalProtection() {
@@ -315,18 +461,36 @@ final class LogicalProcessor implements VmxProcessor {
             exit.access = access;
             return Outcome.EXIT;
         }
+        if (vmcb != null && (vmcb.exceptionIntercepts >>> vector & 1) != 0) {
+            return svmExit(Vmcb.VMEXIT_EXCP + vector, errorCode, address);
+        }
         exception.set(vector, errorCode, address);
         return Outcome.FAULT;
     }
 
-    private int eptExit(long gva, int access) {
-        ExitReason reason = unit.ept().reason;
-        long refused = unit.ept().refused;
-        boolean violation = reason == ExitReason.EPT_VIOLATION;
-        exit(reason, violation ? unit.ept().qualification | EptViolation.LINEAR_VALID : 0);
-        exit.guestLinear = violation ? gva : 0;
+    /** The second dimension refused; {@code linear}: an access to {@code gva}, and not to PDPTEs for the registers. */
+    private int stageExit(long gva, int access, boolean linear) {
+        long refused = unit.stage().refused;
+        if (vmcb != null) {
+            return svmExit(Vmcb.VMEXIT_NPF, StageFaults.nestedPageFault(unit.stage()), refused);
+        }
+        boolean violation = unit.stage().reason != Walker.MALFORMED;
+        long qualification = violation ? StageFaults.qualification(unit.stage(), vmcs.modeBasedExecute, linear, unit.lastRights()) : 0;
+        exit(violation ? ExitReason.EPT_VIOLATION : ExitReason.EPT_MISCONFIG, qualification);
+        exit.guestLinear = violation && linear ? gva : 0;
         exit.guestPhysical = refused;
         exit.access = access;
+        return Outcome.EXIT;
+    }
+
+    private int svmExit(int code, long info1, long info2) {
+        vmcb.exitCode = code;
+        vmcb.exitInfo1 = info1;
+        vmcb.exitInfo2 = info2;
+        vmcb = null;
+        cycles.charge(Work.EXIT);
+        loaded = null;
+        unit.unload();
         return Outcome.EXIT;
     }
 
@@ -362,9 +526,25 @@ final class LogicalProcessor implements VmxProcessor {
 
     private void loadState() {
         PagingState state = registers.paging;
-        boolean ept = vmcs != null && vmcs.enableEpt;
-        unit.load(cr0(), cr3(), cr4(), efer(), state.pkru(), state.pkrs(), vmcs == null ? 0 : vmcs.vpid, ept, ept ? vmcs.eptp : 0);
+        if (nestedPaging()) {
+            unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
+        } else if (vmcs != null && vmcs.enableEpt) {
+            unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
+        } else {
+            unit.useOneStage();
+        }
+        int tag = vmcs != null ? vmcs.vpid : vmcb != null ? vmcb.asid : 0;
+        Pdptes pdptes = nestedPaging() ? null : vmcs != null ? vmcs.guestPdptes : state.pdptes();
+        unit.load(cr0(), cr3(), cr4(), efer(), state.pkru(), state.pkrs(), pdptes, tag);
         loaded = state;
+    }
+
+    private boolean nestedPaging() {
+        return vmcb != null && vmcb.nestedPaging;
+    }
+
+    private PagingMode mode() {
+        return PagingMode.of(cr0(), cr4(), efer());
     }
 
     private long cr0() {

@@ -3,22 +3,26 @@ package org.penumbra.hardware.tlb;
 import java.util.Arrays;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.penumbra.api.cpu.TlbArray;
+import org.penumbra.api.paging.PagingMode;
 
 /**
  * Numbers the combinations of VPID, PCID and EPT root that tag cached translations (SDM vol. 3, "Caching Translation
- * Information": linear mappings by VPID and PCID, guest-physical mappings by EPTRTA, combined mappings by all three).
+ * Information": linear mappings by VPID and PCID, guest-physical mappings by EPTRTA, combined mappings by all three; APM vol. 2,
+ * "TLB Control": everything by ASID).
  *
  * <p>Each number has a key, by which invalidations select contexts:
  *
  * <pre>
- *  47:32  EPT root: 0 = no EPT, else a number given to EPTP bits 51:12
- *  31:16  VPID
- *  bit 13 guest-physical mapping: VPID and PCID are 0
+ *  50:48  paging mode, as numbered by PagingMode: entries of different modes never serve one another
+ *  47:32  root of the second dimension: 0 = none, else a number given to EPTP or nCR3 bits 51:12
+ *  31:16  VPID or ASID
+ *  bit 13 guest-physical mapping: PCID is 0, and so is a VPID, since such mappings belong to no VPID
  *  bit 12 global translation: PCID is 0
  *  11:0   PCID
  * </pre>
  */
 final class Contexts {
+    static final long MODE = 7L << 48;
     static final long ROOT = 0xffffL << 32;
     static final long VPID = 0xffffL << 16;
     static final long PHYSICAL = 1L << 13;
@@ -64,7 +68,7 @@ final class Contexts {
         return count++;
     }
 
-    /** The root field of keys for {@code eptp}, new if need be. */
+    /** The root field of keys for {@code eptp}, or an nCR3, new if need be. */
     long root(long eptp) {
         long known = knownRoot(eptp);
         if (known == 0) {
@@ -77,6 +81,15 @@ final class Contexts {
     /** The root field of keys for {@code eptp}; 0 if nothing was ever cached for it. */
     long knownRoot(long eptp) {
         return (long) roots.getIfAbsent(eptp & EPTRTA, 0) << 32;
+    }
+
+    static long mode(PagingMode mode) {
+        return (long) mode.ordinal() << 48;
+    }
+
+    /** The ordinal of the paging mode of {@code number}. */
+    int modeOf(int number) {
+        return (int) ((keys[number] & MODE) >>> 48);
     }
 
     static long vpid(int vpid) {

@@ -15,7 +15,7 @@ import org.penumbra.hardware.walk.StructureCaches;
  * and Paging-Structure Caches" and "Invalidating Cached Translation Information".
  *
  * <p>Both levels of the TLB hold entries independently of each other, so each rule is applied to both. If a page of the guest's
- * tables is cached in smaller pieces (a 2 MiB page on 4 KiB EPT pages), a rule that drops the page drops every piece (SDM vol.
+ * tables is cached in smaller pieces (a 2 MiB page on 4 KiB EPT pages, any page of 4 MiB), a rule that drops the page drops every piece (SDM vol.
  * 3, "Details of TLB Use"). One thread.
  */
 final class Tlbs {
@@ -27,31 +27,34 @@ final class Tlbs {
     /** For linear and combined mappings. */
     final StructureCaches structures;
     /** For guest-physical mappings. */
-    final StructureCaches eptStructures;
+    final StructureCaches nestedStructures;
     final Contexts contexts = new Contexts();
 
+    private final Format[] formats;
     private final List<TlbArray> all = new ArrayList<>();
     private boolean pieces;
     /** A bit per page-size index that the second level may hold. */
     private int sizes;
 
-    Tlbs(CostProfile profile, Format guest, Format ept) {
+    /** @param formats by number of the paging mode, with every level that may be cached */
+    Tlbs(CostProfile profile, Format[] formats) {
+        this.formats = formats;
         data = new FirstLevelTlb(array(profile, "tlb.data.small"), array(profile, "tlb.data.large"));
         instruction = new FirstLevelTlb(array(profile, "tlb.instruction.small"), array(profile, "tlb.instruction.large"));
         second = array(profile, "tlb.second-level");
         nested = array(profile, "nested-tlb");
-        structures = structures(profile, guest, "paging-structure-cache");
-        eptStructures = structures(profile, ept, "ept-paging-structure-cache");
+        structures = structures(profile, "paging-structure-cache");
+        nestedStructures = structures(profile, "ept-paging-structure-cache");
         all.addAll(List.of(data.small, data.large, instruction.small, instruction.large, second));
         if (nested != null) {
             all.add(nested);
         }
         structures.forEach(all::add);
-        eptStructures.forEach(all::add);
+        nestedStructures.forEach(all::add);
     }
 
-    private static StructureCaches structures(CostProfile profile, Format format, String name) {
-        return new StructureCaches(format, new TlbArray[] {
+    private static StructureCaches structures(CostProfile profile, String name) {
+        return new StructureCaches(new TlbArray[] {
             null, null, array(profile, name + ".pde"), array(profile, name + ".pdpte"), array(profile, name + ".pml4e"),
         });
     }
@@ -69,15 +72,20 @@ final class Tlbs {
         instruction.globalContext = globalContext;
     }
 
-    /** Index in the second level of the translation of {@code gva} in {@code context}; −1 if there is none. */
-    int findSecond(long gva, int context) {
+    /** Index in the second level of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
+    int findSecond(long gva, int context, int other) {
         for (int s = 12, bits = sizes; bits != 0; s += 9, bits >>>= 1) {
-            int i = (bits & 1) == 0 ? -1 : second.find(PageTag.of(gva, s), context);
+            int i = (bits & 1) == 0 ? -1 : second.find(PageTag.of(gva, s), context, other);
             if (i >= 0) {
                 return i;
             }
         }
         return -1;
+    }
+
+    /** The context that tags entry {@code index} of the second level. */
+    int contextOfSecond(int index) {
+        return context(second.tag[index]);
     }
 
     /** Caches the translation of the page of 2^{@code shift} bytes around {@code gva} in both levels. */
@@ -143,6 +151,14 @@ final class Tlbs {
         }
     }
 
+    /** Drops what is tagged by contexts with a second dimension, whichever. */
+    void dropRoots() {
+        for (int bit = 32; bit < 48; bit++) {
+            // A root field other than 0 has some bit set.
+            dropContexts(1L << bit, 1L << bit);
+        }
+    }
+
     private void drop(TlbArray array, long mask, long value) {
         for (int i = 0; i < array.tag.length; i++) {
             long tag = array.tag[i];
@@ -160,8 +176,8 @@ final class Tlbs {
     /** Drops what the paging-structure caches would contribute to {@code gva} in the contexts that match. */
     void dropStructuresUsed(long gva, long mask, long value) {
         for (int c = 0; c < contexts.count(); c++) {
-            if (contexts.isFilled(c) && contexts.matches(c, mask, value)) {
-                structures.dropUsed(gva, c);
+            if (contexts.isFilled(c) && contexts.modeOf(c) != 0 && contexts.matches(c, mask, value)) {
+                structures.dropUsed(gva, c, formats[contexts.modeOf(c)]);
             }
         }
     }
@@ -185,7 +201,7 @@ final class Tlbs {
     /** Drops the TLB entries that would be used for {@code gva} in {@code context}. */
     void dropEntry(long gva, int context) {
         int i;
-        while ((i = findSecond(gva, context)) >= 0) {
+        while ((i = findSecond(gva, context, context)) >= 0) {
             second.drop(i);
         }
         dropFirst(data, gva, context);
@@ -231,7 +247,7 @@ final class Tlbs {
     private static void recompute(TlbArray array, GuestRights rule) {
         for (int i = 0; i < array.tag.length; i++) {
             if (array.tag[i] >= 0) {
-                array.allowed[i] = rule.usable(array.rights[i]);
+                array.allow(i, rule.usable(array.rights[i]));
             }
         }
     }

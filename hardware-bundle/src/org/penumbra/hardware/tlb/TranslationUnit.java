@@ -1,58 +1,73 @@
 package org.penumbra.hardware.tlb;
 
-import static org.penumbra.api.paging.ControlBits.CR0_PG;
-import static org.penumbra.api.paging.ControlBits.CR4_LA57;
-import static org.penumbra.api.paging.ControlBits.CR4_PAE;
 import static org.penumbra.api.paging.ControlBits.CR4_PCIDE;
 import static org.penumbra.api.paging.ControlBits.CR4_PGE;
-import static org.penumbra.api.paging.ControlBits.EFER_LMA;
+import static org.penumbra.api.paging.ControlBits.CR4_PSE;
 
 import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.FirstLevelTlb;
+import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
-import org.penumbra.api.paging.EptViolation;
-import org.penumbra.api.vmx.ExitReason;
+import org.penumbra.api.paging.MemoryType;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.Pdptes;
+import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Ept;
-import org.penumbra.hardware.walk.EptStage;
 import org.penumbra.hardware.walk.Format;
 import org.penumbra.hardware.walk.GuestRights;
-import org.penumbra.hardware.walk.Ia32e;
 import org.penumbra.hardware.walk.PageTag;
+import org.penumbra.hardware.walk.Paging;
+import org.penumbra.hardware.walk.SecondStage;
+import org.penumbra.hardware.walk.WalkMeter;
 import org.penumbra.hardware.walk.Walker;
 
 /**
  * Address translation of one logical processor: second-level TLB, paging-structure caches, walk, fills, and the invalidations by
- * the names the SDM gives their causes. It knows no privileged operation and no exit: it answers with an address, a page fault
- * or a refusal of EPT, and its owner makes of that what the mode of operation asks for. One thread; translation allocates
- * nothing.
+ * the names the manuals give their causes. It knows no privileged operation and no exit: it answers with an address, a page fault
+ * or a refusal of the second dimension, and its owner makes of that what the mode of operation asks for. One thread; translation
+ * allocates nothing.
  */
 public final class TranslationUnit {
     /** No translation: #PF with {@link #errorCode}. TLB and paging-structure-cache entries for the address are gone. */
     public static final long PAGE_FAULT = -1;
-    /** EPT refused: see {@link #ept}. */
-    public static final long EPT_REFUSED = -2;
+    /** The second dimension refused: see {@link #stage}. */
+    public static final long REFUSED = -2;
     /** The address is not canonical. */
     public static final long NOT_CANONICAL = -3;
 
     private static final long PCID_MASK = Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL | Contexts.PCID;
+    /** Pages without paging are cached in pieces of this size, as a power of two, if the second dimension allows it. */
+    private static final int UNPAGED_SHIFT = 21;
 
     private final Tlbs tlbs;
     private final CycleClock clock;
+    private final WalkMeter meter;
     private final GuestRights rule = new GuestRights();
     private final Walker walker;
-    private final EptStage stage;
-    private final long maxPhysical;
+    private final SecondStage stage;
+    private final MemoryTypes types;
+    private final int maxPhysicalBits;
+    private final Format[] formats;
+    private final Format twoLevelWithoutPse;
+    /** By levels − 4 and mode-based execute control. */
+    private final Format[][] ept;
+    private final Format paeWithPdptes;
 
-    private boolean paged;
-    private boolean throughEpt;
+    private PagingMode mode = PagingMode.NONE;
+    private boolean longMode;
+    private int linearShift;
+    private boolean twoStages;
     private int vpid;
     private int pcid;
+    private long stageRoot;
+    private int stageAsid;
     private long rootKey;
     private int context;
     private int globalContext = -1;
@@ -68,12 +83,20 @@ public final class TranslationUnit {
     public TranslationUnit(CostProfile profile, PhysicalMemory memory, CycleClock clock, LongConsumer updates) {
         int m = (int) profile.figure("cpu.maxphyaddr");
         this.clock = clock;
-        maxPhysical = 1L << m;
-        Format format = Ia32e.fourLevel(m);
-        Format ept = Ept.fourLevel(m);
-        tlbs = new Tlbs(profile, format, ept);
-        stage = new EptStage(ept, memory, clock, tlbs.nested, tlbs.eptStructures);
-        walker = new Walker(format, memory, clock, rule, stage, tlbs.structures, updates);
+        maxPhysicalBits = m;
+        formats = Paging.byMode(m);
+        twoLevelWithoutPse = Paging.twoLevel(m, false);
+        paeWithPdptes = Paging.paeWithPdptes(m);
+        ept = new Format[][] {
+            {Ept.format(m, 4, false), Ept.format(m, 4, true)}, {Ept.format(m, 5, false), Ept.format(m, 5, true)},
+        };
+        types = new MemoryTypes(m);
+        Format[] widest = formats.clone();
+        widest[PagingMode.PAE.ordinal()] = paeWithPdptes;
+        tlbs = new Tlbs(profile, widest);
+        meter = new WalkMeter(clock);
+        stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
+        walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
     }
 
     public FirstLevelTlb dataTlb() {
@@ -84,46 +107,116 @@ public final class TranslationUnit {
         return tlbs.instruction;
     }
 
+    /** PAT and MTRRs. */
+    public MemoryTypes memoryTypes() {
+        return types;
+    }
+
+    /** Has {@code listener} told of each step; null for nobody. */
+    public void listen(WalkListener listener) {
+        meter.listener = listener;
+    }
+
     /** The error code of the last page fault. */
     public int errorCode() {
         return errorCode;
     }
 
+    /** Raw rights of the last translation that a walk found, or as far as it came: see {@link GuestRights}. */
+    public long lastRights() {
+        return mode == PagingMode.NONE ? GuestRights.UNPAGED : walker.rights;
+    }
+
     /** The second dimension, which says why it refused. */
-    public EptStage ept() {
+    public SecondStage stage() {
         return stage;
+    }
+
+    /** From the next {@link #load} on linear addresses are translated in one dimension. */
+    public void useOneStage() {
+        twoStages = false;
+        rootKey = 0;
+    }
+
+    /** From the next {@link #load} on guest-physical addresses are translated by EPT. */
+    public void useEpt(long eptp, boolean modeBasedExecute) {
+        stage.loadEpt(ept[(int) (eptp >>> 3 & 7) - 3][modeBasedExecute ? 1 : 0], eptp, modeBasedExecute);
+        useStage(eptp, 0);
+    }
+
+    /**
+     * From the next {@link #load} on guest-physical addresses are translated by nested paging, with tables of the host's paging mode
+     * as these registers say (APM vol. 2, "Enabling Nested Paging").
+     *
+     * @param asid tags everything that is cached
+     */
+    public void useNpt(long ncr3, long hostCr0, long hostCr4, long hostEfer, int asid) {
+        PagingMode host = PagingMode.of(hostCr0, hostCr4, hostEfer);
+        Format format = host == PagingMode.PAE ? paeWithPdptes : formatOf(host, hostCr4);
+        stage.loadNpt(format, tableOf(host, ncr3), (hostEfer & ControlBits.EFER_NXE) != 0);
+        useStage(ncr3, asid);
+    }
+
+    private void useStage(long root, int asid) {
+        twoStages = true;
+        stageRoot = root;
+        stageAsid = asid;
+        reserveContexts();
+        tagStage();
+    }
+
+    private void tagStage() {
+        rootKey = tlbs.contexts.root(stageRoot);
+        physicalContext = tlbs.contexts.number(rootKey | Contexts.PHYSICAL | Contexts.vpid(stageAsid));
+        stage.tag(physicalContext);
+    }
+
+    private void reserveContexts() {
+        if (!tlbs.contexts.room(4)) {
+            tlbs.reset();
+            if (twoStages) {
+                tagStage();
+            }
+        }
     }
 
     /**
      * Makes an address space the current one. Nothing cached is dropped; the allowed kinds of what is cached follow the new
      * registers.
      *
-     * @param newVpid the current VPID; 0000H outside VMX operation and without "enable VPID"
-     * @param useEpt translate through EPT by {@code eptp}
-     * @throws IllegalStateException for a paging mode that is not modelled yet
+     * @param pdptes the PDPTE registers, used under PAE paging; null if PDPTEs are read in each walk
+     * @param tag the current VPID or ASID; 0 outside of non-root operation and without "enable VPID"
      */
-    public void load(long cr0, long cr3, long cr4, long efer, int pkru, int pkrs, int newVpid, boolean useEpt, long eptp) {
-        requireModelled(cr0, cr4, efer);
-        if (!tlbs.contexts.room(3)) {
-            tlbs.reset();
-        }
-        paged = (cr0 & CR0_PG) != 0;
-        throughEpt = useEpt;
-        vpid = newVpid;
-        pcid = (cr4 & CR4_PCIDE) != 0 ? (int) (cr3 & ControlBits.CR3_PCID) : 0;
+    public void load(long cr0, long cr3, long cr4, long efer, int pkru, int pkrs, Pdptes pdptes, int tag) {
+        reserveContexts();
+        mode = PagingMode.of(cr0, cr4, efer);
+        longMode = mode.isLong();
+        linearShift = 64 - mode.linearBits();
+        vpid = tag;
+        pcid = longMode && (cr4 & CR4_PCIDE) != 0 ? (int) (cr3 & ControlBits.CR3_PCID) : 0;
         Contexts contexts = tlbs.contexts;
-        rootKey = useEpt ? contexts.root(eptp) : 0;
-        context = contexts.number(rootKey | Contexts.vpid(vpid) | pcid);
-        globalContext = (cr4 & CR4_PGE) != 0 ? contexts.number(rootKey | Contexts.vpid(vpid) | Contexts.GLOBAL) : -1;
+        long key = Contexts.mode(mode) | rootKey | Contexts.vpid(vpid);
+        boolean paged = mode != PagingMode.NONE;
+        context = contexts.number(key | pcid);
+        globalContext = paged && (cr4 & CR4_PGE) != 0 ? contexts.number(key | Contexts.GLOBAL) : -1;
         tlbs.use(context, globalContext);
-        if (useEpt) {
-            physicalContext = contexts.number(rootKey | Contexts.PHYSICAL);
-            stage.load(eptp, physicalContext);
-        }
-        if (rule.load(cr0, cr4, efer, pkru, pkrs)) {
+        if (rule.load(mode, cr0, cr4, efer, pkru, pkrs)) {
             tlbs.recompute(rule);
         }
-        walker.load(cr3, context, rule.noExecute() ? 0 : Ia32e.XD, true, useEpt);
+        if (paged) {
+            boolean pae = mode == PagingMode.PAE;
+            Format format = pae && pdptes == null ? paeWithPdptes : formatOf(mode, cr4);
+            long reserved = rule.noExecute() || mode == PagingMode.BITS_32 ? 0 : Paging.XD;
+            walker.load(format, tableOf(mode, cr3), pae ? pdptes : null, context, reserved, true, twoStages);
+        }
+    }
+
+    private Format formatOf(PagingMode of, long cr4) {
+        return of == PagingMode.BITS_32 && (cr4 & CR4_PSE) == 0 ? twoLevelWithoutPse : formats[of.ordinal()];
+    }
+
+    private long tableOf(PagingMode of, long cr3) {
+        return of == PagingMode.BITS_32 ? cr3 & 0xffff_f000L : of == PagingMode.PAE ? cr3 & Pdptes.TABLE : cr3 & physicalLimit() - 4096;
     }
 
     /** Makes no address space the current one: first-level look-ups miss until the next {@link #load}. */
@@ -131,45 +224,37 @@ public final class TranslationUnit {
         tlbs.use(Contexts.NONE, -1);
     }
 
-    private static void requireModelled(long cr0, long cr4, long efer) {
-        if ((cr0 & CR0_PG) == 0) {
-            return;
-        }
-        String mode = (cr4 & CR4_PAE) == 0 ? "32-bit paging (CR4.PAE = 0)"
-                : (efer & EFER_LMA) == 0 ? "PAE paging (EFER.LMA = 0)"
-                : (cr4 & CR4_LA57) != 0 ? "5-level paging (CR4.LA57 = 1)" : null;
-        if (mode != null) {
-            throw new IllegalStateException(mode + " is not modelled yet: 4-level paging, or none, is needed");
-        }
-    }
-
-    /** The hpa of {@code gva} for {@code access}, or one of the negative answers. */
+    /** The hpa of {@code gva} for {@code access}, or one of the negative answers. Outside IA-32e mode only bits 31:0 of it count. */
     public long translate(long gva, int access) {
         FirstLevelTlb first = Access.isFetch(access) ? tlbs.instruction : tlbs.data;
-        if (!paged) {
-            return unpaged(gva, access);
-        }
-        if (gva << 64 - Ia32e.LINEAR_BITS >> 64 - Ia32e.LINEAR_BITS != gva) {
+        long linear = gva;
+        if (!longMode) {
+            linear &= 0xffff_ffffL;
+        } else if (gva << linearShift >> linearShift != gva) {
             return NOT_CANONICAL;
         }
-        long hpa = fromSecond(first, gva, access, context);
-        if (hpa < 0 && globalContext >= 0) {
-            hpa = fromSecond(first, gva, access, globalContext);
+        int other = globalContext < 0 ? context : globalContext;
+        int i = tlbs.findSecond(linear, context, other);
+        if (i >= 0 && tlbs.second.allows(i, access)) {
+            return fromSecond(first, linear, i);
         }
-        return hpa >= 0 ? hpa : walk(first, gva, access);
+        long hpa = mode == PagingMode.NONE ? unpaged(first, linear, access) : walk(first, linear, access);
+        meter.settle();
+        return hpa;
     }
 
-    private long fromSecond(FirstLevelTlb first, long gva, int access, int ctx) {
-        int i = tlbs.findSecond(gva, ctx);
-        if (i < 0 || (tlbs.second.allowed[i] >>> access & 1) == 0) {
-            return -1;
-        }
+    private long fromSecond(FirstLevelTlb first, long gva, int i) {
         secondLevelHits++;
         clock.charge(Work.STLB_HIT);
-        int shift = PageTag.shift(tlbs.second.tag[i] >>> 16);
-        long frame = tlbs.second.frame[i];
-        tlbs.fillFirst(first, gva, shift, ctx, frame, tlbs.second.rights[i], tlbs.second.allowed[i]);
-        return frame | gva & (1L << shift) - 1;
+        int shift = PageTag.shift(tlbs.second.tag[i] >>> TlbArray.CONTEXT_BITS);
+        long frame = tlbs.second.frame(i);
+        tlbs.fillFirst(first, gva, shift, tlbs.contextOfSecond(i), frame, tlbs.second.rights[i], tlbs.second.allowed(i));
+        long hpa = frame | gva & (1L << shift) - 1;
+        if (meter.listener != null) {
+            meter.listener.served(WalkListener.Cache.SECOND_LEVEL_TLB, gva, (shift - 3) / 9, frame);
+            tell(gva, hpa, shift, tlbs.second.rights[i]);
+        }
+        return hpa;
     }
 
     /**
@@ -187,7 +272,7 @@ public final class TranslationUnit {
         aboutToFill();
         int result = walker.walk(gva, access);
         if (result == Walker.REFUSED) {
-            return eptRefused(gva);
+            return refused(gva);
         }
         if (result != Walker.DONE) {
             errorCode = rule.errorCode(result, walker.rights, access);
@@ -197,45 +282,85 @@ public final class TranslationUnit {
         int shift = walker.shift;
         long rights = walker.rights | (long) shift << GuestRights.SIZE_SHIFT;
         long address = walker.page | gva & (1L << shift) - 1;
-        if (throughEpt) {
-            address = stage.page(address, access);
+        if (twoStages) {
+            address = stage.page(address, access, (rights & Paging.US) != 0);
             if (address < 0) {
-                return eptRefused(gva);
+                return refused(gva);
             }
             shift = Math.min(shift, stage.shift);
-            rights |= stage.rights << GuestRights.EPT_SHIFT;
+            rights |= stage.rights << GuestRights.STAGE_SHIFT;
         } else {
-            rights |= GuestRights.NO_EPT;
+            rights |= GuestRights.ONE_STAGE;
         }
         completedWalks++;
         completedReferences += walker.references + stage.references() - before;
-        boolean global = globalContext >= 0 && (rights & Ia32e.G) != 0;
-        tlbs.fill(first, gva, shift, global ? globalContext : context, address & -1L << shift, rights, rule.usable(rights));
+        boolean global = globalContext >= 0 && (rights & Paging.G) != 0;
+        // A page of 4 MiB is cached in two pieces.
+        int cached = shift == 22 ? 21 : shift;
+        tlbs.fill(first, gva, cached, global ? globalContext : context, address & -1L << cached, rights, rule.usable(rights));
+        if (meter.listener != null) {
+            tell(gva, address, cached, rights);
+        }
         return address;
     }
 
     /** Without paging a linear address of 32 bits is the physical address (SDM vol. 3, "Paging Modes and Control Bits"). */
-    private long unpaged(long gva, int access) {
-        long gpa = gva & 0xffff_ffffL;
-        if (!throughEpt) {
+    private long unpaged(FirstLevelTlb first, long gpa, int access) {
+        if (!twoStages) {
+            // No translation: what is cached here only spares the engine the question.
+            long rights = GuestRights.UNPAGED | GuestRights.ONE_STAGE | (long) UNPAGED_SHIFT << GuestRights.SIZE_SHIFT;
+            tlbs.contexts.fill(context);
+            tlbs.fillFirst(first, gpa, UNPAGED_SHIFT, context, gpa & -1L << UNPAGED_SHIFT, rights, rule.usable(rights));
+            if (meter.listener != null) {
+                tell(gpa, gpa, UNPAGED_SHIFT, rights);
+            }
             return gpa;
         }
+        tlbs.dropEntry(gpa, context);
         walks++;
         aboutToFill();
         long before = stage.references();
-        long hpa = stage.page(gpa, access);
+        long hpa = stage.page(gpa, access, true);
         if (hpa < 0) {
-            return eptRefused(gva);
+            return refused(gpa);
         }
         completedWalks++;
         completedReferences += stage.references() - before;
+        int shift = Math.min(UNPAGED_SHIFT, stage.shift);
+        long rights = GuestRights.UNPAGED | stage.rights << GuestRights.STAGE_SHIFT | (long) shift << GuestRights.SIZE_SHIFT;
+        tlbs.fill(first, gpa, shift, context, hpa & -1L << shift, rights, rule.usable(rights));
+        if (meter.listener != null) {
+            tell(gpa, hpa, shift, rights);
+        }
         return hpa;
+    }
+
+    private void tell(long gva, long hpa, int shift, long rights) {
+        meter.listener.translated(gva, hpa, shift, memoryType(hpa, rights));
+    }
+
+    /** The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. */
+    private MemoryType memoryType(long hpa, long rights) {
+        MemoryType pat = MemoryType.WB;
+        if (mode != PagingMode.NONE) {
+            pat = types.pat((int) ((rights & Paging.PAT) >>> 5 | (rights & (Paging.PCD | Paging.PWT)) >>> 3));
+        }
+        if (!twoStages) {
+            // Without paging the MTRRs alone decide.
+            return mode == PagingMode.NONE ? types.mtrr(hpa) : MemoryTypes.effective(types.mtrr(hpa), pat);
+        }
+        long raw = rights >>> GuestRights.STAGE_SHIFT;
+        if (!stage.hasTypes()) {
+            return MemoryTypes.effective(types.mtrr(hpa), pat);
+        }
+        MemoryType ept = MemoryType.of((int) (raw >>> 4) & 7);
+        return (raw & SecondStage.IGNORE_PAT) != 0 ? ept : MemoryTypes.effective(ept, pat);
     }
 
     /** A walk fills paging-structure caches and nested TLB by itself. */
     private void aboutToFill() {
         tlbs.contexts.fill(context);
-        if (throughEpt) {
+        if (twoStages) {
             tlbs.contexts.fill(physicalContext);
         }
     }
@@ -243,18 +368,34 @@ public final class TranslationUnit {
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
      * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"): those in the TLB went before the
-     * walk. A misconfiguration drops nothing.
+     * walk. A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
      */
-    private long eptRefused(long gva) {
-        if (stage.reason != ExitReason.EPT_VIOLATION) {
-            return EPT_REFUSED;
+    private long refused(long gva) {
+        if (stage.reason == Walker.MALFORMED && stage.hasTypes()) {
+            return REFUSED;
         }
         stage.drop(stage.refused);
-        if ((stage.qualification & EptViolation.FINAL_ACCESS) == 0) {
-            return EPT_REFUSED;
+        if (stage.finalAddress) {
+            tlbs.dropStructuresUsed(gva, Contexts.ROOT | PCID_MASK, rootKey | Contexts.vpid(vpid) | pcid);
         }
-        tlbs.dropStructuresUsed(gva, Contexts.ROOT | PCID_MASK, rootKey | Contexts.vpid(vpid) | pcid);
-        return EPT_REFUSED;
+        return REFUSED;
+    }
+
+    /**
+     * The hpa from which PDPTE registers are loaded for a table at {@code gpa}, an address of the guest while there are two
+     * dimensions; −1 if the second one refuses, which counts as a read (SDM vol. 3, "Accessed and Dirty Flags for EPT").
+     */
+    public long pdpteTable(long gpa) {
+        if (!twoStages) {
+            return gpa;
+        }
+        tlbs.contexts.fill(physicalContext);
+        long hpa = stage.pdptes(gpa);
+        meter.settle();
+        if (hpa < 0 && stage.reason != Walker.MALFORMED) {
+            stage.drop(gpa);
+        }
+        return hpa;
     }
 
     /**
@@ -278,25 +419,49 @@ public final class TranslationUnit {
         tlbs.dropStructures(PCID_MASK, Contexts.vpid(vpid) | pcid);
     }
 
-    /** Everything of the current PCID but global translations: MOV to CR3 without bit 63. */
-    public void dropPcid() {
-        tlbs.dropContexts(PCID_MASK, Contexts.vpid(vpid) | pcid);
+    /** INVPCID type 0: what would be used for {@code gva} under {@code ofPcid}, but for global translations. */
+    public void invpcidAddress(int ofPcid, long gva) {
+        tlbs.dropPage(gva, PCID_MASK, Contexts.vpid(vpid) | ofPcid);
+        tlbs.dropStructuresUsed(gva, PCID_MASK, Contexts.vpid(vpid) | ofPcid);
+    }
+
+    /** Everything of {@code ofPcid} but global translations: MOV to CR3 without bit 63, INVPCID type 1. */
+    public void dropPcid(int ofPcid) {
+        tlbs.dropContexts(PCID_MASK, Contexts.vpid(vpid) | ofPcid);
     }
 
     /** Everything of the current PCID, global translations too: CR4.SMEP set. */
     public void dropPcidAndGlobals() {
-        dropPcid();
+        dropPcid(pcid);
         tlbs.dropContexts(PCID_MASK, Contexts.vpid(vpid) | Contexts.GLOBAL);
     }
 
-    /** Everything of the current VPID: CR0.PG cleared, CR4.PGE changed … */
+    /** Everything of the current VPID: CR0.PG cleared, CR4.PGE changed, INVPCID type 2 … */
     public void dropCurrentVpid() {
         dropVpid(vpid);
+    }
+
+    /** Everything of the current VPID but global translations: INVPCID type 3. */
+    public void dropCurrentVpidButGlobals() {
+        dropVpidButGlobals(vpid);
     }
 
     /** Linear and combined mappings of {@code ofVpid}: all PCIDs, globals, all EPT roots. INVVPID type 1. */
     public void dropVpid(int ofVpid) {
         tlbs.dropContexts(Contexts.VPID | Contexts.PHYSICAL, Contexts.vpid(ofVpid));
+    }
+
+    /** The same but for global translations: INVVPID type 3. */
+    public void dropVpidButGlobals(int ofVpid) {
+        tlbs.dropContexts(Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL, Contexts.vpid(ofVpid));
+    }
+
+    /** Linear and combined mappings of every VPID but 0000H: INVVPID type 2. */
+    public void dropVpids() {
+        for (int i = 0; i < 16; i++) {
+            // A VPID other than 0 has some bit set.
+            tlbs.dropContexts(Contexts.vpid(1 << i) | Contexts.PHYSICAL, Contexts.vpid(1 << i));
+        }
     }
 
     /** Linear and combined mappings of {@code ofVpid} that would be used for {@code gva}: all PCIDs, globals. INVVPID type 0. */
@@ -313,9 +478,34 @@ public final class TranslationUnit {
         }
     }
 
+    /** Guest-physical and combined mappings of every EPT root. INVEPT type 2. */
+    public void dropEptRoots() {
+        tlbs.dropRoots();
+    }
+
+    /** Everything that {@code asid} tags, guest-physical mappings included: TLB_CONTROL 3, and INVLPGA without an address. */
+    public void dropAsid(int asid) {
+        tlbs.dropContexts(Contexts.VPID, Contexts.vpid(asid));
+    }
+
+    /** The same but for global translations: TLB_CONTROL 7. */
+    public void dropAsidButGlobals(int asid) {
+        tlbs.dropContexts(Contexts.VPID | Contexts.GLOBAL, Contexts.vpid(asid));
+    }
+
+    /** Everything: TLB_CONTROL 1. */
+    public void dropAll() {
+        tlbs.clear();
+    }
+
+    /** MAXPHYADDR. */
+    public int physicalBits() {
+        return maxPhysicalBits;
+    }
+
     /** One more than the highest physical address that entries and CR3 may hold. */
     public long physicalLimit() {
-        return maxPhysical;
+        return 1L << maxPhysicalBits;
     }
 
     /** What was counted so far. */

@@ -1,74 +1,154 @@
 package org.penumbra.hardware.walk;
 
-/**
- * The format of one kind of paging structures, as a table: the walker reads it and knows no format by itself. Immutable.
- *
- * @param name for messages
- * @param present an entry with none of these bits is not present
- * @param pageBit in an entry above level 1: set if it maps a page, where its level may
- * @param path bits that are combined along the path, as a logical AND after {@code inverted} bits are turned over
- * @param inverted those bits of {@code path} whose 1 takes a right away
- * @param leaf bits of the entry that maps the page which belong to the translation
- * @param accessed the accessed flag
- * @param dirty the dirty flag
- * @param address bits of an entry that hold the address of the next table or, less the offset, of the page
- * @param illegalLow a bit per value of entry bits 2:0 that a present entry must not have
- * @param legalTypes a bit per value of entry bits 5:3 that an entry which maps a page may have
- * @param rows one row per level; row 0 is level 1
- */
-public record Format(
-        String name,
-        long present,
-        long pageBit,
-        long path,
-        long inverted,
-        long leaf,
-        long accessed,
-        long dirty,
-        long address,
-        int illegalLow,
-        int legalTypes,
-        Row[] rows) {
+import org.penumbra.api.paging.EntryFormat;
 
+/**
+ * The format of one kind of paging structures, as a table: the walker reads it and knows no format by itself. Immutable. Levels
+ * count from 1, the lowest.
+ */
+public final class Format implements EntryFormat {
     /**
      * One level.
      *
-     * @param shift lowest bit of an address that selects an entry of this level
+     * @param name the manual's name of an entry
+     * @param shift lowest bit of an address that selects an entry
      * @param bits how many bits select it
-     * @param mapsPage true if an entry with {@code pageBit} maps a page here; always true at level 1
+     * @param mapsPage true if an entry with the page bit maps a page here; always true at level 1
      * @param reservedInTable bits that are 0 in an entry that refers to a table
      * @param reservedInPage bits that are 0 in an entry that maps a page
      */
-    public record Row(int shift, int bits, boolean mapsPage, long reservedInTable, long reservedInPage) {}
+    record Row(String name, int shift, int bits, boolean mapsPage, long reservedInTable, long reservedInPage) {}
+
+    /**
+     * What entries of all levels have in common.
+     *
+     * @param entryBytes 4 or 8
+     * @param present an entry with none of these bits is not present
+     * @param pageBit in an entry above level 1: set if it maps a page, where its level may
+     * @param path bits that are combined along the path, as a logical AND after {@code inverted} bits are turned over
+     * @param inverted those bits of {@code path} whose 1 takes a right away
+     * @param leaf bits of the entry that maps the page which belong to the translation
+     * @param accessed the accessed flag
+     * @param dirty the dirty flag
+     * @param address bits of an entry that hold the address of the next table or, less the offset, of the page
+     * @param illegalLow a bit per value of entry bits 2:0 that a present entry must not have
+     * @param legalTypes a bit per value of entry bits 5:3 that an entry which maps a page may have
+     * @param highAddress bits of an entry above level 1 that hold bits 39:32 of a page's address (PSE-36), from bit 13 up
+     * @param noRights bits of {@code path} that the entries of the top level do not have, and so do not take away
+     */
+    record Bits(int entryBytes, long present, long pageBit, long path, long inverted, long leaf, long accessed, long dirty, long address,
+            int illegalLow, int legalTypes, long highAddress, long noRights) {}
+
+    private final String name;
+    private final Row[] rows;
+    private final EntryNames names;
+
+    final int entryShift;
+    final long present;
+    final long pageBit;
+    final long path;
+    final long inverted;
+    final long leaf;
+    final long accessed;
+    final long dirty;
+    final long address;
+    final long highAddress;
+    /** By level. */
+    final int[] shift;
+    /** By level: as many ones as bits select an entry. */
+    final long[] index;
+    private final boolean[] mapsPage;
+    private final long[] reservedInTable;
+    private final long[] reservedInPage;
+    /** By level: bits that count as if they were set in each entry. */
+    final long[] implied;
+    private final int illegalLow;
+    private final int legalTypes;
+
+    /** @param rows one row per level; row 0 is level 1 */
+    Format(String name, EntryNames names, Bits bits, Row... rows) {
+        this.name = name;
+        this.names = names;
+        this.rows = rows;
+        entryShift = bits.entryBytes == 4 ? 2 : 3;
+        present = bits.present;
+        pageBit = bits.pageBit;
+        path = bits.path;
+        inverted = bits.inverted;
+        leaf = bits.leaf;
+        accessed = bits.accessed;
+        dirty = bits.dirty;
+        address = bits.address;
+        highAddress = bits.highAddress;
+        illegalLow = bits.illegalLow;
+        legalTypes = bits.legalTypes;
+        int n = rows.length + 1;
+        shift = new int[n];
+        index = new long[n];
+        mapsPage = new boolean[n];
+        reservedInTable = new long[n];
+        reservedInPage = new long[n];
+        implied = new long[n];
+        for (int level = 1; level < n; level++) {
+            Row r = rows[level - 1];
+            shift[level] = r.shift;
+            index[level] = (1L << r.bits) - 1;
+            mapsPage[level] = r.mapsPage;
+            reservedInTable[level] = r.reservedInTable;
+            reservedInPage[level] = r.reservedInPage;
+        }
+        implied[n - 1] = bits.noRights;
+    }
 
     /** How many levels a walk from the root goes through. */
     public int levels() {
         return rows.length;
     }
 
-    /** The row of {@code level}, from 1. */
-    public Row row(int level) {
-        return rows[level - 1];
-    }
-
-    /** Byte offset of the entry for {@code address} in its table of {@code level}. */
-    public int offset(int level, long address) {
-        Row r = rows[level - 1];
-        return ((int) (address >>> r.shift) & (1 << r.bits) - 1) << 3;
+    /** Lowest bit of an address that selects an entry of {@code level}: the size of its page as a power of two. */
+    public int shift(int level) {
+        return shift[level];
     }
 
     /** True if {@code entry} of {@code level} maps a page. */
-    public boolean isPage(int level, long entry) {
-        return level == 1 || (entry & pageBit) != 0 && rows[level - 1].mapsPage;
+    boolean isPage(int level, long entry) {
+        return level == 1 || (entry & pageBit) != 0 && mapsPage[level];
     }
 
     /** True if the present {@code entry} is one that the format rules out. */
-    public boolean malformed(int level, long entry, boolean page) {
-        Row r = rows[level - 1];
-        long reserved = page ? r.reservedInPage : r.reservedInTable;
+    boolean malformed(int level, long entry, boolean page) {
+        long reserved = page ? reservedInPage[level] : reservedInTable[level];
         return (entry & reserved) != 0
                 || (illegalLow >>> (entry & 7) & 1) != 0
                 || page && (legalTypes >>> (entry >>> 3 & 7) & 1) == 0;
+    }
+
+    /** First byte of the page that {@code entry} of {@code level} maps. */
+    long page(int level, long entry) {
+        long base = entry & address & -1L << shift[level];
+        return level == 1 ? base : base | (entry & highAddress) << 19;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public String entryName(int level) {
+        return rows[level - 1].name;
+    }
+
+    @Override
+    public String decode(int level, long entry) {
+        if ((entry & present) == 0) {
+            return "not present";
+        }
+        boolean isPage = isPage(level, entry);
+        long target = isPage ? page(level, entry) : entry & address;
+        String what = isPage ? EntryNames.size(shift[level]) + " page" : "table";
+        String flaw = malformed(level, entry, isPage) ? " (reserved bits or a combination that is ruled out)" : "";
+        return String.format("%s at 0x%x%s%s", what, target, names.of(entry, isPage, level > 1), flaw);
     }
 
     /** Bits {@code high}:{@code low}, all ones; none if {@code high} is below {@code low}. */

@@ -9,6 +9,7 @@ import static org.penumbra.api.paging.ControlBits.EFER_NXE;
 
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingMode;
 
 /**
  * Access rights of linear addresses: SDM vol. 3, "Determination of Access Rights" and "Protection Keys".
@@ -18,30 +19,32 @@ import org.penumbra.api.paging.PageFaultError;
  * <pre>
  *  bit  1      R/W of every entry of the path
  *  bit  2      U/S of every entry of the path
+ *  bit  3, 4   PWT and PCD of the page
  *  bit  6      D of the page
+ *  bit  7      PAT of the page
  *  bit  8      G of the page
- *  34:32       EPT: R, W, X; W only if a write needs no EPT dirty flag to be set; all ones without EPT
+ *  39:32       rights of the second dimension, as {@link SecondStage} defines them; {@link #ONE_STAGE} without it
  *  45:40       log2 of the page size in the guest's own tables
  *  62:59       protection key of the page
  *  bit  63     executable: XD clear in every entry of the path
  * </pre>
  */
-public final class GuestRights implements AccessRule {
-    /** Where the EPT rights stand in raw rights. */
-    public static final int EPT_SHIFT = 32;
-    /** EPT rights of a translation that no EPT takes part in. */
-    public static final long NO_EPT = 7L << EPT_SHIFT;
+public final class GuestRights {
+    /** Where the rights of the second dimension stand in raw rights. */
+    public static final int STAGE_SHIFT = 32;
+    /** Those of a translation in which no second dimension takes part. */
+    public static final long ONE_STAGE = SecondStage.ALL << STAGE_SHIFT;
     /** Where the guest's page size stands in raw rights. */
     public static final int SIZE_SHIFT = 40;
     /** Raw rights of an address that is not translated by guest tables. */
-    public static final long UNPAGED = Ia32e.RW | Ia32e.US | Ia32e.D | Ia32e.XD;
+    public static final long UNPAGED = Paging.RW | Paging.US | Paging.D | Paging.XD;
 
     private static final int S_READ = 1 << Access.READ;
     private static final int S_WRITE = 1 << Access.WRITE;
     private static final int AC_READ = S_READ << Access.AC;
     private static final int AC_WRITE = S_WRITE << Access.AC;
     private static final int S_FETCH = 1 << Access.FETCH | 1 << (Access.FETCH | Access.AC);
-    private static final int U_READ = 1 << Access.USER | 1 << (Access.USER | Access.AC);
+    private static final int U_READ = 1 << Access.USER;
     private static final int U_WRITE = U_READ << Access.WRITE;
     private static final int U_FETCH = U_READ << Access.FETCH;
     private static final int WRITES = S_WRITE | AC_WRITE | U_WRITE;
@@ -50,42 +53,41 @@ public final class GuestRights implements AccessRule {
     private boolean nxe;
     private boolean smep;
     private boolean smap;
-    private boolean pke;
-    private boolean pks;
+    /** PKRU, IA32_PKRS: 0 unless keys apply. */
     private int pkru;
     private int pkrs;
 
-    /** Sets the registers; true if that may change the allowed kinds of some translation. */
-    public boolean load(long cr0, long cr4, long efer, int newPkru, int newPkrs) {
+    /**
+     * Sets the registers; true if that may change the allowed kinds of some translation. Without paging none of them counts; 32-bit
+     * paging has no XD, and only 4- and 5-level paging have protection keys.
+     */
+    public boolean load(PagingMode mode, long cr0, long cr4, long efer, int userKeys, int supervisorKeys) {
         boolean newWp = (cr0 & CR0_WP) != 0;
-        boolean newNxe = (efer & EFER_NXE) != 0;
-        boolean newSmep = (cr4 & CR4_SMEP) != 0;
-        boolean newSmap = (cr4 & CR4_SMAP) != 0;
-        boolean newPke = (cr4 & CR4_PKE) != 0;
-        boolean newPks = (cr4 & CR4_PKS) != 0;
-        boolean changed = newWp != wp || newNxe != nxe || newSmep != smep || newSmap != smap || newPke != pke || newPks != pks
-                || newPkru != pkru || newPkrs != pkrs;
+        boolean newNxe = (efer & EFER_NXE) != 0 && mode != PagingMode.BITS_32;
+        boolean newSmep = (cr4 & CR4_SMEP) != 0 && mode != PagingMode.NONE;
+        boolean newSmap = (cr4 & CR4_SMAP) != 0 && mode != PagingMode.NONE;
+        int newPkru = (cr4 & CR4_PKE) != 0 && mode.isLong() ? userKeys : 0;
+        int newPkrs = (cr4 & CR4_PKS) != 0 && mode.isLong() ? supervisorKeys : 0;
+        boolean changed = newWp != wp || newNxe != nxe || newSmep != smep || newSmap != smap || newPkru != pkru || newPkrs != pkrs;
         wp = newWp;
         nxe = newNxe;
         smep = newSmep;
         smap = newSmap;
-        pke = newPke;
-        pks = newPks;
         pkru = newPkru;
         pkrs = newPkrs;
         return changed;
     }
 
-    /** True if EFER.NXE = 1. */
+    /** True if XD is a right and not a reserved bit. */
     public boolean noExecute() {
         return nxe;
     }
 
-    @Override
+    /** One bit per {@link Access} kind that {@code rights} permit, whether a dirty flag is set or not. */
     public int allowed(long rights) {
-        boolean user = (rights & Ia32e.US) != 0;
-        boolean write = (rights & Ia32e.RW) != 0;
-        boolean execute = !nxe || (rights & Ia32e.XD) != 0;
+        boolean user = (rights & Paging.US) != 0;
+        boolean write = (rights & Paging.RW) != 0;
+        boolean execute = !nxe || (rights & Paging.XD) != 0;
         int kinds = S_READ | AC_READ;
         if (write || !wp) {
             kinds |= S_WRITE | AC_WRITE;
@@ -107,8 +109,8 @@ public final class GuestRights implements AccessRule {
 
     /** The kinds for which a cached translation with {@code rights} may be used without a walk. */
     public int usable(long rights) {
-        int kinds = allowed(rights) & EptStage.allowed(rights >>> EPT_SHIFT);
-        return (rights & Ia32e.D) != 0 ? kinds : kinds & ~WRITES;
+        int kinds = allowed(rights) & SecondStage.allowed(rights >>> STAGE_SHIFT, (rights & Paging.US) != 0);
+        return (rights & Paging.D) != 0 ? kinds : kinds & ~WRITES;
     }
 
     /** The #PF error code for {@code access} after a walk that ended with {@code result} and {@code rights}. */
@@ -133,12 +135,12 @@ public final class GuestRights implements AccessRule {
 
     /** Keys apply to data accesses: PKRU to user-mode addresses, IA32_PKRS to supervisor-mode addresses. */
     private int deniedByKey(long rights) {
-        boolean user = (rights & Ia32e.US) != 0;
-        int register = user ? pke ? pkru : 0 : pks ? pkrs : 0;
+        boolean user = (rights & Paging.US) != 0;
+        int register = user ? pkru : pkrs;
         if (register == 0) {
             return 0;
         }
-        int key = (int) (rights >>> Ia32e.KEY_SHIFT) & 15;
+        int key = (int) (rights >>> Paging.KEY_SHIFT) & 15;
         boolean accessDisable = (register >>> 2 * key & 1) != 0;
         boolean writeDisable = (register >>> 2 * key & 2) != 0;
         if (accessDisable) {

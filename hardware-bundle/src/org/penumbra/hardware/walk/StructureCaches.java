@@ -12,7 +12,7 @@ import org.penumbra.api.cpu.TlbArray;
  */
 public final class StructureCaches {
     private final TlbArray[] byLevel;
-    private final int[] shift;
+    private final boolean none;
 
     /** Of the last hit: hpa of the next table. */
     long table;
@@ -20,21 +20,29 @@ public final class StructureCaches {
     long rights;
 
     /** @param byLevel the array of level n at index n, or null */
-    public StructureCaches(Format format, TlbArray[] byLevel) {
+    public StructureCaches(TlbArray[] byLevel) {
         this.byLevel = byLevel;
-        shift = new int[byLevel.length];
-        for (int level = 1; level < byLevel.length; level++) {
-            shift[level] = format.row(level).shift();
+        boolean some = false;
+        for (TlbArray array : byLevel) {
+            some |= array != null;
         }
+        none = !some;
     }
 
-    /** The lowest level with an entry for {@code address}, whose contents are now in the fields; 0 if there is none. */
-    int find(long address, int context) {
-        for (int level = 2; level < byLevel.length; level++) {
+    /**
+     * The lowest level with an entry for {@code address}, whose contents are now in the fields; 0 if there is none.
+     *
+     * @param format that of the tables which {@code context} is about: the levels at which an address is cut
+     */
+    int find(long address, int context, Format format) {
+        if (none) {
+            return 0;
+        }
+        for (int level = 2; level <= top(format); level++) {
             TlbArray array = byLevel[level];
-            int i = array == null ? -1 : array.find(FirstLevelTlb.page(address, shift[level]), context);
+            int i = array == null || array.isEmpty() ? -1 : array.find(FirstLevelTlb.page(address, format.shift[level]), context);
             if (i >= 0) {
-                table = array.frame[i];
+                table = array.frame(i);
                 rights = array.rights[i];
                 return level;
             }
@@ -42,22 +50,31 @@ public final class StructureCaches {
         return 0;
     }
 
-    void insert(int level, long address, int context, long nextTable, long combined) {
+    void insert(int level, long address, int context, Format format, long nextTable, long combined) {
         TlbArray array = level < byLevel.length ? byLevel[level] : null;
         if (array != null) {
-            array.insert(FirstLevelTlb.page(address, shift[level]), context, nextTable, combined, 0);
+            array.insert(FirstLevelTlb.page(address, format.shift[level]), context, nextTable, combined, 0);
         }
     }
 
+    /** True if nothing is ever cached. */
+    boolean isNone() {
+        return none;
+    }
+
     /** Drops every entry of {@code context} that would be used to translate {@code address}. */
-    public void dropUsed(long address, int context) {
-        for (int level = 2; level < byLevel.length; level++) {
+    public void dropUsed(long address, int context, Format format) {
+        for (int level = 2; level <= top(format); level++) {
             TlbArray array = byLevel[level];
-            int i = array == null ? -1 : array.find(FirstLevelTlb.page(address, shift[level]), context);
+            int i = array == null ? -1 : array.find(FirstLevelTlb.page(address, format.shift[level]), context);
             if (i >= 0) {
                 array.drop(i);
             }
         }
+    }
+
+    private int top(Format format) {
+        return Math.min(byLevel.length - 1, format.levels());
     }
 
     /** Shows each array. */

@@ -1,14 +1,14 @@
 package org.penumbra.hardware.walk;
 
 import java.util.function.LongConsumer;
-import org.penumbra.api.clock.CycleClock;
-import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.Pdptes;
 
 /**
- * The page walk, for every format and every dimension: SDM vol. 3, "4-Level Paging and 5-Level Paging" and "EPT Translation
- * Mechanism" are two {@link Format}s of it. If there is a stage below, the address of each entry goes through it first.
+ * The page walk, for every format and every dimension: each paging mode and each form of EPT and NPT is a {@link Format} of it. If
+ * there is a stage below, the address of each entry goes through it first.
  *
  * <p>Accessed and dirty flags are set when the walk has found a translation that allows the access, from the root down, each by
  * compare-and-set; if an entry has changed meanwhile, the walk begins anew. A walk that ends in a fault sets none: whether
@@ -26,25 +26,28 @@ public final class Walker {
     /** The stage below refused an access to an entry. */
     public static final int REFUSED = 4;
     private static final int CHANGED = 5;
+    private static final int MOST_LEVELS = 5;
 
-    private final Format format;
     private final PhysicalMemory memory;
-    private final CycleClock clock;
-    private final AccessRule rule;
-    private final EptStage below;
+    private final WalkMeter meter;
+    private final GuestRights rule;
+    private final SecondStage below;
     private final StructureCaches caches;
     private final LongConsumer updates;
-    private final long[] addresses;
-    private final long[] slots;
-    private final long[] slotRights;
-    private final long[] entries;
-    private final long[] paths;
+    private final boolean nested;
+    private final long[] addresses = new long[MOST_LEVELS + 1];
+    private final long[] slots = new long[MOST_LEVELS + 1];
+    private final long[] slotRights = new long[MOST_LEVELS + 1];
+    private final long[] entries = new long[MOST_LEVELS + 1];
+    private final long[] paths = new long[MOST_LEVELS + 1];
 
+    private Format format;
     private long root;
+    private Pdptes registers;
     private int context;
     private long reserved;
     private boolean flags;
-    private EptStage stage;
+    private SecondStage stage;
 
     /** Rights combined along the path, bits of the leaf included; of the entries seen so far if the walk failed. */
     public long rights;
@@ -56,139 +59,198 @@ public final class Walker {
     public long references;
 
     /**
-     * @param below what translates the addresses that entries hold, when it is switched on
+     * @param rule which accesses rights allow; null if {@link #walk(long, int, long)} says what is needed
+     * @param below what translates the addresses that entries hold, when it is switched on; null for a walker that is the second stage
      * @param caches paging-structure caches
      * @param updates told the address of each entry that the walk writes, or reads in a way that counts as a write; or null
      */
-    public Walker(Format format, PhysicalMemory memory, CycleClock clock, AccessRule rule, EptStage below, StructureCaches caches,
-            LongConsumer updates) {
-        this.format = format;
+    public Walker(PhysicalMemory memory, WalkMeter meter, GuestRights rule, SecondStage below, StructureCaches caches, LongConsumer updates) {
         this.memory = memory;
-        this.clock = clock;
+        this.meter = meter;
         this.rule = rule;
         this.below = below;
         this.caches = caches;
         this.updates = updates;
-        addresses = new long[format.levels() + 1];
-        slots = new long[format.levels() + 1];
-        slotRights = new long[format.levels() + 1];
-        entries = new long[format.levels() + 1];
-        paths = new long[format.levels() + 1];
+        this.nested = below == null;
     }
 
     /**
      * Sets what the following walks work with.
      *
+     * @param tables the format of the tables
      * @param rootTable address of the top table, in the address space below
+     * @param topRegisters registers that hold the entries above the top table, instead of {@code rootTable}; or null
      * @param cacheContext context of paging-structure-cache entries
      * @param alsoReserved entry bits that are reserved now, besides those of the format
      * @param setFlags maintain accessed and dirty flags
      * @param throughBelow walk through the stage below
      */
-    public void load(long rootTable, int cacheContext, long alsoReserved, boolean setFlags, boolean throughBelow) {
-        root = rootTable & format.address();
+    public void load(Format tables, long rootTable, Pdptes topRegisters, int cacheContext, long alsoReserved, boolean setFlags,
+            boolean throughBelow) {
+        format = tables;
+        root = rootTable;
+        registers = topRegisters;
         context = cacheContext;
         reserved = alsoReserved;
         flags = setFlags;
         stage = throughBelow ? below : null;
     }
 
+    /** Has {@code cacheContext} tag paging-structure-cache entries from now on. */
+    void tag(int cacheContext) {
+        context = cacheContext;
+    }
+
+    /** The format of the tables. */
+    public Format format() {
+        return format;
+    }
+
     /** Walks for {@code address}; {@code access} is an {@link Access} kind. */
     public int walk(long address, int access) {
+        return walk(address, access, 0);
+    }
+
+    /** Like {@link #walk(long, int)}; the walk is denied, too, unless it finds all bits of {@code needed} in the combined rights. */
+    public int walk(long address, int access, long needed) {
         int result;
         do {
-            result = attempt(address, access);
+            result = attempt(address, access, needed);
         } while (result == CHANGED);
         return result;
     }
 
-    private int attempt(long address, int access) {
-        int cached = caches.find(address, context);
-        int top = cached == 0 ? format.levels() : cached - 1;
-        long table = cached == 0 ? root : caches.table;
-        long path = cached == 0 ? format.path() : caches.rights;
-        int level = top;
-        for (; ; level--) {
-            long slot = table + format.offset(level, address);
-            if (stage != null && (cached == 0 || level < top)) {
-                long hpa = stage.entry(slot);
-                if (hpa < 0) {
-                    return REFUSED;
-                }
-                addresses[level] = slot;
-                slots[level] = hpa;
-                slotRights[level] = stage.rights;
-                if (updates != null && stage.countsAsWrite()) {
-                    updates.accept(hpa);
-                }
-            } else {
-                slots[level] = slot;
-                slotRights[level] = Ept.W;
+    private int attempt(long address, int access, long needed) {
+        Format f = format;
+        int cached = caches.find(address, context, f);
+        int top = f.levels();
+        long table = root;
+        long path = f.path;
+        if (cached != 0) {
+            top = cached - 1;
+            table = caches.table;
+            path = caches.rights;
+            if (meter.listener != null) {
+                meter.listener.served(nested ? WalkListener.Cache.NESTED_PAGING_STRUCTURE_CACHE : WalkListener.Cache.PAGING_STRUCTURE_CACHE,
+                        address, cached, table);
             }
-            long entry = memory.load64(slots[level]);
-            references++;
-            clock.charge(Work.WALK_REFERENCE);
-            entries[level] = entry;
-            path &= entry ^ format.inverted();
-            rights = path;
-            if ((entry & format.present()) == 0) {
+        } else if (registers != null) {
+            long pdpte = registers.of(address);
+            if ((pdpte & Paging.P) == 0) {
+                rights = 0;
                 return NOT_PRESENT;
             }
-            boolean isPage = format.isPage(level, entry);
-            if ((entry & reserved) != 0 || format.malformed(level, entry, isPage)) {
+            table = pdpte & f.address;
+        }
+        for (int level = top; ; level--) {
+            long slot = table + ((address >>> f.shift[level] & f.index[level]) << f.entryShift);
+            addresses[level] = slot;
+            long had = SecondStage.ALL;
+            if (stage != null && (cached == 0 || level < top)) {
+                slot = stage.entry(slot);
+                if (slot < 0) {
+                    return REFUSED;
+                }
+                had = stage.rights;
+                if (updates != null && stage.countsAsWrite()) {
+                    updates.accept(slot);
+                }
+            }
+            slots[level] = slot;
+            slotRights[level] = had;
+            long entry = memory.load64(slot);
+            if (f.entryShift == 2) {
+                entry = entry >>> ((slot & 4) << 3) & 0xffff_ffffL;
+            }
+            references++;
+            int served = meter.read(slot);
+            if (meter.listener != null) {
+                meter.listener.referenced(f, nested, level, addresses[level], slot, entry, served);
+            }
+            entries[level] = entry;
+            path &= (entry | f.implied[level]) ^ f.inverted;
+            if ((entry & f.present) == 0) {
+                rights = path;
+                return NOT_PRESENT;
+            }
+            boolean isPage = f.isPage(level, entry);
+            if ((entry & reserved) != 0 || f.malformed(level, entry, isPage)) {
+                rights = path;
                 return MALFORMED;
             }
             paths[level] = path;
             if (isPage) {
-                break;
+                return finish(f, address, access, needed, top, level);
             }
-            table = entry & format.address();
+            table = entry & f.address;
         }
-        return finish(address, access, top, level);
     }
 
-    private int finish(long address, int access, int top, int level) {
-        rights = paths[level] | entries[level] & format.leaf();
-        if ((rule.allowed(rights) >>> access & 1) == 0) {
+    private int finish(Format f, long address, int access, long needed, int top, int level) {
+        long leaf = entries[level];
+        rights = paths[level] | leaf & f.leaf;
+        if (rule == null ? (rights & needed) != needed : (rule.allowed(rights) >>> access & 1) == 0) {
             return DENIED;
         }
         if (flags) {
             boolean write = Access.isWrite(access);
-            for (int l = top; l >= level; l--) {
-                int result = flag(l, format.accessed() | (write && l == level ? format.dirty() : 0));
-                if (result != DONE) {
-                    return result;
+            if ((paths[level] & f.accessed) == 0 || write && (leaf & f.dirty) == 0) {
+                for (int l = top; l >= level; l--) {
+                    int result = flag(f, l, write && l == level);
+                    if (result != DONE) {
+                        return result;
+                    }
                 }
+                leaf = entries[level];
+                rights |= leaf & f.leaf;
             }
-            rights |= entries[level] & format.leaf();
         }
-        shift = format.row(level).shift();
-        page = entries[level] & format.address() & -1L << shift;
-        for (int l = top; l > level; l--) {
-            if ((slotRights[l - 1] & Ept.W) != 0) {
-                caches.insert(l, address, context, slots[l - 1] & -4096L, paths[l]);
+        if (rule != null) {
+            rights |= (level == 1 ? leaf : leaf >>> 5) & Paging.PAT;
+        }
+        shift = f.shift[level];
+        page = f.page(level, leaf);
+        if (!caches.isNone()) {
+            for (int l = top; l > level; l--) {
+                if ((slotRights[l - 1] & SecondStage.W) != 0) {
+                    caches.insert(l, address, context, f, slots[l - 1] & -4096L, flags ? paths[l] | f.accessed : paths[l]);
+                }
             }
         }
         return DONE;
     }
 
-    private int flag(int level, long wanted) {
+    private int flag(Format f, int level, boolean dirty) {
         long entry = entries[level];
+        long wanted = dirty ? f.accessed | f.dirty : f.accessed & ~f.implied[level];
         if ((entry & wanted) == wanted) {
             return DONE;
         }
-        if ((slotRights[level] & Ept.W) == 0) {
+        if ((slotRights[level] & SecondStage.W) == 0) {
             stage.refuseUpdate(addresses[level], slotRights[level]);
             return REFUSED;
         }
-        if (!memory.compareAndSet64(slots[level], entry, entry | wanted)) {
+        long slot = slots[level];
+        boolean done;
+        if (f.entryShift == 2) {
+            // The other entry of the 8 bytes may change at the same time, which is no reason to walk again.
+            int at = (int) (slot & 4) << 3;
+            long both = memory.load64(slot);
+            done = (both >>> at & 0xffff_ffffL) == entry && memory.compareAndSet64(slot, both, both | wanted << at);
+        } else {
+            done = memory.compareAndSet64(slot, entry, entry | wanted);
+        }
+        if (!done) {
             return CHANGED;
         }
-        clock.charge(Work.WALK_UPDATE);
+        meter.wrote();
         if (updates != null) {
-            updates.accept(slots[level]);
+            updates.accept(slot);
         }
         entries[level] = entry | wanted;
+        if (meter.listener != null) {
+            meter.listener.updated(f, nested, level, slot, entries[level]);
+        }
         return DONE;
     }
 }

@@ -99,19 +99,6 @@ class ControlRegisterTest {
         assertThat(rig.put).containsExactly("244 2 77");
     }
 
-    @Test
-    @DisplayName("a paging mode that is not modelled is refused by name")
-    void notModelled() {
-        Rig rig = new Rig();
-        rig.registers.paging = new PagingState(1L << 31 | 1, 0x1000, 0, 0, 0, 0);
-        assertThatThrownBy(() -> rig.use(0, Rig.SR)).hasMessage(
-                "32-bit paging (CR4.PAE = 0) is not modelled yet: 4-level paging, or none, is needed");
-        rig.registers.paging = new PagingState(1L << 31 | 1, 0x1000, 1 << 5, 0, 0, 0);
-        assertThatThrownBy(() -> rig.use(0, Rig.SR)).hasMessageStartingWith("PAE paging");
-        rig.registers.paging = new PagingState(1L << 31 | 1, 0x1000, 1 << 5 | 1 << 12, 1 << 8 | 1 << 10, 0, 0);
-        assertThatThrownBy(() -> rig.use(0, Rig.SR)).hasMessageStartingWith("5-level paging");
-    }
-
     private static int mov(Rig rig, int register, long value) {
         return register == 0 ? rig.cpu.movToCr0(value) : register == 3 ? rig.cpu.movToCr3(value) : rig.cpu.movToCr4(value);
     }

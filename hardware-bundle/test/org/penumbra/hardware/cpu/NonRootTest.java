@@ -348,11 +348,11 @@ class NonRootTest {
     }
 
     @Test
-    @DisplayName("V12 entry with an EPT pointer that is not modelled is refused by name")
+    @DisplayName("V12 entry with an EPT pointer that the processor does not take is refused by name")
     void badEptp() {
         rig.vmcs.enableEpt = true;
-        rig.vmcs.eptp = 0x1000 | 4 << 3 | 6;
-        assertThatThrownBy(rig::enter).hasMessageContaining("EPTP 0x1026 is not modelled yet");
+        rig.vmcs.eptp = 0x1000 | 2 << 3 | 6;
+        assertThatThrownBy(rig::enter).hasMessageContaining("EPTP 0x1016").hasMessageContaining("4 or 5 levels");
         rig.vmcs.eptp = 0x1000 | 3 << 3 | 6;
         rig.enter();
         assertThatThrownBy(rig::enter).hasMessageContaining("exit is needed first");

@@ -162,7 +162,7 @@ class BareMachineTest {
     }
 
     @Test
-    @DisplayName("a guest that maps memory which is not there, or a paging mode that is not modelled, ends with one line")
+    @DisplayName("a guest that maps memory which is not there ends with one line")
     void wrongGuests() {
         Machine beyond = factory.create(config("", false), guest(s -> {
             s.cpu.memory().store64(0x10_2008, 0x4000_0083);
@@ -170,11 +170,6 @@ class BareMachineTest {
         }));
         assertThatThrownBy(() -> beyond.run(1)).isInstanceOf(MachineException.class).hasMessage(
                 "guest stopped at operation 0: physical address 0x40000000 is outside the machine's memory of 0x400000 bytes");
-        Machine mode = factory.create(config("", false), guest(s -> {
-            s.cpu.registers().paging = new PagingState(1L << 31 | 1, 0, 0, 0, 0, 0);
-            s.port.load(0x30_0000, 8, Access.READ);
-        }));
-        assertThatThrownBy(() -> mode.run(1)).isInstanceOf(MachineException.class).hasMessageContaining("not modelled yet");
         Machine exit = factory.create(config("", false), guest(s -> s.stop(ExecutionEngine.Stop.EXIT)));
         assertThatThrownBy(() -> exit.run(1)).hasMessageStartingWith("internal error");
     }

@@ -1,0 +1,52 @@
+package org.penumbra.hardware.cpu;
+
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.vmx.Vmcs;
+
+/** The checks of VM entry that translation depends on (SDM vol. 3, "VM Entries"). A check that fails throws IllegalStateException. */
+final class EntryChecks {
+    private static final long PROTECTED_AND_PAGED = ControlBits.CR0_PE | ControlBits.CR0_PG;
+
+    private EntryChecks() {}
+
+    static void check(Vmcs vmcs, int maxPhysicalBits) {
+        if (vmcs.enableEpt) {
+            checkEptp(vmcs.eptp, maxPhysicalBits);
+        } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {
+            throw new IllegalStateException("unrestricted guest and mode-based execute control need EPT");
+        }
+        if (!vmcs.unrestrictedGuest && (vmcs.guestCr0 & PROTECTED_AND_PAGED) != PROTECTED_AND_PAGED) {
+            throw new IllegalStateException(String.format("guest CR0 0x%x: PE and PG must be 1, but for an unrestricted guest", vmcs.guestCr0));
+        }
+        if (vmcs.enableEpt && PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer) == PagingMode.PAE) {
+            pdptes(vmcs.guestPdptes, maxPhysicalBits);
+        }
+    }
+
+    /** {@code pdptes}, for a guest with PAE paging: "Checks on Guest Page-Directory-Pointer-Table Entries". */
+    static Pdptes pdptes(Pdptes pdptes, int maxPhysicalBits) {
+        if (!pdptes.allowed(maxPhysicalBits)) {
+            throw new IllegalStateException("a guest PDPTE has reserved bits set: " + pdptes);
+        }
+        return pdptes;
+    }
+
+    /**
+     * <pre>
+     *  2:0    memory type of the paging structures: 0 (UC) or 6 (WB)
+     *  5:3    levels − 1: 3 or 4
+     *  bit 6  accessed and dirty flags
+     *  11:7   reserved (bit 7: supervisor shadow stacks, which this processor does not have)
+     * </pre>
+     */
+    private static void checkEptp(long eptp, int maxPhysicalBits) {
+        long type = eptp & 7;
+        long levels = (eptp >>> 3 & 7) + 1;
+        if (type != 0 && type != 6 || levels != 4 && levels != 5 || (eptp & 0xf80) != 0 || eptp >>> maxPhysicalBits != 0) {
+            throw new IllegalStateException(String.format(
+                    "EPTP 0x%x: memory type 0 or 6 (bits 2:0), 4 or 5 levels (bits 5:3 = 3 or 4) and no other bits are needed", eptp));
+        }
+    }
+}

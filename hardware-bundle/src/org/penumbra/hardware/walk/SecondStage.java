@@ -1,0 +1,237 @@
+package org.penumbra.hardware.walk;
+
+import org.penumbra.api.cpu.TlbArray;
+import org.penumbra.api.cpu.WalkListener;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.Access;
+
+/**
+ * The second dimension: gpa to hpa through EPT or nested paging, with a nested TLB of guest-physical mappings in front of the walk.
+ * Used for every entry of the guest's tables and for the translated address itself. Results are in the fields. One thread.
+ *
+ * <p>Rights have one form, whatever the format of the tables:
+ *
+ * <pre>
+ *  bit  0    R     readable
+ *  bit  1    W     writable, and no dirty flag has to be set for a write
+ *  bit  2    X     executable for supervisor-mode linear addresses
+ *  bit  3    XU    executable for user-mode linear addresses
+ *  bits 6:4        memory type of the page (EPT)
+ *  bit  7          ignore PAT (EPT)
+ * </pre>
+ */
+public final class SecondStage {
+    public static final long R = 1;
+    public static final long W = 1L << 1;
+    public static final long X = 1L << 2;
+    public static final long XU = 1L << 3;
+    public static final long IGNORE_PAT = 1L << 7;
+    /** Every right. */
+    static final long ALL = R | W | X | XU;
+    /** Memory type and "ignore PAT". */
+    private static final long TYPE = 0xf0;
+
+    private final Walker walker;
+    private final TlbArray nested;
+    private final StructureCaches structures;
+    private final WalkMeter meter;
+    private int context;
+    private boolean ept;
+    private boolean modeBasedExecute;
+    private boolean flags;
+    private boolean countsAsWrite;
+
+    /** hpa of the last translated address. */
+    public long hpa;
+    /** Rights of its translation. */
+    public long rights;
+    /** Size of its page as a power of two. */
+    public int shift;
+
+    /** Of the last refusal: {@link Walker#NOT_PRESENT}, {@link Walker#MALFORMED} or {@link Walker#DENIED}. */
+    public int reason;
+    /** Of the last refusal: the gpa that was refused. */
+    public long refused;
+    /** Of the last refusal: the operation, READ, WRITE or FETCH of {@link Access}. */
+    public int operation;
+    /** Of the last refusal: it was for the translation of a linear address, not for an entry of the guest's tables. */
+    public boolean finalAddress;
+    /** Of the last refusal: the rights, as far as the walk came. */
+    public long had;
+
+    /**
+     * @param nested the nested TLB, or null
+     * @param structures guest-physical paging-structure-cache entries
+     */
+    public SecondStage(PhysicalMemory memory, WalkMeter meter, TlbArray nested, StructureCaches structures) {
+        this.nested = nested;
+        this.structures = structures;
+        this.meter = meter;
+        walker = new Walker(memory, meter, null, null, structures, null);
+    }
+
+    /** Sets EPT tables by their pointer. */
+    public void loadEpt(Format format, long eptp, boolean mbec) {
+        ept = true;
+        modeBasedExecute = mbec;
+        flags = (eptp & Ept.EPTP_FLAGS) != 0;
+        countsAsWrite = flags;
+        walker.load(format, eptp & format.address, null, context, 0, flags, false);
+    }
+
+    /** Sets nested page tables: the format of the host's paging mode. Accessed and dirty flags are always maintained. */
+    public void loadNpt(Format format, long root, boolean noExecute) {
+        ept = false;
+        modeBasedExecute = false;
+        flags = true;
+        countsAsWrite = true;
+        walker.load(format, root, null, context, noExecute || format.entryShift == 2 ? 0 : Paging.XD, true, false);
+    }
+
+    /** Has {@code nestedContext} tag guest-physical mappings from now on. */
+    public void tag(int nestedContext) {
+        context = nestedContext;
+        walker.tag(nestedContext);
+    }
+
+    /** Memory references to entries of the second dimension so far. */
+    public long references() {
+        return walker.references;
+    }
+
+    /**
+     * The hpa of {@code gpa}, to which a linear address was translated, for an access of kind {@code access}; −1 if refused.
+     *
+     * @param user the linear address is a user-mode one by the guest's tables
+     */
+    public long page(long gpa, int access, boolean user) {
+        return translate(gpa, access & 3, true, user);
+    }
+
+    /** The hpa of {@code gpa}, where the processor reads PDPTEs to be loaded into registers; −1 if refused. Never a write. */
+    public long pdptes(long gpa) {
+        return translate(gpa, Access.READ, false, false);
+    }
+
+    /** True if the tables say memory types: EPT. */
+    public boolean hasTypes() {
+        return ept;
+    }
+
+    /** True if the processor's own accesses to guest tables count as writes. */
+    boolean countsAsWrite() {
+        return countsAsWrite;
+    }
+
+    /**
+     * The hpa of {@code gpa}, where an entry of a guest table is; −1 if refused. The access counts as a write with accessed and dirty
+     * flags for EPT (SDM vol. 3, "Accessed and Dirty Flags for EPT"), and always with nested paging (APM vol. 2, "Nested versus Guest
+     * Page Faults, Fault Ordering").
+     */
+    long entry(long gpa) {
+        return translate(gpa, countsAsWrite ? Access.WRITE : Access.READ, false, false);
+    }
+
+    /** The walker wants to set a flag in the guest entry at {@code gpa} whose translation has {@code rightsThere}, without W. */
+    void refuseUpdate(long gpa, long rightsThere) {
+        refuse(Walker.DENIED, gpa, Access.WRITE, false, rightsThere);
+    }
+
+    /** Drops the guest-physical mappings that would be used for {@code gpa}. */
+    public void drop(long gpa) {
+        for (int s = 12; nested != null && s <= 30; s += 9) {
+            int i = nested.find(PageTag.of(gpa, s), context);
+            if (i >= 0) {
+                nested.drop(i);
+            }
+        }
+        structures.dropUsed(gpa, context, walker.format());
+    }
+
+    private long translate(long gpa, int op, boolean last, boolean user) {
+        long wanted = op == Access.READ ? R : op == Access.WRITE ? W : user ? XU : X;
+        if (nested != null && !nested.isEmpty() && cached(gpa, wanted)) {
+            return hpa;
+        }
+        int result = walker.walk(gpa, op, needed(wanted));
+        long now = normal(walker.rights);
+        if (result != Walker.DONE) {
+            refuse(result, gpa, op, last, now);
+            return -1;
+        }
+        if (flags && (walker.rights & dirty()) == 0) {
+            now &= ~W;
+        }
+        shift = cut(walker.shift);
+        rights = now;
+        hpa = walker.page | gpa & (1L << walker.shift) - 1;
+        if (nested != null) {
+            nested.insert(PageTag.of(gpa, shift), context, hpa & -1L << shift, now, 0);
+        }
+        return hpa;
+    }
+
+    private boolean cached(long gpa, long wanted) {
+        for (int s = 12; s <= 30; s += 9) {
+            int i = nested.find(PageTag.of(gpa, s), context);
+            if (i >= 0) {
+                if ((nested.rights[i] & wanted) != 0) {
+                    rights = nested.rights[i];
+                    shift = s;
+                    hpa = nested.frame(i) | gpa & (1L << s) - 1;
+                    if (meter.listener != null) {
+                        meter.listener.served(WalkListener.Cache.NESTED_TLB, gpa, (s - 3) / 9, nested.frame(i));
+                    }
+                    return true;
+                }
+                nested.drop(i);
+            }
+        }
+        return false;
+    }
+
+    /** A page of 4 MiB is cached by pieces of 2 MiB. */
+    private static int cut(int size) {
+        return size == 22 ? 21 : size;
+    }
+
+    private long dirty() {
+        return ept ? Ept.D : Paging.D;
+    }
+
+    /** The bits of combined rights that the tables must grant; every nested access is a user-mode one to nested page tables. */
+    private long needed(long wanted) {
+        if (ept) {
+            return wanted == XU ? modeBasedExecute ? Ept.XU : Ept.X : wanted;
+        }
+        return Paging.US | (wanted == W ? Paging.RW : wanted == R ? 0 : Paging.XD);
+    }
+
+    private long normal(long raw) {
+        if (ept) {
+            long user = modeBasedExecute ? raw >>> 7 & XU : (raw & Ept.X) << 1;
+            return raw & (R | W | X) | user | raw << 1 & TYPE;
+        }
+        boolean executable = (raw & Paging.XD) != 0;
+        return (raw & Paging.US) == 0 ? 0 : R | raw & W | (executable ? X | XU : 0);
+    }
+
+    private void refuse(int why, long gpa, int op, boolean last, long rightsThere) {
+        reason = why;
+        refused = gpa;
+        operation = op;
+        finalAddress = last;
+        had = rightsThere;
+    }
+
+    /** The {@link Access} kinds that {@code rights} permit for a linear address of user or supervisor mode. */
+    static int allowed(long rights, boolean user) {
+        return ((rights & R) != 0 ? kinds(Access.READ) : 0)
+                | ((rights & W) != 0 ? kinds(Access.WRITE) : 0)
+                | ((rights & (user ? XU : X)) != 0 ? kinds(Access.FETCH) : 0);
+    }
+
+    private static int kinds(int operation) {
+        return 0x111 << operation;
+    }
+}
