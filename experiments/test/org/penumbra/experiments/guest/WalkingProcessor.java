@@ -82,7 +82,7 @@ final class WalkingProcessor extends FakeProcessor {
         TlbArray array = level == 1 ? tlb.small : tlb.large;
         int shift = level == 1 ? 12 : 21;
         int context = (entry & Pte.G) != 0 ? tlb.globalContext : tlb.context;
-        array.insert(FirstLevelTlb.page(gva, shift), context, base, 0, mask);
+        array.insert(FirstLevelTlb.page(gva, shift), context, base, 0, mask & (int) TlbArray.ALLOWED);
         return base | gva & (1L << shift) - 1;
     }
 
