@@ -9,11 +9,36 @@ public interface CostProfile {
     /** One figure: {@code value} in {@code unit} ("cycles", "entries", "ways" …), and where it was published. */
     record Figure(String key, long value, String unit, String source) {}
 
+    /** Who makes the processor. */
+    enum Vendor {
+        /** Intel: VMX. */
+        INTEL("Intel"),
+        /** AMD: SVM. */
+        AMD("AMD");
+
+        private final String label;
+
+        Vendor(String label) {
+            this.label = label;
+        }
+
+        /** As people write it. */
+        public String label() {
+            return label;
+        }
+    }
+
     /** The profile's name, as a user selects it. */
     String name();
 
     /** One line for people: which processor this stands for. */
     String description();
+
+    /** Who makes the processor that this stands for. */
+    Vendor vendor();
+
+    /** When that processor came out. */
+    int year();
 
     /** Every figure, in the order of the file. */
     List<Figure> figures();

@@ -11,16 +11,24 @@ public enum Work {
     OPERATION("cpu.operation"),
     /** A first-level miss that the second-level TLB serves. */
     STLB_HIT("tlb.second-level-hit"),
-    /** One memory reference of a page walk, guest or host dimension. */
+    /** One memory reference of a page walk, guest or host dimension, on a processor without a model of data caches. */
     WALK_REFERENCE("walk.reference"),
+    /** One memory reference of a page walk that the first-level data cache serves. */
+    WALK_L1("walk.reference.l1"),
+    /** One memory reference of a page walk that the second-level cache serves. */
+    WALK_L2("walk.reference.l2"),
+    /** One memory reference of a page walk that the last-level cache serves. */
+    WALK_LLC("walk.reference.llc"),
+    /** One memory reference of a page walk that no cache serves. */
+    WALK_MEMORY("walk.reference.memory"),
     /** A page-structure update by the walker: setting an accessed or dirty bit with a locked access. */
     WALK_UPDATE("walk.update"),
     /** Delivery of an exception through the guest's IDT, and its IRET. */
     EXCEPTION("cpu.exception"),
     /** A serialising or privileged operation that does not exit (MOV CR3, INVLPG …). */
     PRIVILEGED("cpu.privileged"),
-    /** VM exit, the hypervisor's entry and exit path, and VM entry. */
-    EXIT("vmx.exit"),
+    /** VM exit, the hypervisor's entry and exit path, and VM entry; #VMEXIT and VMRUN where the processor has SVM. */
+    EXIT("cpu.exit"),
 
     /** One 8-byte load through a hypervisor handle. */
     LOAD("hypervisor.load"),

@@ -3,9 +3,7 @@ package org.penumbra.api.cpu;
 import java.util.Arrays;
 
 /**
- * One set-associative TLB array with least-recently-used replacement: any number of sets and ways, not only powers of two. The
- * entries of a set stand in the order of their last use, the latest first: a hit moves its entry to the front, which costs less
- * than time stamps because most hits are at the front already.
+ * One set-associative TLB array with least-recently-used replacement: any number of sets and ways, not only powers of two.
  *
  * <pre>
  *  tag      virtual page number (up to 47 bits) &lt;&lt; 16 | context; -1 is empty
@@ -15,8 +13,10 @@ import java.util.Arrays;
  * </pre>
  *
  * A <em>context</em> stands for the combination of VPID, PCID and EPT root that tags an entry; the hardware numbers them. The
- * arrays are public because lookups sit on the path of every access; only the hardware that owns the TLB writes them. An index is
- * good until the next {@link #find} or {@link #insert}. One thread.
+ * arrays are public because lookups sit on the path of every access; only the hardware that owns the TLB writes them. One thread.
+ *
+ * <p>Where a page was found last is remembered by the low bits of its number, so that a hit costs one comparison whatever way it is
+ * in; the tag decides, and a wrong guess costs a search of the set.
  */
 public final class TlbArray {
     /** Bits of a tag that hold the context. */
@@ -24,18 +24,29 @@ public final class TlbArray {
     /** Bits of a word that hold the allowed kinds. */
     public static final long ALLOWED = 0xfff;
 
+    private static final int MOST_GUESSES = 4096;
+    private static final int INDEX_BITS = 15;
+
     public final long[] tag;
     public final long[] word;
     public final long[] rights;
+    /**
+     * When the entry was last used, by {@link #clock}, and below that its index, so that the minimum of a set names its victim without
+     * a branch; an empty entry was used at 0.
+     */
+    private final long[] stamp;
+    private final short[] guess;
     private final int sets;
     private final int ways;
     private final int mask;
+    private long clock;
     private int live;
 
     /** An empty array of {@code entries} entries in sets of {@code ways}; {@code entries} is a multiple of {@code ways}. */
     public TlbArray(int entries, int ways) {
-        if (entries < 1 || ways < 1 || entries % ways != 0) {
-            throw new IllegalArgumentException("a TLB of " + entries + " entries and " + ways + " ways: entries must be a positive multiple of ways");
+        if (entries < 1 || ways < 1 || entries % ways != 0 || entries > 1 << INDEX_BITS) {
+            throw new IllegalArgumentException("a TLB of " + entries + " entries and " + ways
+                    + " ways: entries must be a positive multiple of ways, and at most " + (1 << INDEX_BITS));
         }
         this.ways = ways;
         this.sets = entries / ways;
@@ -43,7 +54,16 @@ public final class TlbArray {
         tag = new long[entries];
         word = new long[entries];
         rights = new long[entries];
+        stamp = new long[entries];
+        guess = new short[Math.min(MOST_GUESSES, Integer.highestOneBit(4 * entries))];
         Arrays.fill(tag, -1);
+        for (int i = 0; i < entries; i++) {
+            stamp[i] = i;
+        }
+    }
+
+    private void touch(int i) {
+        stamp[i] = ++clock << INDEX_BITS | i;
     }
 
     /** Index of the entry for {@code page} in {@code context}, now the most recently used of its set; -1 if there is none. */
@@ -53,24 +73,23 @@ public final class TlbArray {
 
     /** Like {@link #find(long, int)}, of an entry in {@code context} or in {@code other}. */
     public int find(long page, int context, int other) {
-        int start = start(page);
         long wanted = page << CONTEXT_BITS | context;
-        long alternative = page << CONTEXT_BITS | other;
-        long front = tag[start];
-        return front == wanted || front == alternative ? start : ways == 1 || live == 0 ? -1 : behind(start, wanted, alternative);
+        int i = guess[(int) page & guess.length - 1];
+        long t = tag[i];
+        if (t == wanted || t == (page << CONTEXT_BITS | other)) {
+            touch(i);
+            return i;
+        }
+        return live == 0 ? -1 : search(page, wanted, page << CONTEXT_BITS | other);
     }
 
-    private int behind(int start, long wanted, long alternative) {
-        for (int i = start + 1, end = start + ways; i < end; i++) {
-            long t = tag[i];
-            if (t == wanted || t == alternative) {
-                long w = word[i];
-                long r = rights[i];
-                shift(start, i);
-                tag[start] = t;
-                word[start] = w;
-                rights[start] = r;
-                return start;
+    private int search(long page, long wanted, long alternative) {
+        int i = start(page);
+        for (int end = i + ways; i < end; i++) {
+            if (tag[i] == wanted || tag[i] == alternative) {
+                touch(i);
+                guess[(int) page & guess.length - 1] = (short) i;
+                return i;
             }
         }
         return -1;
@@ -80,34 +99,26 @@ public final class TlbArray {
     public int insert(long page, int context, long hpa, long rawRights, int allowedMask) {
         long wanted = page << CONTEXT_BITS | context;
         int start = start(page);
-        int last = start + ways - 1;
-        int victim = last;
-        for (int i = start; i <= last; i++) {
+        long oldest = Long.MAX_VALUE;
+        for (int i = start; i < start + ways; i++) {
             if (tag[i] == wanted) {
-                victim = i;
-                break;
+                return put(i, page, wanted, hpa, rawRights, allowedMask);
             }
-            if (tag[i] == -1) {
-                victim = i;
-            }
+            oldest = Math.min(oldest, stamp[i]);
         }
-        if (tag[victim] == -1) {
+        if (oldest >>> INDEX_BITS == 0) {
             live++;
         }
-        shift(start, victim);
-        tag[start] = wanted;
-        word[start] = hpa & ~ALLOWED | allowedMask;
-        rights[start] = rawRights;
-        return start;
+        return put((int) oldest & (1 << INDEX_BITS) - 1, page, wanted, hpa, rawRights, allowedMask);
     }
 
-    /** Moves the entries before {@code end} one place back. */
-    private void shift(int start, int end) {
-        for (int i = end; i > start; i--) {
-            tag[i] = tag[i - 1];
-            word[i] = word[i - 1];
-            rights[i] = rights[i - 1];
-        }
+    private int put(int i, long page, long wanted, long hpa, long rawRights, int allowedMask) {
+        tag[i] = wanted;
+        word[i] = hpa & ~ALLOWED | allowedMask;
+        rights[i] = rawRights;
+        touch(i);
+        guess[(int) page & guess.length - 1] = (short) i;
+        return i;
     }
 
     /** The hpa of the first byte of the page of entry {@code index}. */
@@ -134,6 +145,7 @@ public final class TlbArray {
     public void drop(int index) {
         if (tag[index] != -1) {
             tag[index] = -1;
+            stamp[index] = index;
             live--;
         }
     }
@@ -142,6 +154,9 @@ public final class TlbArray {
     public void clear() {
         if (live > 0) {
             Arrays.fill(tag, -1);
+            for (int i = 0; i < stamp.length; i++) {
+                stamp[i] = i;
+            }
             live = 0;
         }
     }

@@ -12,7 +12,7 @@ import java.util.Arrays;
  * containing 8 bytes, so that concurrent neighbours are kept. An access that crosses an 8-byte boundary is two accesses, as
  * the SDM allows (vol. 3, "Guaranteed Atomic Operations"). Accesses may come from any thread.
  *
- * <p>A frame's array has one word more than the frame: its mark, by which a frame that is found in the table of recently used
+ * <p>A frame's array has one word more than the frame, the first: its mark, by which a frame that is found in the table of recently used
  * ones is known to be the right one, and still in use. So most accesses need two dependent reads, and not the three of a walk
  * through the directory of chunks.
  */
@@ -55,27 +55,30 @@ public final class PhysicalMemory {
     /** Reads the aligned 8 bytes that contain {@code hpa}. */
     public long load64(long hpa) {
         long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
-        if (f[WORDS] != mark(hpa)) {
+        if (f[0] != mark(hpa)) {
             f = find(hpa);
             if (f == null) {
                 return 0;
             }
         }
-        return (long) WORD.getAcquire(f, (int) (hpa >>> 3) & WORDS - 1);
+        return (long) WORD.getAcquire(f, 1 + ((int) (hpa >>> 3) & WORDS - 1));
     }
 
     /** Writes the aligned 8 bytes that contain {@code hpa}. */
     public void store64(long hpa, long value) {
-        WORD.setRelease(materialise(hpa), (int) (hpa >>> 3) & WORDS - 1, value);
+        WORD.setRelease(materialise(hpa), 1 + ((int) (hpa >>> 3) & WORDS - 1), value);
     }
 
     /** Locked compare-and-set of the aligned 8 bytes that contain {@code hpa}; true if they held {@code expected}. */
     public boolean compareAndSet64(long hpa, long expected, long value) {
-        return WORD.compareAndSet(materialise(hpa), (int) (hpa >>> 3) & WORDS - 1, expected, value);
+        return WORD.compareAndSet(materialise(hpa), 1 + ((int) (hpa >>> 3) & WORDS - 1), expected, value);
     }
 
     /** Reads {@code width} (1 to 8) bytes at {@code hpa}, zero-extended; they must lie within one frame. */
     public long load(long hpa, int width) {
+        if (width == 8 && (hpa & 7) == 0) {
+            return load64(hpa);
+        }
         int shift = (int) (hpa & 7) << 3;
         long low = load64(hpa) >>> shift;
         int bits = width << 3;
@@ -105,7 +108,7 @@ public final class PhysicalMemory {
         long[][] chunk = chunks[index(hpa)];
         int i = (int) (hpa >>> 12) & CHUNK - 1;
         if (chunk != null && chunk[i] != null) {
-            chunk[i][WORDS] = 0;
+            chunk[i][0] = 0;
             chunk[i] = null;
         }
     }
@@ -125,7 +128,7 @@ public final class PhysicalMemory {
 
     private void merge(long hpa, long mask, long bits) {
         long[] f = materialise(hpa);
-        int i = (int) (hpa >>> 3) & WORDS - 1;
+        int i = 1 + ((int) (hpa >>> 3) & WORDS - 1);
         long old;
         do {
             old = (long) WORD.getAcquire(f, i);
@@ -139,7 +142,7 @@ public final class PhysicalMemory {
         return (int) (hpa >>> 12 + CHUNK_BITS);
     }
 
-    /** What the last word of the frame at {@code hpa} holds while it is in use: never 0. */
+    /** What the first word of the array of the frame at {@code hpa} holds while it is in use: never 0. */
     private static long mark(long hpa) {
         return hpa >>> 12 | 1L << 63;
     }
@@ -155,7 +158,7 @@ public final class PhysicalMemory {
 
     private long[] materialise(long hpa) {
         long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
-        if (f[WORDS] == mark(hpa)) {
+        if (f[0] == mark(hpa)) {
             return f;
         }
         f = find(hpa);
@@ -170,7 +173,7 @@ public final class PhysicalMemory {
         long[][] chunk = (long[][]) CHUNKS.getAcquire(chunks, c);
         int i = (int) (hpa >>> 12) & CHUNK - 1;
         long[] empty = new long[WORDS + 1];
-        empty[WORDS] = mark(hpa);
+        empty[0] = mark(hpa);
         FRAME.compareAndSet(chunk, i, null, empty);
         return (long[]) FRAME.getAcquire(chunk, i);
     }

@@ -6,7 +6,13 @@ import picocli.CommandLine.Command;
 /** {@code penumbra hardware list}. */
 @Command(
         name = "list",
-        description = "Lists the bundled processor models.",
+        description = {
+            "Lists the bundled processor models.",
+            "",
+            "TLBs are given in entries: those of 4 KiB, 2 MiB and 1 GiB pages in the first level; in the second those that page sizes "
+                    + "share, those of 1 GiB pages alone (1G), and those of instructions alone (code).",
+            ""
+        },
         synopsisHeading = "Usage: ",
         optionListHeading = "%nOptions:%n")
 final class HardwareListCommand implements Callable<Integer> {

@@ -1,9 +1,13 @@
 package org.penumbra.experiments.cli;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfile.Figure;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.report.RunJson;
@@ -43,9 +47,19 @@ final class HardwareShowCommand implements Callable<Integer> {
     }
 
     private List<String> lines(CostProfile profile) {
+        List<Figure> figures = profile.figures();
+        Map<String, List<Figure>> groups = figures.stream()
+                .collect(Collectors.groupingBy(f -> f.key().substring(0, f.key().indexOf('.')), LinkedHashMap::new, Collectors.toList()));
         ConsoleTable table = new ConsoleTable("lrll", "Figure", "Value", "Unit", "Source");
-        profile.figures().forEach(f -> table.row(f.key(), Figures.count(f.value()), f.unit(), f.source()));
-        List<String> lines = new ArrayList<>(List.of(profile.name() + ": " + profile.description(), ""));
+        groups.values().forEach(group -> {
+            if (!table.isEmpty()) {
+                table.row("", "", "", "");
+            }
+            group.forEach(f -> table.row(f.key(), Figures.count(f.value()), f.unit(), f.source()));
+        });
+        long estimates = figures.stream().filter(f -> f.source().startsWith("estimate:")).count();
+        List<String> lines = new ArrayList<>(List.of(profile.name() + ": " + profile.description(),
+                profile.vendor().label() + ", " + profile.year() + "; " + figures.size() + " figures, " + estimates + " of them estimates", ""));
         lines.addAll(table.lines(session.console().emphasis()));
         return lines;
     }

@@ -78,10 +78,11 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
 
     static Listing hardware(ServiceRegistry services) {
         List<Map<String, Object>> entries = new ArrayList<>();
-        ConsoleTable table = new ConsoleTable("ll", "Hardware", "Description");
+        ConsoleTable table = ProcessorSummary.table();
         for (CostProfile p : services.costProfiles().map(CostProfiles::all).orElse(List.of())) {
-            entries.add(entry("name", p.name(), "description", p.description()));
-            table.row(p.name(), p.description());
+            ProcessorSummary summary = new ProcessorSummary(p);
+            entries.add(summary.entry());
+            summary.addTo(table);
         }
         return new Listing(entries, List.of(table));
     }

@@ -94,6 +94,11 @@ final class RunCommand implements Callable<Integer> {
             description = "The processor model (default: ${DEFAULT-VALUE}).")
     private String hardware;
 
+    @Option(names = "--figure", paramLabel = "KEY=VALUE",
+            description = "Change a figure of the processor model; 'penumbra hardware show' names them. data-cache.model=0 prices all "
+                    + "references of walks alike.")
+    private Map<String, Long> figures = new LinkedHashMap<>();
+
     @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "256M", converter = MemorySize.class,
             description = "Guest memory, a multiple of 2 MiB (default: ${DEFAULT-VALUE}).")
     private long memory;
@@ -171,8 +176,8 @@ final class RunCommand implements Callable<Integer> {
     private RunRequest request() {
         Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
                 .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, seed, repetitions, settings, check, vcpus,
-                new SwapRequest(every, after, hostEvents), given);
+        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, seed, repetitions, settings, check,
+                vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 
     private List<String> tables(CampaignResult result) {

@@ -68,7 +68,8 @@ public final class RunJson {
 
     /** A processor model with every figure and its source. */
     public static Map<String, Object> hardware(CostProfile profile, String source) {
-        return object("name", profile.name(), "description", profile.description(), "origin", source, "figures",
+        return object("name", profile.name(), "description", profile.description(), "vendor", profile.vendor().label(), "year",
+                profile.year(), "origin", source, "figures",
                 profile.figures().stream().map(f -> object("key", f.key(), "value", f.value(), "unit", f.unit(), "source", f.source()))
                         .toList());
     }
@@ -82,6 +83,7 @@ public final class RunJson {
         s.put("designs", chosen(plan.designs().stream().map(Design::name).toList(),
                 r.given().contains("design") ? Origin.COMMAND_LINE : byExperiment));
         s.put("hardware", chosen(r.hardware(), r.origin("hardware")));
+        s.put("figures", chosen(r.figures(), r.origin("figure")));
         s.put("memory_bytes", chosen(r.memoryBytes(), r.origin("memory")));
         s.put("seed", chosen(r.seed(), r.origin("seed")));
         s.put("repetitions", chosen(r.repetitions(), r.origin("repetitions")));

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -65,7 +66,7 @@ public final class Planner {
                         + " offers them" + (d.machineKind().equals(MachineFactory.VMX) ? "; install the VMX bundle" : ""));
             }
         }
-        Hardware hardware = hardware(request.hardware());
+        Hardware hardware = hardware(request.hardware(), request.figures());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source(), vcpus, check,
@@ -130,8 +131,7 @@ public final class Planner {
      * @throws RefusedException if there is none
      */
     public Hardware hardware(String nameOrFile) {
-        CostProfiles profiles = services.costProfiles().orElseThrow(
-                () -> new RefusedException("no processor model is known: no bundle offers any; install the hardware bundle"));
+        CostProfiles profiles = profiles();
         if (isFile(nameOrFile)) {
             Path file = Path.of(nameOrFile);
             if (!Files.isReadable(file) || Files.isDirectory(file)) {
@@ -148,6 +148,28 @@ public final class Planner {
         return all.stream().filter(p -> p.name().equals(nameOrFile)).findFirst().map(p -> new Hardware(p, "bundled"))
                 .orElseThrow(() -> new RefusedException(Suggestions.unknown("hardware", nameOrFile,
                         all.stream().map(CostProfile::name).toList())));
+    }
+
+    /**
+     * The same with {@code figures} changed.
+     *
+     * @throws RefusedException if there is no such model, or no such figure, or none that can have such a value
+     */
+    private Hardware hardware(String nameOrFile, Map<String, Long> figures) {
+        Hardware hardware = hardware(nameOrFile);
+        if (figures.isEmpty()) {
+            return hardware;
+        }
+        try {
+            return new Hardware(profiles().with(hardware.profile(), figures), hardware.source());
+        } catch (IllegalArgumentException e) {
+            throw new RefusedException("--figure: " + e.getMessage(), e);
+        }
+    }
+
+    private CostProfiles profiles() {
+        return services.costProfiles().orElseThrow(
+                () -> new RefusedException("no processor model is known: no bundle offers any; install the hardware bundle"));
     }
 
     private static boolean isFile(String hardware) {

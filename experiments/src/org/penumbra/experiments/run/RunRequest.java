@@ -1,9 +1,11 @@
 package org.penumbra.experiments.run;
 
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * What a person asked for, in their own words; nothing is checked yet.
@@ -13,6 +15,7 @@ import java.util.Set;
  * @param traces the person's own traces, run instead of the experiment's workloads
  * @param designs names; empty for the experiment's own
  * @param hardware the name of a processor model, or a JSON file that describes one
+ * @param figures figures of the processor model that are changed, by key
  * @param memoryBytes guest-physical memory
  * @param seed the seed of the first repetition; the next one has the next seed
  * @param settings settings of designs
@@ -22,13 +25,14 @@ import java.util.Set;
  * @param given which of these the person chose, by option name without dashes; the others have their defaults
  */
 public record RunRequest(
-        String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware, long memoryBytes,
-        long seed, int repetitions, Map<String, String> settings, boolean check, List<Integer> vcpus, SwapRequest swaps,
-        Set<String> given) {
+        String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware,
+        Map<String, Long> figures, long memoryBytes, long seed, int repetitions, Map<String, String> settings, boolean check,
+        List<Integer> vcpus, SwapRequest swaps, Set<String> given) {
     public RunRequest {
         workloads = List.copyOf(workloads);
         traces = List.copyOf(traces);
         designs = List.copyOf(designs);
+        figures = Collections.unmodifiableMap(new TreeMap<>(figures));
         settings = Map.copyOf(settings);
         vcpus = List.copyOf(vcpus);
         given = Set.copyOf(given);

@@ -2,6 +2,7 @@ package org.penumbra.experiments.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.penumbra.api.clock.Work;
 import org.penumbra.experiments.run.FakeContainer;
 import picocli.CommandLine;
 
@@ -114,7 +116,7 @@ class CommandsTest {
                 "shadow-2m  org.penumbra.fake 1.2.3  as shadow, on 2 MiB host pages",
                 "shadow.roots     3        -        previous roots",
                 "fork-heavy   2,500,000  what fork-heavy does",
-                "skylake   the processor called skylake");
+                "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called skylake");
         assertThat(penumbra.run("list", "--json")).isZero();
         assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads");
         assertThat(penumbra.run("--json", "list", "designs")).isZero();
@@ -125,15 +127,40 @@ class CommandsTest {
     }
 
     @Test
-    @DisplayName("hardware shows models with their figures and sources")
-    void hardware() {
+    @DisplayName("T15 hardware list tells models apart by vendor, year, levels of paging, TLBs and caches")
+    void hardwareList() {
         assertThat(penumbra.run("hardware", "list")).isZero();
-        assertThat(penumbra.out().lines()).contains("haswell   the processor called haswell");
+        assertThat(penumbra.out().lines()).contains(
+                "haswell   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called haswell");
+        assertThat(penumbra.run("hardware", "list", "--json")).isZero();
+        JsonNode first = penumbra.json().get(0);
+        assertThat(first.get("vendor").asText()).isEqualTo("Intel");
+        assertThat(first.get("paging_levels").asInt()).isEqualTo(4);
+        assertThat(first.get("data_tlb_entries").toString()).isEqualTo("{\"small\":1,\"large\":1,\"huge\":1}");
+    }
+
+    @Test
+    @DisplayName("T15 hardware show prints every figure with its source, in groups, and says how many are estimates")
+    void hardwareShow() {
         assertThat(penumbra.run("hardware", "show", "skylake")).isZero();
-        assertThat(penumbra.out().lines()).contains("skylake: the processor called skylake").anyMatch(l -> l.matches("vmx.exit +1,000  cycles  a manual"));
+        List<String> lines = penumbra.out().lines().toList();
+        assertThat(lines).startsWith("skylake: the processor called skylake", "Intel, 2015; 21 figures, 0 of them estimates", "")
+                .anyMatch(l -> l.matches("cpu.exit +1,000  cycles  a manual"));
+        // groups in the order of their first figures, a blank line between them
+        List<String> groups = lines.subList(4, lines.size()).stream().map(l -> l.replaceAll("\\..*", "")).toList();
+        assertThat(groups.stream().filter(g -> !g.isEmpty()).distinct()).containsExactly("cpu", "tlb", "walk", "hypervisor");
+        assertThat(groups).filteredOn(String::isEmpty).hasSize(3);
         assertThat(penumbra.run("hardware", "show", "skylake", "--json")).isZero();
-        assertThat(penumbra.json().at("/figures")).hasSize(17);
+        assertThat(penumbra.json().at("/figures")).hasSize(Work.values().length);
         assertThat(penumbra.json().at("/origin").asText()).isEqualTo("bundled");
+        assertThat(penumbra.json().at("/year").asInt()).isEqualTo(2015);
+    }
+
+    @Test
+    @DisplayName("T15 hardware show of a name that is none suggests the nearest")
+    void hardwareUnknown() {
+        assertThat(penumbra.run("hardware", "show", "skylak")).isEqualTo(2);
+        assertThat(penumbra.errLines()).containsExactly("penumbra: unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake");
     }
 
     @Test

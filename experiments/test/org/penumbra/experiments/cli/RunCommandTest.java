@@ -47,6 +47,21 @@ class RunCommandTest {
     }
 
     @Test
+    @DisplayName("T15 --figure changes the processor model of the machines, and the result says who did")
+    void figure() {
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--figure", "walk.reference=7", "--figure", "cpu.exit=5", "--design", "native,shadow",
+                "--json")).isZero();
+        assertThat(penumbra.container.made).isNotEmpty()
+                .allMatch(c -> c.hardware().figure("walk.reference") == 7 && c.hardware().figure("cpu.exit") == 5);
+        assertThat(penumbra.json().at("/settings/figures").toString())
+                .isEqualTo("{\"value\":{\"cpu.exit\":5,\"walk.reference\":7},\"origin\":\"command line\"}");
+        assertThat(penumbra.json().at("/hardware/figures")).filteredOn(f -> f.get("source").asText().equals("set by the user"))
+                .extracting(f -> f.get("key").asText()).containsExactly("walk.reference", "cpu.exit");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--json")).isZero();
+        assertThat(penumbra.json().at("/settings/figures").toString()).isEqualTo("{\"value\":{},\"origin\":\"default\"}");
+    }
+
+    @Test
     @DisplayName("X06 --json prints one document and nothing else")
     void json() {
         assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--check", "--json")).isZero();
@@ -82,6 +97,7 @@ class RunCommandTest {
         "run shadow-vs-ept --histogram x | --histogram: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap",
         "run hot-swap --vcpus 1,x | invalid value for option '--vcpus' (N): 'x' is no whole number (see 'penumbra run --help')",
         "run hot-swap --vcpus 0 | --vcpus: 0; 1 to 64 are possible",
+        "run shadow-vs-ept --figure walk.refrence=1 | --figure: unknown figure \"walk.refrence\"",
         "run hot-swap --histogram . | --histogram: '.' is a folder; name a file",
         "run hot-swap --histogram pom.xml | --histogram: 'pom.xml' exists; name another, or give --force to replace it",
         "run shadow-vs-ept --out . | --out: folder '.' is not empty; name another, or give --force to replace results.csv, run.json and timings.json in it",

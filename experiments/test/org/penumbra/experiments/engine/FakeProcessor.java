@@ -261,6 +261,16 @@ public class FakeProcessor implements Processor {
         }
 
         @Override
+        public Vendor vendor() {
+            return Vendor.INTEL;
+        }
+
+        @Override
+        public int year() {
+            return 2015;
+        }
+
+        @Override
         public List<Figure> figures() {
             return List.of();
         }

@@ -17,6 +17,7 @@ import org.apache.commons.csv.CSVRecord;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.penumbra.api.clock.Work;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.FakeContainer;
@@ -71,7 +72,7 @@ class ResultsFolderTest {
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,exits.EPT_VIOLATION,exits,90",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,exit_cycles.EPT_VIOLATION,cycles,91800",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles,cycles,2620000",
-                "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles.vmx.exit,cycles,120000",
+                "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,cycles.cpu.exit,cycles,120000",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,overhead_over_native,ratio,1.048",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,mmu_frames,frames,11",
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,counter.pf_taken,events,12",
@@ -81,7 +82,7 @@ class ResultsFolderTest {
                 "shadow-vs-ept,2,fork-heavy,shadow,skylake,1,translations_wrong,translations,0");
         assertThat(csv(out)).allMatch(r -> r.size() == 9)
                 .allMatch(r -> r.get("unit").equals("hex") ? r.get("value").matches("0x[0-9a-f]{16}") : isNumber(r.get("value")));
-        assertThat(csv(out)).filteredOn(r -> r.get("metric").startsWith("cycles.") && r.get("trial").equals("2")).hasSize(17);
+        assertThat(csv(out)).filteredOn(r -> r.get("metric").startsWith("cycles.") && r.get("trial").equals("2")).hasSize(Work.values().length);
     }
 
     private static boolean isNumber(String value) {
@@ -123,7 +124,7 @@ class ResultsFolderTest {
                 .isEqualTo("{\"key\":\"shadow.unsync\",\"value\":\"off\",\"origin\":\"command line\"}");
         assertThat(run.at("/designs/1/settings/1").toString())
                 .isEqualTo("{\"key\":\"shadow.roots\",\"value\":\"3\",\"origin\":\"default\"}");
-        assertThat(run.at("/hardware/figures")).hasSize(17);
+        assertThat(run.at("/hardware/figures")).hasSize(Work.values().length);
         assertThat(run.at("/hardware/figures/0").fieldNames()).toIterable().containsExactly("key", "value", "unit", "source");
         assertThat(run.at("/environment").fieldNames()).toIterable().containsExactly("java", "os", "arch", "cpus", "max_heap_bytes");
         assertThat(run.at("/bundles").toString()).isEqualTo("[{\"name\":\"org.penumbra.ept\",\"version\":\"0.1.0\"}]");

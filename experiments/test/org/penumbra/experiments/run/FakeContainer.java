@@ -6,6 +6,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.osgi.framework.Constants;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
@@ -124,27 +126,53 @@ public final class FakeContainer {
         @Override
         public CostProfile read(Path file) {
             if (file.toString().contains("bad")) {
-                throw new IllegalArgumentException(file + ": no figure 'vmx.exit'; add it");
+                throw new IllegalArgumentException(file + ": no figure 'cpu.exit'; add it");
             }
             return new Profile("mine");
         }
+
+        @Override
+        public CostProfile with(CostProfile base, Map<String, Long> values) {
+            Set<String> known = base.figures().stream().map(CostProfile.Figure::key).collect(Collectors.toSet());
+            for (String key : values.keySet()) {
+                if (!known.contains(key)) {
+                    throw new IllegalArgumentException("unknown figure \"" + key + "\"");
+                }
+            }
+            return new Profile(base.name(), values);
+        }
     }
 
-    /** Prices: 1 cycle for everything, 1000 for an exit. */
-    public record Profile(String name) implements CostProfile {
+    /** Prices: 1 cycle for everything, 1000 for an exit, unless {@code set} says otherwise. */
+    public record Profile(String name, Map<String, Long> set) implements CostProfile {
+        Profile(String name) {
+            this(name, Map.of());
+        }
+
         @Override
         public String description() {
             return "the processor called " + name;
         }
 
         @Override
+        public Vendor vendor() {
+            return Vendor.INTEL;
+        }
+
+        @Override
+        public int year() {
+            return 2015;
+        }
+
+        @Override
         public List<Figure> figures() {
-            return Arrays.stream(Work.values()).map(w -> new Figure(w.key(), figure(w.key()), "cycles", "a manual")).toList();
+            return Arrays.stream(Work.values()).map(w -> new Figure(w.key(), figure(w.key()), "cycles",
+                    set.containsKey(w.key()) ? CostProfiles.SET_BY_USER : "a manual")).toList();
         }
 
         @Override
         public long figure(String key) {
-            return key.equals(Work.EXIT.key()) ? 1000 : 1;
+            return set.getOrDefault(key, key.equals(Work.EXIT.key()) ? 1000L : 1L);
         }
     }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineFactory;
 
 class PlannerTest {
@@ -177,9 +178,18 @@ class PlannerTest {
         assertThat(new Requests().hardware(good.toString()).plan(container).hardware().name()).isEqualTo("mine");
         assertThat(new Requests().hardware(good.toString()).plan(container).hardwareSource()).isEqualTo(good.toString());
         assertThat(new Requests().plan(container).hardwareSource()).isEqualTo("bundled");
-        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'vmx.exit'; add it");
+        refused(new Requests().hardware(bad.toString()), bad + ": no figure 'cpu.exit'; add it");
         refused(new Requests().hardware("no.json"),
                 "hardware file 'no.json' is not there or not readable; name a bundled model (haswell, skylake) or a JSON file");
+    }
+
+    @Test
+    @DisplayName("T15 a figure of the processor model can be changed for a run; one that is unknown is refused")
+    void figures() {
+        CostProfile changed = new Requests().figure("walk.reference", 7).plan(container).hardware();
+        assertThat(changed.figure("walk.reference")).isEqualTo(7);
+        assertThat(changed.name()).isEqualTo("skylake");
+        refused(new Requests().figure("walk.refrence", 7), "--figure: unknown figure \"walk.refrence\"");
     }
 
     @Test

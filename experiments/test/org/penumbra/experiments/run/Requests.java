@@ -2,6 +2,7 @@ package org.penumbra.experiments.run;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ public final class Requests {
     private String hardware = "skylake";
     private long memory = 256L << 20;
     private int repetitions = 1;
+    private final Map<String, Long> figures = new HashMap<>();
     private Map<String, String> settings = Map.of();
     private boolean check;
     private List<Integer> vcpus = List.of();
@@ -50,6 +52,12 @@ public final class Requests {
     public Requests hardware(String name) {
         hardware = name;
         given.add("hardware");
+        return this;
+    }
+
+    public Requests figure(String key, long value) {
+        figures.put(key, value);
+        given.add("figure");
         return this;
     }
 
@@ -108,7 +116,7 @@ public final class Requests {
     }
 
     public RunRequest request() {
-        return new RunRequest(experiment, workloads, traces, designs, hardware, memory, 1, repetitions, settings, check, vcpus,
+        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, 1, repetitions, settings, check, vcpus,
                 new SwapRequest(every, after, hostEvents), given);
     }
 

@@ -9,11 +9,15 @@ import org.penumbra.api.clock.CostProfile;
 final class JsonCostProfile implements CostProfile {
     private final String name;
     private final String description;
+    private final Vendor vendor;
+    private final int year;
     private final Map<String, Figure> figures = new LinkedHashMap<>();
 
-    JsonCostProfile(String name, String description, List<Figure> figures) {
+    JsonCostProfile(String name, String description, Vendor vendor, int year, List<Figure> figures) {
         this.name = name;
         this.description = description;
+        this.vendor = vendor;
+        this.year = year;
         figures.forEach(f -> this.figures.put(f.key(), f));
     }
 
@@ -25,6 +29,16 @@ final class JsonCostProfile implements CostProfile {
     @Override
     public String description() {
         return description;
+    }
+
+    @Override
+    public Vendor vendor() {
+        return vendor;
+    }
+
+    @Override
+    public int year() {
+        return year;
     }
 
     @Override

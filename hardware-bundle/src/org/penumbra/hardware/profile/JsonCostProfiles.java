@@ -6,17 +6,20 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfile.Figure;
 import org.penumbra.api.clock.CostProfiles;
 
 /** The profiles in {@code resources/profiles}, and any file of their form. */
 @Component
 public final class JsonCostProfiles implements CostProfiles {
     /** The bundled ones, sorted. */
-    static final List<String> BUNDLED = List.of("haswell", "skylake");
+    static final List<String> BUNDLED = List.of("haswell", "icelake-server", "skylake", "zen2", "zen3");
 
     private final List<CostProfile> all;
 
@@ -41,6 +44,25 @@ public final class JsonCostProfiles implements CostProfiles {
         } catch (IOException e) {
             throw new IllegalArgumentException(file + ": cannot be read (" + e.getClass().getSimpleName() + "): a hardware profile is needed", e);
         }
+    }
+
+    @Override
+    public CostProfile with(CostProfile base, Map<String, Long> values) {
+        Map<String, Figure> figures = new LinkedHashMap<>();
+        base.figures().forEach(f -> figures.put(f.key(), f));
+        for (Map.Entry<String, Long> e : values.entrySet()) {
+            String key = e.getKey();
+            FigureKeys.Rule rule = FigureKeys.all().get(key);
+            if (rule == null) {
+                throw new IllegalArgumentException("unknown figure \"" + key + "\": did you mean \"" + FigureKeys.nearest(key) + "\"?");
+            }
+            if (!rule.allows(e.getValue())) {
+                throw new IllegalArgumentException("figure \"" + key + "\" is " + e.getValue() + ": " + rule.range() + " is needed");
+            }
+            figures.put(key, new Figure(key, e.getValue(), rule.unit(), SET_BY_USER));
+        }
+        new Geometry(figures).check();
+        return new JsonCostProfile(base.name(), base.description(), base.vendor(), base.year(), List.copyOf(figures.values()));
     }
 
     private static CostProfile bundled(String name) {

@@ -8,13 +8,16 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfile.Figure;
+import org.penumbra.api.clock.CostProfile.Vendor;
 
 /**
  * Reads a profile and believes nothing: each figure exactly once, known, with its unit and a source, and a geometry that can be
@@ -23,10 +26,10 @@ import org.penumbra.api.clock.CostProfile.Figure;
 final class ProfileReader {
     private static final ObjectMapper JSON =
             JsonMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
-    private static final int MAX_ENTRIES = 1 << 20;
+    /** A profile is a few hundred short lines. */
+    private static final int MOST_BYTES = 1 << 20;
 
     private final String file;
-    private final Map<String, String> units = FigureKeys.units();
     private final Map<String, Figure> figures = new HashMap<>();
 
     private ProfileReader(String file) {
@@ -42,7 +45,11 @@ final class ProfileReader {
     static CostProfile read(String file, InputStream in) throws IOException {
         JsonNode root;
         try {
-            root = JSON.readTree(in);
+            byte[] document = in.readNBytes(MOST_BYTES + 1);
+            if (document.length > MOST_BYTES) {
+                throw new IllegalArgumentException(file + ": more than " + MOST_BYTES + " bytes: no hardware profile is so long");
+            }
+            root = JSON.readTree(document);
         } catch (JsonProcessingException e) {
             String where = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr();
             throw new IllegalArgumentException(file + where + ": no JSON document: " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
@@ -51,12 +58,17 @@ final class ProfileReader {
     }
 
     private CostProfile profile(JsonNode root) {
-        only(root, "profile", Set.of("name", "description", "figures"));
+        only(root, "profile", Set.of("name", "description", "vendor", "year", "figures"));
         String name = text(root, "profile", "name");
         if (!name.matches("[a-z0-9][a-z0-9.-]*")) {
             throw error("name \"" + name + "\": small letters, digits, dots and dashes are allowed");
         }
         String description = text(root, "profile", "description");
+        Vendor vendor = vendor(text(root, "profile", "vendor"));
+        JsonNode year = root.get("year");
+        if (year == null || !year.canConvertToInt() || year.intValue() < 1978 || year.intValue() > 2100) {
+            throw error("profile needs the \"year\" in which the processor came out" + (year == null ? "" : ", not " + year));
+        }
         JsonNode list = root.get("figures");
         if (list == null || !list.isArray()) {
             throw error("\"figures\" must be a list of {key, value, unit, source}");
@@ -65,20 +77,24 @@ final class ProfileReader {
         for (JsonNode node : list) {
             inOrder.add(figure(node));
         }
-        for (String key : units.keySet()) {
+        FigureKeys.all().forEach((key, rule) -> {
             if (!figures.containsKey(key)) {
-                throw error("figure \"" + key + "\" is missing: a value in " + units.get(key) + " and its source are needed");
+                throw error("figure \"" + key + "\" is missing: a value in " + rule.unit() + " and its source are needed");
             }
+        });
+        try {
+            new Geometry(figures).check();
+        } catch (IllegalArgumentException e) {
+            throw error(e.getMessage());
         }
-        geometry();
-        return new JsonCostProfile(name, description, inOrder);
+        return new JsonCostProfile(name, description, vendor, year.intValue(), inOrder);
     }
 
     private Figure figure(JsonNode node) {
         String key = text(node, "a figure", "key");
         String what = "figure \"" + key + "\"";
-        String unit = units.get(key);
-        if (unit == null) {
+        FigureKeys.Rule rule = FigureKeys.all().get(key);
+        if (rule == null) {
             throw error("unknown " + what + ": did you mean \"" + FigureKeys.nearest(key) + "\"?");
         }
         only(node, what, Set.of("key", "value", "unit", "source"));
@@ -86,38 +102,27 @@ final class ProfileReader {
         if (value == null || !value.isIntegralNumber() || !value.canConvertToLong()) {
             throw error(what + " needs an integer \"value\"" + (value == null ? "" : ", not " + value));
         }
-        if (value.longValue() < 0) {
-            throw error(what + " is " + value + ": 0 or more is needed");
+        if (!rule.allows(value.longValue())) {
+            throw error(what + " is " + value + ": " + rule.range() + " is needed");
         }
         String given = text(node, what, "unit");
-        if (!given.equals(unit)) {
-            throw error(what + " is in \"" + given + "\": its unit is \"" + unit + "\"");
+        if (!given.equals(rule.unit())) {
+            throw error(what + " is in \"" + given + "\": its unit is \"" + rule.unit() + "\"");
         }
-        Figure f = new Figure(key, value.longValue(), unit, text(node, what, "source"));
+        Figure f = new Figure(key, value.longValue(), given, text(node, what, "source"));
         if (figures.put(key, f) != null) {
             throw error(what + " is there twice: give it once");
         }
         return f;
     }
 
-    private void geometry() {
-        long bits = figures.get(FigureKeys.MAXPHYADDR).value();
-        if (bits < 32 || bits > 52) {
-            throw error("figure \"" + FigureKeys.MAXPHYADDR + "\" is " + bits + ": 32 to 52 is needed");
-        }
-        for (String array : FigureKeys.arrays()) {
-            long entries = figures.get(array + FigureKeys.ENTRIES).value();
-            long ways = figures.get(array + FigureKeys.WAYS).value();
-            if (entries == 0 && FigureKeys.mayBeAbsent(array)) {
-                continue;
-            }
-            if (entries == 0 || entries > MAX_ENTRIES) {
-                throw error("figure \"" + array + FigureKeys.ENTRIES + "\" is " + entries + ": 1 to " + MAX_ENTRIES + " is needed");
-            }
-            if (ways == 0 || entries % ways != 0) {
-                throw error("figure \"" + array + FigureKeys.WAYS + "\" is " + ways + ": a divisor of the " + entries + " entries is needed");
+    private Vendor vendor(String label) {
+        for (Vendor v : Vendor.values()) {
+            if (v.label().equals(label)) {
+                return v;
             }
         }
+        throw error("vendor \"" + label + "\": " + Arrays.stream(Vendor.values()).map(Vendor::label).collect(Collectors.joining(" or ")) + " is needed");
     }
 
     private String text(JsonNode node, String what, String field) {

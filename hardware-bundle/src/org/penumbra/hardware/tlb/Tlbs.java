@@ -56,7 +56,7 @@ final class Tlbs {
     private static StructureCaches structures(CostProfile profile, String name) {
         return new StructureCaches(new TlbArray[] {
             null, null, array(profile, name + ".pde"), array(profile, name + ".pdpte"), array(profile, name + ".pml4e"),
-        });
+        }, profile.figure("paging-structure-cache.from-root") != 0);
     }
 
     private static TlbArray array(CostProfile profile, String name) {

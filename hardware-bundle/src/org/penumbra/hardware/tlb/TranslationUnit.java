@@ -18,6 +18,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.MemoryType;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.hardware.cache.DataCaches;
 import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Ept;
 import org.penumbra.hardware.walk.Format;
@@ -94,7 +95,7 @@ public final class TranslationUnit {
         Format[] widest = formats.clone();
         widest[PagingMode.PAE.ordinal()] = paeWithPdptes;
         tlbs = new Tlbs(profile, widest);
-        meter = new WalkMeter(clock);
+        meter = new WalkMeter(clock, DataCaches.of(profile));
         stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
         walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
     }

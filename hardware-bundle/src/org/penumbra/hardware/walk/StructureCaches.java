@@ -12,6 +12,7 @@ import org.penumbra.api.cpu.TlbArray;
  */
 public final class StructureCaches {
     private final TlbArray[] byLevel;
+    private final boolean fromRoot;
     private final boolean none;
 
     /** Of the last hit: hpa of the next table. */
@@ -19,9 +20,16 @@ public final class StructureCaches {
     /** Of the last hit: rights combined so far. */
     long rights;
 
-    /** @param byLevel the array of level n at index n, or null */
-    public StructureCaches(TlbArray[] byLevel) {
+    /**
+     * Empty caches.
+     *
+     * @param byLevel the array of level n at index n, or null
+     * @param fromRoot whether a look-up goes level by level from the root and ends at the first that is not cached, instead of
+     *     using the entry for the most address bits
+     */
+    public StructureCaches(TlbArray[] byLevel, boolean fromRoot) {
         this.byLevel = byLevel;
+        this.fromRoot = fromRoot;
         boolean some = false;
         for (TlbArray array : byLevel) {
             some |= array != null;
@@ -30,7 +38,7 @@ public final class StructureCaches {
     }
 
     /**
-     * The lowest level with an entry for {@code address}, whose contents are now in the fields; 0 if there is none.
+     * The lowest level with an entry for {@code address} that may be used, whose contents are now in the fields; 0 if there is none.
      *
      * @param format that of the tables which {@code context} is about: the levels at which an address is cut
      */
@@ -38,16 +46,39 @@ public final class StructureCaches {
         if (none) {
             return 0;
         }
+        if (fromRoot) {
+            return findFromRoot(address, context, format);
+        }
         for (int level = 2; level <= top(format); level++) {
-            TlbArray array = byLevel[level];
-            int i = array == null || array.isEmpty() ? -1 : array.find(FirstLevelTlb.page(address, format.shift[level]), context);
-            if (i >= 0) {
-                table = array.frame(i);
-                rights = array.rights[i];
+            if (isCached(level, address, context, format)) {
                 return level;
             }
         }
         return 0;
+    }
+
+    private int findFromRoot(long address, int context, Format format) {
+        int lowest = 0;
+        for (int level = top(format); level >= 2; level--) {
+            if (byLevel[level] != null) {
+                if (!isCached(level, address, context, format)) {
+                    break;
+                }
+                lowest = level;
+            }
+        }
+        return lowest;
+    }
+
+    /** Whether {@code level} has an entry for {@code address}; if so, its contents are now in the fields. */
+    private boolean isCached(int level, long address, int context, Format format) {
+        TlbArray array = byLevel[level];
+        int i = array == null || array.isEmpty() ? -1 : array.find(FirstLevelTlb.page(address, format.shift[level]), context);
+        if (i >= 0) {
+            table = array.frame(i);
+            rights = array.rights[i];
+        }
+        return i >= 0;
     }
 
     void insert(int level, long address, int context, Format format, long nextTable, long combined) {

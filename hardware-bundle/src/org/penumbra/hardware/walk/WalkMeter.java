@@ -3,26 +3,35 @@ package org.penumbra.hardware.walk;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.WalkListener;
+import org.penumbra.hardware.cache.DataCaches;
 
 /**
  * What the walkers of one processor do to memory, for whoever pays for it or wants to see it: walkers note each reference here, and
  * the translation they work for is charged once, at its end. One thread.
  */
 public final class WalkMeter {
+    /** By the answer of {@link #read}. */
+    private static final Work[] SERVED = {Work.WALK_REFERENCE, Work.WALK_L1, Work.WALK_L2, Work.WALK_LLC, Work.WALK_MEMORY};
+
     private final CycleClock clock;
-    private long references;
+    /** Null if data caches are not modelled. */
+    private final DataCaches caches;
+    private final long[] references = new long[SERVED.length];
 
     /** Told of each step; null if nobody is. */
     public WalkListener listener;
 
-    public WalkMeter(CycleClock clock) {
+    /** @param caches null if data caches are not modelled */
+    public WalkMeter(CycleClock clock, DataCaches caches) {
         this.clock = clock;
+        this.caches = caches;
     }
 
     /** An entry at {@code hpa} was read. Answers which level of the data caches served it, 0 if they are not modelled. */
     int read(long hpa) {
-        references++;
-        return 0;
+        int level = caches == null ? 0 : caches.reference(hpa);
+        references[level]++;
+        return level;
     }
 
     /** An entry was written, by a locked access. */
@@ -32,7 +41,11 @@ public final class WalkMeter {
 
     /** Charges what was noted since the last call. */
     public void settle() {
-        clock.charge(Work.WALK_REFERENCE, references);
-        references = 0;
+        for (int level = 0; level < SERVED.length; level++) {
+            if (references[level] != 0) {
+                clock.charge(SERVED[level], references[level]);
+                references[level] = 0;
+            }
+        }
     }
 }

@@ -2,8 +2,12 @@ package org.penumbra.hardware.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 
 /** Memory references of walks: (n + 1)(m + 1) − 1 for n guest and m host levels. */
@@ -100,6 +104,23 @@ class WalkReferenceTest {
         expect(rig, 6, 0);
     }
 
+    @ParameterizedTest(name = "T10 searched from the root {0}: the neighbour of a page whose PML4E was evicted takes {1} references")
+    @CsvSource({"0, 1", "1, 4"})
+    void searchProcedure(long fromRoot, long references) {
+        Rig rig = new Rig(new TestProfile().array("paging-structure-cache.pml4e", 1, 1).set("paging-structure-cache.from-root", fromRoot));
+        long root = rig.longMode();
+        for (long page : new long[] {GVA, GVA + 0x1000, GVA + 0x80_0000_0000L, GVA + 0x80_0000_1000L}) {
+            rig.map(root, page, 0x5000, Rig.P);
+        }
+        rig.use(GVA, Rig.SR);
+        rig.use(GVA + 0x80_0000_0000L, Rig.SR);
+        expect(rig, 8, 0);
+        rig.use(GVA + 0x80_0000_1000L, Rig.SR);
+        expect(rig, 9, 0);
+        rig.use(GVA + 0x1000, Rig.SR);
+        expect(rig, 9 + references, 0);
+    }
+
     @Test
     @DisplayName("T12 combined paging-structure-cache entries hold the hpa: the neighbour takes 1 guest and 4 host references")
     void combinedStructureCaches() {
@@ -128,6 +149,27 @@ class WalkReferenceTest {
         expect(rig, 4, 4 + 4 * 1);
         rig.use(GVA + 0x1000, Rig.SR);
         expect(rig, 5, 8 + 1);
+    }
+
+    @Test
+    @DisplayName("T15 a cold nested walk reads lines from memory; after INVEPT the same 24 references are served by the L1, each priced as such")
+    void dataCaches() {
+        TestProfile profile = TestProfile.bare().set("data-cache.model", 1).set("data-cache.llc.victim", 0).set("walk.reference.memory", 100);
+        for (String cache : List.of("l1", "l2", "llc")) {
+            profile.set("data-cache." + cache + ".bytes", 32 << 10).set("data-cache." + cache + ".ways", 8);
+        }
+        Rig rig = new Rig(profile);
+        guest(rig, 1, 1);
+        CycleClock cycles = rig.cpu.cycles();
+        long cold = cycles.events(Work.WALK_MEMORY);
+        assertThat(cold).isPositive();
+        assertThat(cycles.events(Work.WALK_L1)).isEqualTo(24 - cold);
+        assertThat(cycles.cycles(Work.WALK_MEMORY)).isEqualTo(100 * cold);
+        assertThat(cycles.events(Work.WALK_REFERENCE)).isZero();
+        rig.cpu.inveptAll();
+        rig.use(GVA, Rig.SR);
+        assertThat(cycles.events(Work.WALK_MEMORY)).isEqualTo(cold);
+        assertThat(cycles.events(Work.WALK_L1)).isEqualTo(48 - cold);
     }
 
     /** A guest in VMX non-root operation that has made one cold access to a page of {@code guestLevel}. */
