@@ -50,7 +50,7 @@ final class Guest {
 
     /**
      * @param pages a power of two
-     * @param without names of the caches that are left out
+     * @param without figures of the profile that are 0 here: the entries of caches, and models, that are left out
      */
     Guest(int pages, boolean ept, String... without) {
         this.ept = ept;
@@ -166,8 +166,8 @@ final class Guest {
         return new JsonCostProfiles().all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
     }
 
-    /** A profile in which some caches have no entries. */
-    private record Without(CostProfile whole, List<String> caches) implements CostProfile {
+    /** A profile in which some figures are 0. */
+    private record Without(CostProfile whole, List<String> zero) implements CostProfile {
         @Override
         public String name() {
             return whole.name();
@@ -179,13 +179,23 @@ final class Guest {
         }
 
         @Override
+        public Vendor vendor() {
+            return whole.vendor();
+        }
+
+        @Override
+        public int year() {
+            return whole.year();
+        }
+
+        @Override
         public List<Figure> figures() {
             return whole.figures();
         }
 
         @Override
         public long figure(String key) {
-            return caches.stream().anyMatch(c -> key.equals(c + ".entries")) ? 0 : whole.figure(key);
+            return zero.contains(key) ? 0 : whole.figure(key);
         }
     }
 

@@ -1,5 +1,6 @@
 package org.penumbra.benchmarks;
 
+import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -35,9 +36,11 @@ public class TranslationBenchmark {
     static final int ACCESSES = 4096;
 
     private static final String[] STRUCTURE_CACHES = {
-        "paging-structure-cache.pde", "paging-structure-cache.pdpte", "paging-structure-cache.pml4e", "nested-tlb",
-        "ept-paging-structure-cache.pde", "ept-paging-structure-cache.pdpte", "ept-paging-structure-cache.pml4e",
+        "paging-structure-cache.pde.entries", "paging-structure-cache.pdpte.entries", "paging-structure-cache.pml4e.entries",
+        "ept-paging-structure-cache.pde.entries", "ept-paging-structure-cache.pdpte.entries", "ept-paging-structure-cache.pml4e.entries",
+        "nested-tlb.entries",
     };
+    private static final String DATA_CACHES = "data-cache.model";
 
     /** A guest and where its accesses end. */
     @State(Scope.Thread)
@@ -149,6 +152,14 @@ public class TranslationBenchmark {
         @Override
         int hostReferences() {
             return 20;
+        }
+    }
+
+    /** The same without the model of the data caches that serve the references: each has one price. */
+    public static class Walk24Flat extends Walk24 {
+        @Override
+        Guest guest() {
+            return new Guest(4096, true, and(STRUCTURE_CACHES, DATA_CACHES));
         }
     }
 
@@ -274,6 +285,22 @@ public class TranslationBenchmark {
             gva = plain.walk24(gva);
         }
         return gva;
+    }
+
+    @Benchmark
+    public long walk24IndependentFlat(Walk24Flat s) {
+        return independent(s);
+    }
+
+    @Benchmark
+    public long walk24DependentFlat(Walk24Flat s) {
+        return dependent(s);
+    }
+
+    private static String[] and(String[] some, String one) {
+        String[] all = Arrays.copyOf(some, some.length + 1);
+        all[some.length] = one;
+        return all;
     }
 
     private static long independent(Stream s) {
