@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
         optionListHeading = "%nOptions:%n",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  penumbra trace convert ls.trace.xz ls.ptrace       for speed: a tenth of the text's size, and read several times as fast",
+            "  penumbra trace convert ls.trace.xz ls.ptrace       for speed: an eighth of the text's size, read four times as fast",
             "  penumbra trace convert ls.ptrace ls.trace          for other programs"
         },
         exitCodeListHeading = "%nExit codes:%n",
