@@ -72,7 +72,8 @@ final class PenumbraCommand implements Callable<Integer> {
         line.addSubcommand(new CommandLine(new TraceCommand())
                 // the options of the program that is recorded are its own
                 .addSubcommand(new CommandLine(new TraceRecordCommand(session)).setStopAtPositional(true))
-                .addSubcommand(new TraceInfoCommand(session)));
+                .addSubcommand(new TraceInfoCommand(session))
+                .addSubcommand(new TraceConvertCommand(session)));
         line.addSubcommand(new CommandLine(new HardwareCommand())
                 .addSubcommand(new HardwareListCommand(session))
                 .addSubcommand(new HardwareShowCommand(session)));
