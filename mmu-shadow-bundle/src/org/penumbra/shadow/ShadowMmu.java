@@ -10,17 +10,20 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
-final class ShadowMmu implements Mmu, DirtyLogging {
+final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
     /** "Not write-through" and "cache disable". */
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
+
+    private static final ControlDemand DEMAND = demand();
 
     final MmuHost host;
     final ShadowCounters counters;
@@ -47,8 +50,7 @@ final class ShadowMmu implements Mmu, DirtyLogging {
      * EFER.NXE, since a page may have to be execute-disable although the guest has no such thing (KVM: update_transition_efer). Bits
      * that change the format or the rights of entries must be seen, and CR0.CD and CR0.NW, whose change loads the PDPTE registers.
      */
-    @Override
-    public ControlDemand controlDemand() {
+    private static ControlDemand demand() {
         long forced = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
         long cr4 = ControlBits.CR4_PAE | ControlBits.CR4_PSE | ControlBits.CR4_PGE | ControlBits.CR4_LA57 | ControlBits.CR4_PCIDE
                 | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
@@ -56,6 +58,11 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         long hidden = ControlBits.CR4_PKE | ControlBits.CR4_PKS;
         return new ControlDemand(
                 true, true, true, forced | CR0_CD | CR0_NW, cr4, forced, ControlBits.CR4_PAE, ControlBits.EFER_NXE, hidden);
+    }
+
+    @Override
+    public ControlDemand controlDemand() {
+        return DEMAND;
     }
 
     @Override
@@ -133,6 +140,39 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         if (flush) {
             host.flushRemoteTlbs(clock);
         }
+    }
+
+    /** Everything goes: slots change seldom. KVM: kvm_mmu_zap_all_fast. */
+    @Override
+    public synchronized void slotsChanged(long gfn, long frames, CycleClock clock) {
+        Worker w = worker(clock);
+        for (ShadowPage page : List.copyOf(tree.pages.all())) {
+            tree.zap(w, page);
+        }
+        tree.commit(clock, true);
+    }
+
+    @Override
+    public synchronized boolean age(long gfn, long frames, CycleClock clock) {
+        boolean young = accessed(gfn, frames, true, clock);
+        if (young) {
+            host.flushRemoteTlbs(clock);
+        }
+        return young;
+    }
+
+    @Override
+    public synchronized boolean testAge(long gfn, long frames, CycleClock clock) {
+        return accessed(gfn, frames, false, clock);
+    }
+
+    private boolean accessed(long gfn, long frames, boolean forget, CycleClock clock) {
+        Worker w = worker(clock);
+        boolean young = false;
+        for (long f = gfn; f < gfn + frames; f++) {
+            young |= tree.accessed(w, f, forget);
+        }
+        return young;
     }
 
     /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */

@@ -89,7 +89,7 @@ final class SpecificationChecker implements TranslationChecker {
 
     @Override
     public synchronized void invalidatedPcid(int vcpu, int type, int pcid, long gva) {
-        throw new UnsupportedOperationException("INVPCID is not specified yet");
+        tlb.invalidatedPcid(vcpu, type, pcid, gva);
     }
 
     @Override

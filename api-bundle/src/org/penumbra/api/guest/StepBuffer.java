@@ -28,8 +28,8 @@ import org.penumbra.api.cpu.UpdateFunction;
  *  WRMSR         MSR                  new value
  * </pre>
  *
- * <p>Programs append by the methods; engines read the arrays, of which {@link #count} elements count. Not thread-safe. Appending
- * allocates only when the arrays grow.
+ * <p>Programs append by the methods, or by {@link #reserve} and the arrays where millions of steps come from arrays already. Engines
+ * read the arrays, of which {@link #count} elements count. Not thread-safe. Appending allocates only when the arrays grow.
  */
 public final class StepBuffer {
     public static final byte FETCH = 0;
@@ -84,6 +84,16 @@ public final class StepBuffer {
         count = 0;
     }
 
+    /**
+     * Makes room for {@code steps} more steps. Then the elements of all five arrays from {@link #count} on may be written, a step each as
+     * the table says, and {@link #count} be raised; what is written there is not checked.
+     */
+    public void reserve(int steps) {
+        if (kind.length - count < steps) {
+            resize(Math.max(count + steps, count * 2));
+        }
+    }
+
     public void fetch(long gva, int bytes) {
         memory(FETCH, gva, bytes, 0);
     }
@@ -92,9 +102,9 @@ public final class StepBuffer {
         memory(LOAD, gva, bytes, 0);
     }
 
-    /** A load of the paging-structure entry at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
-    public void loadEntry(long gva) {
-        memory(LOAD, gva, 8, 0);
+    /** A load of the paging-structure entry of {@code bytes} (4 or 8) at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
+    public void loadEntry(long gva, int bytes) {
+        memory(LOAD, gva, bytes, 0);
         function[count - 1] = ENTRY;
     }
 
@@ -115,9 +125,9 @@ public final class StepBuffer {
         function[count - 1] = (byte) updateFunction;
     }
 
-    /** An {@link #update} of the paging-structure entry at {@code gva}; its digest is that of {@link #loadEntry}. */
-    public void updateEntry(long gva, int updateFunction, long operand) {
-        update(gva, 8, updateFunction, operand);
+    /** An {@link #update} of the paging-structure entry of {@code bytes} at {@code gva}; its digest is that of {@link #loadEntry}. */
+    public void updateEntry(long gva, int bytes, int updateFunction, long operand) {
+        update(gva, bytes, updateFunction, operand);
         function[count - 1] |= ENTRY;
     }
 
@@ -182,6 +192,11 @@ public final class StepBuffer {
         add(WRMSR, msr, 8, newValue);
     }
 
+    /** True of a step whose {@link #address} is a gva that it reads, writes or fetches from. */
+    public static boolean accessesMemory(byte stepKind) {
+        return stepKind <= UPDATE;
+    }
+
     /** Step {@code i} in words, for messages: "STORE of 8 bytes at 0x…". */
     public String describe(int i) {
         switch (kind[i]) {
@@ -233,7 +248,7 @@ public final class StepBuffer {
 
     private void add(byte stepKind, long gva, int bytes, long datum) {
         if (count == kind.length) {
-            grow();
+            resize(Math.max(16, count * 2));
         }
         int i = count++;
         kind[i] = stepKind;
@@ -243,8 +258,7 @@ public final class StepBuffer {
         function[i] = 0;
     }
 
-    private void grow() {
-        int capacity = Math.max(16, count * 2);
+    private void resize(int capacity) {
         kind = Arrays.copyOf(kind, capacity);
         function = Arrays.copyOf(function, capacity);
         width = Arrays.copyOf(width, capacity);

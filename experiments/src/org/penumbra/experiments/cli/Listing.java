@@ -9,6 +9,9 @@ import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.Verification;
+import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.run.Designs;
@@ -31,6 +34,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         all.put("designs", designs(services));
         all.put("hardware", hardware(services));
         all.put("workloads", workloads(services));
+        all.put("paging", pagingModes());
         return all;
     }
 
@@ -97,6 +101,46 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             table.row(w.name(), operations > 0 ? Figures.count(operations) : Figures.NONE, w.service().description());
         }
         return new Listing(entries, List.of(table));
+    }
+
+    /** Verifications, with the numbers of vectors that they have on {@code hardware}. */
+    static Listing verifications(ServiceRegistry services, CostProfile hardware) {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("llrl", "Verification", "Mode", "Vectors", "Description");
+        for (Named<Verification> v : services.verifications()) {
+            Map<String, Object> vectors = new LinkedHashMap<>();
+            for (PagingMode mode : PagingMode.values()) {
+                long number = v.service().vectors(mode, (int) hardware.figure("cpu.maxphyaddr"));
+                vectors.put(mode.label(), number);
+                table.row(v.name(), mode.label(), Figures.count(number), v.service().description());
+            }
+            entries.add(entry("name", v.name(), "description", v.service().description(), "hardware", hardware.name(), "vectors", vectors));
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static Listing pagingModes() {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("lrl", "Paging", "Guest memory", "Description");
+        for (PagingMode mode : PagingMode.values()) {
+            long most = MiniatureGuest.mostMemory(mode);
+            entries.add(entry("name", mode.label(), "description", describe(mode), "most_memory_bytes", most));
+            table.row(mode.label(), Figures.bytes(most), describe(mode));
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static String describe(PagingMode mode) {
+        switch (mode) {
+            case NONE:
+                return "no translation: one process that maps memory and uses it";
+            case BITS_32:
+                return "2 levels of 4-byte entries, pages of 4 KiB and 4 MiB, no execute-disable";
+            case PAE:
+                return "4 PDPTE registers, 2 levels of 8-byte entries, pages of 4 KiB and 2 MiB";
+            default:
+                return mode.levels() + " levels of 8-byte entries, pages of 4 KiB and 2 MiB, PCIDs";
+        }
     }
 
     private static Map<String, Object> entry(Object... keysAndValues) {

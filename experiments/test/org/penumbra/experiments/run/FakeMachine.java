@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CycleClock;
@@ -16,10 +17,12 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
@@ -54,7 +57,12 @@ public final class FakeMachine implements Machine {
     }
 
     /** The guest of a fake workload. */
-    record Guest(String name, long seed) implements GuestBoot {
+    record Guest(String name, long seed, PagingMode mode) implements GuestBoot {
+        @Override
+        public Optional<String> refusal(int vcpus, long memoryBytes) {
+            return mode == PagingMode.NONE && name.equals("fork-heavy") ? Optional.of("workload 'fork-heavy' cannot run without paging") : Optional.empty();
+        }
+
         @Override
         public GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes) {
             throw new UnsupportedOperationException();
@@ -78,7 +86,7 @@ public final class FakeMachine implements Machine {
 
     FakeMachine(MachineConfig config, GuestBoot guest, Behaviour behaviour, Runnable closed) {
         this.config = config;
-        this.guest = (Guest) guest;
+        this.guest = guest instanceof Guest g ? g : new Guest("another", 0, PagingMode.FOUR_LEVEL);
         this.behaviour = behaviour;
         this.closed = closed;
         this.cycles = new CycleClock(config.hardware());
@@ -172,6 +180,11 @@ public final class FakeMachine implements Machine {
     @Override
     public HotSwap hotSwap() {
         return config.mmu().isEmpty() ? null : new Swapping();
+    }
+
+    @Override
+    public MemorySlots memorySlots() {
+        return null;
     }
 
     @Override
@@ -297,7 +310,7 @@ public final class FakeMachine implements Machine {
         }
     }
 
-    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8. */
+    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8; collapses and splits as asked; all are young. */
     private final class Host implements HostPages {
         @Override
         public long frames() {
@@ -320,6 +333,29 @@ public final class FakeMachine implements Machine {
         public boolean merge(long gfn, long other) {
             behaviour.asked.add("merge " + gfn + " " + other);
             return (gfn + other) % 8 == 0;
+        }
+
+        @Override
+        public boolean collapse(long gfn) {
+            behaviour.asked.add("collapse " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean split(long gfn) {
+            behaviour.asked.add("split " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean young(long gfn) {
+            behaviour.asked.add("age " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean testYoung(long gfn) {
+            return true;
         }
     }
 

@@ -371,6 +371,9 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         if (next.asid == 0) {
             throw new IllegalStateException("VMRUN with ASID 0, which is the host's");
         }
+        if (next.nestedPaging && (next.hostCr0 & CR0_PG) == 0) {
+            throw new IllegalStateException("VMRUN with nested paging while the host's CR0.PG is 0");
+        }
         vmcb = next;
         if (next.tlbControl == Vmcb.TLB_FLUSH_ALL) {
             unit.dropAll();

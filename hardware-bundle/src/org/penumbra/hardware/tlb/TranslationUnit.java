@@ -43,6 +43,8 @@ public final class TranslationUnit {
     /** The address is not canonical. */
     public static final long NOT_CANONICAL = -3;
 
+    /** CR0.CD. */
+    private static final long CR0_CD = 1L << 30;
     private static final long PCID_MASK = Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL | Contexts.PCID;
     /** Pages without paging are cached in pieces of this size, as a power of two, if the second dimension allows it. */
     private static final int UNPAGED_SHIFT = 21;
@@ -63,6 +65,7 @@ public final class TranslationUnit {
 
     private PagingMode mode = PagingMode.NONE;
     private boolean longMode;
+    private boolean cacheDisable;
     private int linearShift;
     private boolean twoStages;
     private int vpid;
@@ -192,6 +195,7 @@ public final class TranslationUnit {
         reserveContexts();
         mode = PagingMode.of(cr0, cr4, efer);
         longMode = mode.isLong();
+        cacheDisable = (cr0 & CR0_CD) != 0;
         linearShift = 64 - mode.linearBits();
         vpid = tag;
         pcid = longMode && (cr4 & CR4_PCIDE) != 0 ? (int) (cr3 & ControlBits.CR3_PCID) : 0;
@@ -236,8 +240,13 @@ public final class TranslationUnit {
         }
         int other = globalContext < 0 ? context : globalContext;
         int i = tlbs.findSecond(linear, context, other);
-        if (i >= 0 && tlbs.second.allows(i, access)) {
-            return fromSecond(first, linear, i);
+        if (i >= 0) {
+            if (tlbs.second.allows(i, access)) {
+                return fromSecond(first, linear, i);
+            }
+            dropEntries(linear);
+        } else {
+            Tlbs.dropFirst(first, linear, context, other);
         }
         long hpa = mode == PagingMode.NONE ? unpaged(first, linear, access) : walk(first, linear, access);
         meter.settle();
@@ -259,15 +268,18 @@ public final class TranslationUnit {
     }
 
     /**
-     * A translation whose rights or dirty flag do not suffice is dropped first and found again in memory. The processor is free
-     * to drop entries at any time, and software that has raised rights without an invalidation need not see a fault (SDM vol. 3,
+     * A translation whose rights or dirty flag do not suffice is dropped before the walk, and found again in memory. The processor is
+     * free to drop entries at any time, and software that has raised rights without an invalidation need not see a fault (SDM vol. 3,
      * "Optional Invalidation").
      */
-    private long walk(FirstLevelTlb first, long gva, int access) {
+    private void dropEntries(long gva) {
         tlbs.dropEntry(gva, context);
         if (globalContext >= 0) {
             tlbs.dropEntry(gva, globalContext);
         }
+    }
+
+    private long walk(FirstLevelTlb first, long gva, int access) {
         walks++;
         long before = walker.references + stage.references();
         aboutToFill();
@@ -317,7 +329,6 @@ public final class TranslationUnit {
             }
             return gpa;
         }
-        tlbs.dropEntry(gpa, context);
         walks++;
         aboutToFill();
         long before = stage.references();
@@ -340,11 +351,17 @@ public final class TranslationUnit {
         meter.listener.translated(gva, hpa, shift, memoryType(hpa, rights));
     }
 
-    /** The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. */
+    /**
+     * The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. While CR0.CD = 1 it is
+     * UC (SDM vol. 3, "Precedence of Cache Controls" and "Memory Type Used for Translated Guest-Physical Addresses").
+     */
     private MemoryType memoryType(long hpa, long rights) {
         MemoryType pat = MemoryType.WB;
         if (mode != PagingMode.NONE) {
             pat = types.pat((int) ((rights & Paging.PAT) >>> 5 | (rights & (Paging.PCD | Paging.PWT)) >>> 3));
+        }
+        if (cacheDisable) {
+            return MemoryType.UC;
         }
         if (!twoStages) {
             // Without paging the MTRRs alone decide.
@@ -368,8 +385,7 @@ public final class TranslationUnit {
 
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
-     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"): those in the TLB went before the
-     * walk. A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
+     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
      */
     private long refused(long gva) {
         if (stage.reason == Walker.MALFORMED && stage.hasTypes()) {
@@ -377,6 +393,7 @@ public final class TranslationUnit {
         }
         stage.drop(stage.refused);
         if (stage.finalAddress) {
+            dropEntries(gva);
             tlbs.dropStructuresUsed(gva, Contexts.ROOT | PCID_MASK, rootKey | Contexts.vpid(vpid) | pcid);
         }
         return REFUSED;
@@ -414,9 +431,15 @@ public final class TranslationUnit {
         tlbs.dropPage(gva, PCID_MASK, Contexts.vpid(vpid) | Contexts.GLOBAL);
     }
 
-    /** INVLPG: the page, globals too, and all paging-structure-cache entries of the current PCID. */
+    /**
+     * INVLPG: the page, globals too, and all paging-structure-cache entries of the current PCID. An address that is not canonical drops
+     * nothing (SDM vol. 2, "INVLPG—Invalidate TLB Entries").
+     */
     public void invlpg(long gva) {
-        dropPage(gva);
+        if (longMode && !mode.holds(gva)) {
+            return;
+        }
+        dropPage(longMode ? gva : gva & 0xffff_ffffL);
         tlbs.dropStructures(PCID_MASK, Contexts.vpid(vpid) | pcid);
     }
 

@@ -105,6 +105,12 @@ public final class Format implements EntryFormat {
         return rows.length;
     }
 
+    /** Bits of an address that a walk from the root translates. */
+    int addressBits() {
+        Row top = rows[rows.length - 1];
+        return top.shift + top.bits;
+    }
+
     /** Lowest bit of an address that selects an entry of {@code level}: the size of its page as a power of two. */
     public int shift(int level) {
         return shift[level];
@@ -121,6 +127,17 @@ public final class Format implements EntryFormat {
         return (entry & reserved) != 0
                 || (illegalLow >>> (entry & 7) & 1) != 0
                 || page && (legalTypes >>> (entry >>> 3 & 7) & 1) == 0;
+    }
+
+    /** Bits of an entry that refers to a table as software usually leaves it: present, readable, used before if {@code flags}. */
+    long usual(boolean flags) {
+        return present & -present | (flags ? accessed : 0);
+    }
+
+    /** The bits of an entry of {@code level} by which one with the bits {@code usual} is known to refer to a table, and to be well-formed. */
+    long usualMask(int level, long usual) {
+        // A PDPTE that is read in the walk has no accessed flag: no mask finds its usual value.
+        return (usual & reservedInTable[level]) != 0 ? 0 : usual | pageBit | reservedInTable[level];
     }
 
     /** First byte of the page that {@code entry} of {@code level} maps. */

@@ -36,6 +36,8 @@ public final class SecondStage {
     private final StructureCaches structures;
     private final WalkMeter meter;
     private int context;
+    /** Bits of a guest-physical address that the tables translate: no entry maps what is beyond. */
+    private int width;
     private boolean ept;
     private boolean modeBasedExecute;
     private boolean flags;
@@ -76,6 +78,7 @@ public final class SecondStage {
         modeBasedExecute = mbec;
         flags = (eptp & Ept.EPTP_FLAGS) != 0;
         countsAsWrite = flags;
+        width = format.addressBits();
         walker.load(format, eptp & format.address, null, context, 0, flags, false);
     }
 
@@ -85,6 +88,7 @@ public final class SecondStage {
         modeBasedExecute = false;
         flags = true;
         countsAsWrite = true;
+        width = format.addressBits();
         walker.load(format, root, null, context, noExecute || format.entryShift == 2 ? 0 : Paging.XD, true, false);
     }
 
@@ -132,9 +136,12 @@ public final class SecondStage {
         return translate(gpa, countsAsWrite ? Access.WRITE : Access.READ, false, false);
     }
 
-    /** The walker wants to set a flag in the guest entry at {@code gpa} whose translation has {@code rightsThere}, without W. */
-    void refuseUpdate(long gpa, long rightsThere) {
-        refuse(Walker.DENIED, gpa, Access.WRITE, false, rightsThere);
+    /**
+     * The hpa of {@code gpa} for the write of a flag to the guest entry there; −1 if refused. Asked when the translation that the entry
+     * was read by does not allow it: that may have been a cached one, and the tables may say otherwise by now.
+     */
+    long update(long gpa) {
+        return translate(gpa, Access.WRITE, false, false);
     }
 
     /** Drops the guest-physical mappings that would be used for {@code gpa}. */
@@ -152,6 +159,10 @@ public final class SecondStage {
         long wanted = op == Access.READ ? R : op == Access.WRITE ? W : user ? XU : X;
         if (nested != null && !nested.isEmpty() && cached(gpa, wanted)) {
             return hpa;
+        }
+        if (gpa >>> width != 0) {
+            refuse(Walker.NOT_PRESENT, gpa, op, last, 0);
+            return -1;
         }
         int result = walker.walk(gpa, op, needed(wanted));
         long now = normal(walker.rights);

@@ -11,6 +11,8 @@ import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.Vmcs;
 
 /**
@@ -43,13 +45,25 @@ final class Rig {
 
     /** What went to a port: port, width, value. */
     final List<String> put = new ArrayList<>();
-    final PhysicalMemory memory = new PhysicalMemory(1L << 32);
+    final PhysicalMemory memory;
     final RegisterFile registers = new RegisterFile();
     final LogicalProcessor cpu;
     final Vmcs vmcs = new Vmcs();
+    final Vmcb vmcb = new Vmcb();
+    /** Of the tables that {@link #put} writes. */
+    Layout layout = Layout.FOUR_LEVEL;
+    /** Of the nested tables. */
+    Layout host;
     private long nextFrame = 0x10_0000;
+    private int eptLevels = 4;
 
     Rig(TestProfile profile) {
+        this(profile, new PhysicalMemory(1L << 32));
+    }
+
+    /** A processor beside others on the same memory. */
+    Rig(TestProfile profile, PhysicalMemory memory) {
+        this.memory = memory;
         IoPorts ports = new IoPorts() {
             @Override
             public void out(int port, int width, long value) {
@@ -97,14 +111,27 @@ final class Rig {
         registers.paging = s.withCr4(s.cr4() | set);
     }
 
+    /** Paging with fresh, empty tables of {@code mode}; the root is the answer. PDPTE registers hold nothing yet. */
+    long paging(Layout mode) {
+        long root = frame();
+        layout = mode;
+        registers.paging = mode.state(root);
+        return root;
+    }
+
+    /** The PDPTE registers as memory has them now. */
+    void pdptes() {
+        long table = registers.paging.cr3() & 0xffff_ffe0L;
+        registers.paging = registers.paging.withPdptes(
+                new Pdptes(memory.load64(table), memory.load64(table + 8), memory.load64(table + 16), memory.load64(table + 24)));
+    }
+
     void efer(long value) {
-        PagingState s = registers.paging;
-        registers.paging = new PagingState(s.cr0(), s.cr3(), s.cr4(), value, s.pkru(), s.pkrs());
+        registers.paging = registers.paging.withEfer(value);
     }
 
     void keys(int pkru, int pkrs) {
-        PagingState s = registers.paging;
-        registers.paging = new PagingState(s.cr0(), s.cr3(), s.cr4(), s.efer(), pkru, pkrs);
+        registers.paging = registers.paging.withPkru(pkru).withPkrs(pkrs);
     }
 
     /** Where the entry of {@code level} for {@code gva} is in physical memory, tables on the way made with P, W and U. */
@@ -120,6 +147,20 @@ final class Rig {
             }
             table = memory.load64(slot) & ADDRESS;
         }
+    }
+
+    /** Writes the entry of {@code level} for {@code address} in tables of the current layout. */
+    void put(long root, long address, int level, long entry) {
+        memory.store(place(root, address, level), layout.bytes, entry);
+    }
+
+    long get(long root, long address, int level) {
+        return memory.load(place(root, address, level), layout.bytes);
+    }
+
+    /** Where the entry of {@code level} for {@code address} is in tables of the current layout. */
+    long place(long root, long address, int level) {
+        return layout.slot(memory, this::frame, root, address, level);
     }
 
     /** Maps a 4 KiB page. {@code bits} are those of the entry besides the address. */
@@ -163,20 +204,61 @@ final class Rig {
         vmcs.guestCr3 = s.cr3();
         vmcs.guestCr4 = s.cr4();
         vmcs.guestEfer = s.efer();
+        vmcs.guestPdptes = s.pdptes();
         cpu.vmEntry(vmcs);
     }
 
-    /** EPT with an empty top table; {@code flags} is bit 6 of EPTP or 0. */
+    /** EPT of 4 levels with an empty top table; {@code flags} is bit 6 of EPTP or 0. */
     long ept(long flags) {
+        return ept(flags, 4);
+    }
+
+    long ept(long flags, int levels) {
+        eptLevels = levels;
         vmcs.enableEpt = true;
-        vmcs.eptp = frame() | 3 << 3 | 6 | flags;
+        vmcs.eptp = frame() | levels - 1 << 3 | 6 | flags;
         return vmcs.eptp & ADDRESS;
+    }
+
+    /** Nested paging with an empty top table of {@code mode}; the root is the answer. */
+    long npt(Layout mode) {
+        host = mode;
+        vmcb.nestedPaging = true;
+        vmcb.nCr3 = frame();
+        vmcb.hostCr0 = mode.cr0;
+        vmcb.hostCr4 = mode.cr4 | 0x10;
+        vmcb.hostEfer = mode.efer;
+        return vmcb.nCr3;
+    }
+
+    /** Writes the nested entry of {@code level} for {@code gpa}. */
+    void nptPut(long top, long gpa, int level, long entry) {
+        memory.store(nptPlace(top, gpa, level), host.bytes, entry);
+    }
+
+    long nptPlace(long top, long gpa, int level) {
+        return host.slot(memory, this::frame, top, gpa, level);
+    }
+
+    long nptGet(long top, long gpa, int level) {
+        return memory.load(nptPlace(top, gpa, level), host.bytes);
+    }
+
+    /** Maps the first {@code bytes} of guest-physical memory to the same physical addresses by nested pages of {@code level}. */
+    void nptIdentity(long top, long bytes, int level) {
+        for (long a = 0; a < bytes; a += 1L << host.shift(level)) {
+            nptPut(top, a, level, a | P | W | U | (level > 1 ? PS : 0));
+        }
+    }
+
+    void vmrun() {
+        cpu.vmrun(vmcb);
     }
 
     /** The EPT entry of {@code level} for {@code gpa}, tables on the way made with R, W and X. */
     long eptSlot(long top, long gpa, int level) {
         long table = top;
-        for (int l = 4; ; l--) {
+        for (int l = eptLevels; ; l--) {
             long slot = table + (gpa >>> 12 + 9 * (l - 1) & 511) * 8;
             if (l == level) {
                 return slot;

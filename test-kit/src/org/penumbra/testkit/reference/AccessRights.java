@@ -37,7 +37,7 @@ public final class AccessRights {
 
     /** The error code of a #PF of {@code access} with the bits {@code cause}: W/R, U/S and I/D added. */
     public static int errorCode(PagingState state, int access, int cause) {
-        boolean reportsFetch = state.has4(CR4_SMEP) || state.hasEfer(EFER_NXE);
+        boolean reportsFetch = state.has4(CR4_SMEP) || state.has4(CR4_PAE) && state.hasEfer(EFER_NXE);
         return cause
                 | (Access.isWrite(access) ? PageFaultError.WRITE : 0)
                 | (Access.isUser(access) ? PageFaultError.USER : 0)
@@ -59,7 +59,7 @@ public final class AccessRights {
     }
 
     private static boolean keyRefuses(PagingState state, int access, boolean userPage, int key) {
-        if (Access.isFetch(access) || !state.has4(userPage ? CR4_PKE : CR4_PKS)) {
+        if (Access.isFetch(access) || !state.hasEfer(EFER_LMA) || !state.has4(userPage ? CR4_PKE : CR4_PKS)) {
             return false;
         }
         int register = userPage ? state.pkru() : state.pkrs();

@@ -1,80 +1,98 @@
 package org.penumbra.testkit.reference;
 
 import static org.penumbra.api.paging.ControlBits.*;
-import static org.penumbra.testkit.reference.EntryBits.*;
+import static org.penumbra.testkit.reference.EntryBits.P;
 
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 
 /**
- * The page walk of SDM vol. 3, "4-Level Paging and 5-Level Paging", without any cache and without effects: accessed and dirty
- * bits are reported in the entries, not set. Linear addresses are taken to be canonical. Immutable; any thread.
+ * The page walk of SDM vol. 3, chapter "Paging", in every mode, without any cache and without effects: accessed and dirty flags
+ * are reported in the entries, not set. Linear addresses are taken to be canonical. Immutable; any thread.
  */
 public final class ReferenceWalker {
-    private final long beyondMaxPhyAddr;
+    private final int maxPhyAddr;
+    private final boolean readsPdptes;
 
-    /** A walker that takes entry bits 51:{@code maxPhyAddr} as reserved; with 52 there are none. */
+    /** A walker for which entry bits from {@code maxPhyAddr} up are reserved, and which uses the PDPTE registers. */
     public ReferenceWalker(int maxPhyAddr) {
+        this(maxPhyAddr, false);
+    }
+
+    /**
+     * A walker for which entry bits from {@code maxPhyAddr} up are reserved.
+     *
+     * @param maxPhyAddr 32 to 52
+     * @param readsPdptes take the PDPTEs of PAE paging from memory in each walk, as a guest under nested paging does (APM vol. 2,
+     *     "Legacy PAE Mode"), and not from the registers
+     */
+    public ReferenceWalker(int maxPhyAddr, boolean readsPdptes) {
         if (maxPhyAddr < 32 || maxPhyAddr > 52) {
             throw new IllegalArgumentException("MAXPHYADDR " + maxPhyAddr + ": 32 to 52 is needed");
         }
-        beyondMaxPhyAddr = FRAME & -1L << maxPhyAddr;
+        this.maxPhyAddr = maxPhyAddr;
+        this.readsPdptes = readsPdptes;
     }
 
     /**
      * Translates {@code gva} for an access of kind {@code access} by the tables as {@code memory} shows them.
      *
-     * @param memory the 8 bytes at a gpa
+     * @param memory the 8 bytes at a gpa that is a multiple of 8
      * @param walk filled; {@code walk.outcome} is returned
      * @return {@link AccessRights#ALLOWED} or the error code of the #PF
-     * @throws IllegalArgumentException if paging is on and is not 4-level paging
      */
     public int walk(PagingState state, long gva, int access, LongUnaryOperator memory, Walk walk) {
-        requireSupported(state);
-        walk.begin();
-        if (!state.has0(CR0_PG)) {
-            walk.gpa = gva;
+        TableFormat format = format(state);
+        walk.begin(format);
+        if (format == null) {
+            walk.gpa = gva & 0xffff_ffffL;
             return walk.outcome = AccessRights.ALLOWED;
         }
         long table = state.root();
-        for (int level = LEVELS; ; level--) {
-            long at = table + 8L * index(gva, level);
-            long entry = memory.applyAsLong(at);
+        if (format == TableFormat.PAE) {
+            long register = state.pdptes().of(gva);
+            if ((register & P) == 0) {
+                return walk.outcome = AccessRights.errorCode(state, access, 0);
+            }
+            table = format.table(register);
+        }
+        for (int level = format.levels(); ; level--) {
+            long at = table + (long) format.entryBytes() * format.index(gva, level);
+            long entry = read(memory, at, format.entryBytes());
             walk.used(level, at, entry);
             if ((entry & P) == 0) {
                 return walk.outcome = AccessRights.errorCode(state, access, 0);
             }
-            if ((entry & reserved(state, entry, level)) != 0) {
+            boolean leaf = format.isLeaf(entry, level, state.has4(CR4_PSE));
+            if ((entry & format.reserved(level, leaf, maxPhyAddr, state.hasEfer(EFER_NXE))) != 0) {
                 return walk.outcome = AccessRights.errorCode(state, access, PageFaultError.PRESENT | PageFaultError.RESERVED);
             }
-            walk.rights = AccessRights.combine(walk.rights, entry);
-            if (isLeaf(entry, level)) {
+            walk.rights = AccessRights.combine(walk.rights, format.rights(entry, level));
+            if (leaf) {
                 walk.level = level;
-                walk.gpa = gpa(entry, level, gva);
-                return walk.outcome = AccessRights.check(state, access, walk.rights, key(entry));
+                walk.gpa = format.gpa(entry, level, gva);
+                return walk.outcome = AccessRights.check(state, access, walk.rights, format.key(entry));
             }
-            table = entry & FRAME;
+            table = format.table(entry);
         }
     }
 
-    /** The bits that must be 0 in {@code entry}, present at {@code level}. */
-    public long reserved(PagingState state, long entry, int level) {
-        long bits = beyondMaxPhyAddr | (state.hasEfer(EFER_NXE) ? 0 : XD);
-        if (level == LEVELS) {
-            return bits | PS;
-        }
-        boolean large = level > 1 && isLeaf(entry, level);
-        return large ? bits | (1L << shift(level)) - 1 & -1L << 13 : bits;
+    /** The structures that a walk under {@code state} uses; null while paging is off. */
+    public TableFormat format(PagingState state) {
+        PagingMode mode = state.mode();
+        return mode == PagingMode.PAE && readsPdptes ? TableFormat.PAE_IN_MEMORY : TableFormat.of(mode);
     }
 
-    /** Throws IllegalArgumentException unless paging is off or 4-level paging is on in {@code state}. */
-    public static void requireSupported(PagingState state) {
-        boolean longMode = state.hasEfer(EFER_LMA | EFER_LME) && state.has4(CR4_PAE);
-        if (state.has0(CR0_PG) && (!longMode || state.has4(CR4_LA57))) {
-            throw new IllegalArgumentException(String.format(
-                    "the specification covers paging off and 4-level paging, not CR0 0x%x, CR4 0x%x, EFER 0x%x",
-                    state.cr0(), state.cr4(), state.efer()));
-        }
+    /** The MAXPHYADDR that decides which address bits are reserved. */
+    public int maxPhyAddr() {
+        return maxPhyAddr;
+    }
+
+    /** The entry at {@code at}, the low or the high half of 8 bytes if it has 4. */
+    static long read(LongUnaryOperator memory, long at, int bytes) {
+        long word = memory.applyAsLong(at & ~7L);
+        return bytes == 8 ? word : word >>> 8 * (at & 4) & 0xffff_ffffL;
     }
 }

@@ -3,41 +3,86 @@ package org.penumbra.testkit.tlb;
 import static org.penumbra.api.paging.ControlBits.*;
 
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.testkit.reference.ReferenceWalker;
+import org.penumbra.testkit.reference.TableFormat;
 
 /** What decides, beside the tables, which translations one vCPU may use: its registers, and what it had to drop when. */
 final class AbstractProcessor {
     final InvalidationTimes times = new InvalidationTimes();
     final RootHistory roots = new RootHistory();
     PagingState state = new PagingState(0, 0, 0, 0, 0, 0);
+    /** The paging structures in use; null while paging is off. */
+    TableFormat format;
+    /** EFER.NXE was 1 in [from, to): only then was an entry with XD = 1 used, being reserved otherwise. */
+    long nxeFrom = WatchedTable.NEVER;
+    long nxeTo = WatchedTable.NEVER;
+
+    private final ReferenceWalker walker;
+
+    AbstractProcessor(ReferenceWalker walker) {
+        this.walker = walker;
+    }
 
     /** True if leaves with G = 1 are global. */
     boolean globals() {
         return state.has4(CR4_PGE);
     }
 
-    /** INVLPG of {@code gva} retired. */
-    void invalidatedPage(long gva, long time) {
-        times.dropPage(state.pcid(), gva, time);
-        times.dropGlobalPage(gva, time);
+    /** INVLPG of {@code gva} retired, for which the tables have a leaf at {@code level}; 0 if none. */
+    void invalidatedPage(long gva, int level, long time) {
+        if (format == null) {
+            return;
+        }
+        times.dropPage(state.pcid(), gva, format, level, time);
+        times.dropGlobalPage(gva, format, level, time);
         times.dropCaches(state.pcid(), time);
     }
 
-    /** A page fault for {@code gva} was delivered. */
-    void pageFault(long gva, long time) {
-        times.dropPage(state.pcid(), gva, time);
+    /** INVPCID of {@code type} retired (SDM vol. 2, "INVPCID—Invalidate Process-Context Identifier"). */
+    void invalidatedPcid(int type, int pcid, long gva, int level, long time) {
+        switch (type) {
+            case 0:
+                if (format != null) {
+                    times.dropPage(pcid, gva, format, pcid == state.pcid() ? level : 0, time);
+                }
+                break;
+            case 1:
+                times.dropAddressSpace(pcid, time);
+                break;
+            case 2:
+                times.dropAll(time);
+                break;
+            case 3:
+                times.dropAddressSpaces(time);
+                break;
+            default:
+                throw new IllegalArgumentException("INVPCID type " + type + ": 0 to 3 are defined");
+        }
+    }
+
+    /** A page fault for {@code gva} was delivered; the tables have a leaf at {@code level} for it, 0 if none. */
+    void pageFault(long gva, int level, long time) {
+        if (format == null) {
+            return;
+        }
+        times.dropPage(state.pcid(), gva, format, level, time);
         if (!state.has4(CR4_PCIDE)) {
-            times.dropGlobalPage(gva, time);
+            times.dropGlobalPage(gva, format, level, time);
         }
     }
 
     /**
-     * The registers are {@code next} now. Which one was written follows from what differs; CR3, if nothing does.
+     * The registers are {@code next} now. Which one was written follows from what differs; CR3, if nothing does, or only the PDPTE
+     * registers.
      */
     void loaded(PagingState next, boolean keepPcid, long time) {
         PagingState old = state;
         state = next;
+        format = walker.format(next);
         roots.leave(time);
-        boolean movToCr3 = old.cr3() != next.cr3() || old.cr0() == next.cr0() && old.cr4() == next.cr4();
+        boolean otherRegister = old.cr0() != next.cr0() || old.cr4() != next.cr4() || old.efer() != next.efer()
+                || old.pkru() != next.pkru() || old.pkrs() != next.pkrs();
+        boolean movToCr3 = old.cr3() != next.cr3() || !otherRegister;
         boolean everything = changed(old.cr0(), next.cr0(), CR0_PG)
                 || changed(old.cr4(), next.cr4(), CR4_PGE)
                 || old.has4(CR4_PCIDE) && !next.has4(CR4_PCIDE);
@@ -49,9 +94,10 @@ final class AbstractProcessor {
         } else if (movToCr3 && !(keepPcid && next.has4(CR4_PCIDE))) {
             times.dropAddressSpace(next.pcid(), time);
         }
-        if (next.has0(CR0_PG)) {
-            roots.enter(next.pcid(), next.root(), time);
+        if (format != null) {
+            roots.enter(AddressSpace.of(next, format), time);
         }
+        noteNxe(time);
         roots.forget(times, globals());
     }
 
@@ -59,9 +105,18 @@ final class AbstractProcessor {
     long oldest() {
         long oldest = Long.MAX_VALUE;
         for (int n = 0; n < roots.size(); n++) {
-            oldest = Math.min(oldest, times.sinceAddressSpace(roots.pcid(n)));
+            oldest = Math.min(oldest, times.sinceAddressSpace(roots.space(n).pcid()));
         }
         return oldest;
+    }
+
+    private void noteNxe(long time) {
+        if (state.hasEfer(EFER_NXE)) {
+            nxeFrom = Math.min(nxeFrom, time);
+            nxeTo = WatchedTable.NEVER;
+        } else {
+            nxeTo = Math.min(nxeTo, time);
+        }
     }
 
     private static boolean changed(long a, long b, long bit) {

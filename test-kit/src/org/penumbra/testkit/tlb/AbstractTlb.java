@@ -1,14 +1,16 @@
 package org.penumbra.testkit.tlb;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.AccessRights;
-import org.penumbra.testkit.reference.EntryBits;
 import org.penumbra.testkit.reference.ReferenceWalker;
+import org.penumbra.testkit.reference.TableFormat;
 import org.penumbra.testkit.reference.Walk;
 
 /**
@@ -40,7 +42,6 @@ public final class AbstractTlb {
     private final AbstractProcessor[] cpus;
     private final Walk walk = new Walk();
     private final LongUnaryOperator reader = this::read;
-    private int level;
 
     /** By slot: page and access and vCPU, the gpa of the page, and the time of the verdict. */
     private final long[] seenKey = new long[1 << REMEMBERED_BITS];
@@ -61,10 +62,10 @@ public final class AbstractTlb {
         }
         walker = new ReferenceWalker(physicalAddressBits);
         tables = new WatchedTables(memory, gpaToHpa);
-        search = new WalkSearch(tables, walker);
+        search = new WalkSearch(tables, physicalAddressBits);
         cpus = new AbstractProcessor[vcpus];
         for (int i = 0; i < vcpus; i++) {
-            cpus[i] = new AbstractProcessor();
+            cpus[i] = new AbstractProcessor(walker);
         }
         Arrays.fill(seenAt, -1);
     }
@@ -96,7 +97,7 @@ public final class AbstractTlb {
             // without SMEP and NXE a fetch is reported like a read
             verdict = faultVerdict(cpu, gva, Access.FETCH | access & Access.USER, errorCode);
         }
-        cpu.pageFault(gva, event());
+        cpu.pageFault(gva, walk.level, event());
         return verdict;
     }
 
@@ -115,16 +116,20 @@ public final class AbstractTlb {
 
     /** INVLPG retired. */
     public void invalidatedPage(int vcpu, long gva) {
-        cpus[vcpu].invalidatedPage(gva, event());
+        cpus[vcpu].invalidatedPage(gva, leafLevel(vcpu, gva), event());
     }
 
     /**
-     * A control register was loaded.
+     * INVPCID retired.
      *
-     * @throws IllegalArgumentException if {@code state} is a paging mode that the specification does not cover
+     * @param type 0 individual address, 1 single context, 2 all contexts with global translations, 3 all contexts without them
      */
+    public void invalidatedPcid(int vcpu, int type, int pcid, long gva) {
+        cpus[vcpu].invalidatedPcid(type, pcid, gva, leafLevel(vcpu, gva), event());
+    }
+
+    /** The registers that paging depends on are {@code state} now. */
     public void loaded(int vcpu, PagingState state, boolean keepPcid) {
-        ReferenceWalker.requireSupported(state);
         cpus[vcpu].loaded(state, keepPcid, event());
     }
 
@@ -156,12 +161,20 @@ public final class AbstractTlb {
     }
 
     private void walk(AbstractProcessor cpu, long gva, int access) {
-        level = EntryBits.LEVELS;
         walker.walk(cpu.state, gva, access, reader, walk);
     }
 
+    private int leafLevel(int vcpu, long gva) {
+        walk(cpus[vcpu], gva, Access.READ);
+        return walk.level;
+    }
+
+    /** The 8 bytes at {@code gpa}, which hold the next entry of {@link #walk}. */
     private long read(long gpa) {
-        return tables.read(gpa, level--);
+        TableFormat format = walk.format;
+        int level = walk.lowest - 1;
+        long low = tables.read(gpa, level, format);
+        return format.entryBytes() == 8 ? low : low | tables.read(gpa + 4, level, format) << 32;
     }
 
     private Verdict faultVerdict(AbstractProcessor cpu, long gva, int access, int errorCode) {
@@ -188,8 +201,8 @@ public final class AbstractTlb {
         } else {
             s.append("#PF(").append(PageFaultError.describe(walk.outcome)).append(')');
         }
-        for (int l = EntryBits.LEVELS; l >= walk.lowest; l--) {
-            s.append(String.format("%s%s 0x%x", l == EntryBits.LEVELS ? " by " : ", ", EntryBits.name(l), walk.entry(l)));
+        for (int l = walk.top; l >= walk.lowest; l--) {
+            s.append(String.format("%s%s 0x%x", l == walk.top ? " by " : ", ", TableFormat.name(l), walk.entry(l)));
         }
         return s.toString();
     }
@@ -218,8 +231,13 @@ public final class AbstractTlb {
             local = Math.min(local, own);
             global = Math.min(global, cpu.globals() ? cpu.times.sinceAll() : own);
         }
-        long[] roots = Arrays.stream(cpus).flatMapToLong(cpu -> Arrays.stream(cpu.roots.roots())).toArray();
-        long earliest = tables.sweep(local, global, roots);
+        List<AddressSpace> spaces = new ArrayList<>();
+        for (AbstractProcessor cpu : cpus) {
+            for (int n = 0; n < cpu.roots.size(); n++) {
+                spaces.add(cpu.roots.space(n));
+            }
+        }
+        long earliest = tables.sweep(local, global, spaces);
         for (AbstractProcessor cpu : cpus) {
             cpu.times.forget(earliest);
         }

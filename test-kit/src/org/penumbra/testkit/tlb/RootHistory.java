@@ -1,16 +1,13 @@
 package org.penumbra.testkit.tlb;
 
-import java.util.Arrays;
-
 /**
- * The address spaces that one vCPU had in CR3: PCID, top-level table, from when to when. An address space that comes back keeps
- * its first time of arrival. Of more than 1024 the one that was left first is forgotten.
+ * The address spaces that one vCPU had in its registers, from when to when. One that comes back keeps its first time of arrival.
+ * Of more than 1024 the one that was left first is forgotten.
  */
 final class RootHistory {
     private static final int LIMIT = 1024;
 
-    private final int[] pcid = new int[LIMIT];
-    private final long[] root = new long[LIMIT];
+    private final AddressSpace[] space = new AddressSpace[LIMIT];
     private final long[] from = new long[LIMIT];
     private final long[] to = new long[LIMIT];
     private int count;
@@ -19,12 +16,8 @@ final class RootHistory {
         return count;
     }
 
-    int pcid(int n) {
-        return pcid[n];
-    }
-
-    long root(int n) {
-        return root[n];
+    AddressSpace space(int n) {
+        return space[n];
     }
 
     long from(int n) {
@@ -35,28 +28,22 @@ final class RootHistory {
         return to[n];
     }
 
-    /** gpas of the top-level tables. */
-    long[] roots() {
-        return Arrays.copyOf(root, count);
-    }
-
-    /** CR3 names no table any more: it holds another one, or paging is off. */
+    /** No address space is in the registers any more: they hold another one, or paging is off. */
     void leave(long time) {
         for (int i = 0; i < count; i++) {
             to[i] = Math.min(to[i], time);
         }
     }
 
-    /** CR3 names {@code table} under {@code id} from {@code time} on; {@link #leave} was called before. */
-    void enter(int id, long table, long time) {
+    /** {@code entered} is in the registers from {@code time} on; {@link #leave} was called before. */
+    void enter(AddressSpace entered, long time) {
         int i = 0;
-        while (i < count && (pcid[i] != id || root[i] != table)) {
+        while (i < count && !space[i].equals(entered)) {
             i++;
         }
         if (i == count) {
             i = count < LIMIT ? count++ : leftFirst();
-            pcid[i] = id;
-            root[i] = table;
+            space[i] = entered;
             from[i] = time;
         }
         to[i] = WatchedTable.NEVER;
@@ -66,9 +53,8 @@ final class RootHistory {
     void forget(InvalidationTimes times, boolean globals) {
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            if (to[i] > (globals ? times.sinceAll() : times.sinceAddressSpace(pcid[i]))) {
-                pcid[kept] = pcid[i];
-                root[kept] = root[i];
+            if (to[i] > (globals ? times.sinceAll() : times.sinceAddressSpace(space[i].pcid()))) {
+                space[kept] = space[i];
                 from[kept] = from[i];
                 to[kept++] = to[i];
             }

@@ -3,9 +3,10 @@ package org.penumbra.testkit.tlb;
 import static org.penumbra.testkit.reference.EntryBits.*;
 
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.testkit.reference.AccessRights;
-import org.penumbra.testkit.reference.ReferenceWalker;
+import org.penumbra.testkit.reference.TableFormat;
 
 /**
  * Looks for a walk, through what the tables hold and have held, that explains a translation or a page fault.
@@ -17,10 +18,12 @@ import org.penumbra.testkit.reference.ReferenceWalker;
  *
  * <p>The latest possible r4 for a given r1 is the earliest of r1 and the last moments of the entries above the leaf. If r1 can
  * lie before each of these ends, all entries were in memory together and no drop matters. Otherwise the smallest r1 is best.
+ *
+ * <p>What an entry meant was decided by CR4.PSE and EFER.NXE when it was read, what it allows is by the registers of now.
  */
 final class WalkSearch {
     private final WatchedTables tables;
-    private final ReferenceWalker walker;
+    private final int maxPhyAddr;
 
     private AbstractProcessor cpu;
     private long gva;
@@ -31,15 +34,16 @@ final class WalkSearch {
     /** Ask only whether the entries ever existed: no windows, no accessed and dirty bits. */
     private boolean atAnyTime;
 
-    private int pcid;
-    private final long[] entry = new long[LEVELS + 1];
-    private final long[] from = new long[LEVELS + 1];
-    private final long[] to = new long[LEVELS + 1];
+    private AddressSpace space;
+    private TableFormat format;
+    private final long[] entry = new long[TableFormat.MOST_LEVELS + 1];
+    private final long[] from = new long[TableFormat.MOST_LEVELS + 1];
+    private final long[] to = new long[TableFormat.MOST_LEVELS + 1];
     private int leaf;
 
-    WalkSearch(WatchedTables tables, ReferenceWalker walker) {
+    WalkSearch(WatchedTables tables, int maxPhyAddr) {
         this.tables = tables;
-        this.walker = walker;
+        this.maxPhyAddr = maxPhyAddr;
     }
 
     /** True if {@code vcpu} may have cached a translation of {@code gva} to {@code hpa} with the rights and flags for {@code access}. */
@@ -58,15 +62,13 @@ final class WalkSearch {
             return null;
         }
         StringBuilder s = new StringBuilder();
-        for (int level = LEVELS; level >= leaf; level--) {
-            s.append(String.format("%s%s 0x%x", s.length() == 0 ? "" : ", ", name(level), entry[level]));
+        for (int level = format.levels(); level >= leaf; level--) {
+            s.append(String.format("%s%s 0x%x", s.length() == 0 ? "" : ", ", TableFormat.name(level), entry[level]));
             if (to[level] != WatchedTable.NEVER) {
                 s.append(String.format(" (until event %d)", to[level]));
             }
         }
-        boolean global = (entry[leaf] & G) != 0 && vcpu.globals();
-        long since = global ? vcpu.times.sinceGlobal(gva, shift(leaf)) : vcpu.times.since(pcid, gva, shift(leaf));
-        return s + String.format(", not allowed since the invalidation at event %d", since);
+        return s + String.format(", not allowed since the invalidation at event %d", since(leaf, global(leaf)));
     }
 
     private boolean search(AbstractProcessor vcpu, long gva, int access, long hpa, int errorCode, boolean atAnyTime) {
@@ -77,29 +79,42 @@ final class WalkSearch {
         this.errorCode = errorCode;
         this.atAnyTime = atAnyTime;
         for (int n = vcpu.roots.size() - 1; n >= 0; n--) {
-            pcid = vcpu.roots.pcid(n);
-            boolean current = pcid == vcpu.state.pcid();
-            if ((current || vcpu.globals()) && table(vcpu.roots.root(n), LEVELS, vcpu.roots.from(n), vcpu.roots.to(n))) {
+            space = vcpu.roots.space(n);
+            format = space.format();
+            if ((isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
                 return true;
             }
         }
         return false;
     }
 
+    private boolean top(long after, long before) {
+        long top = space.top(gva);
+        if (top != AddressSpace.ABSENT) {
+            return table(top, format.levels(), after, before);
+        }
+        // a PDPTE register is used as it is now
+        return before == WatchedTable.NEVER && hpa < 0 && AccessRights.errorCode(cpu.state, access, 0) == errorCode;
+    }
+
+    private boolean isCurrent() {
+        return space.pcid() == cpu.state.pcid();
+    }
+
     /** Tries every value that the entry for gva has had in the table at {@code gpa}, as far as it was read in [after, before). */
     private boolean table(long gpa, int level, long after, long before) {
-        int i = index(gva, level);
-        long at = gpa + 8L * i;
-        WatchedTable table = tables.find(gpa);
+        long at = gpa + (long) format.entryBytes() * format.index(gva, level);
+        WatchedTable table = tables.find(gpa, format);
         if (table == null) {
-            boolean explains = value(tables.peek(at), level, after, before);
+            boolean explains = value(tables.peek(at, format), level, after, before);
             if (explains) {
                 // only now is it known to be a table: watch it
-                tables.read(at, level);
+                tables.read(at, level, format);
             }
             return explains;
         }
-        tables.read(at, level);
+        tables.read(at, level, format);
+        int i = table.index(at);
         if (value(table.value(i), level, Math.max(after, table.since(i)), before)) {
             return true;
         }
@@ -119,44 +134,71 @@ final class WalkSearch {
         entry[level] = candidate;
         from[level] = start;
         to[level] = end;
-        boolean present = (candidate & P) != 0;
-        if (!present || (candidate & walker.reserved(cpu.state, candidate, level)) != 0) {
-            int cause = present ? PageFaultError.PRESENT | PageFaultError.RESERVED : 0;
-            // such an entry is never cached: it is read now
-            return hpa < 0 && AccessRights.errorCode(cpu.state, access, cause) == errorCode
-                    && readable(level, tables.now(), cpu.times.since(pcid, gva, shift(1)), pcid == cpu.state.pcid());
+        if ((candidate & P) == 0) {
+            return faultsNow(level, 0);
         }
-        if (isLeaf(candidate, level)) {
-            return leaf(level);
+        boolean isLeaf = format.isLeaf(candidate, level, space.pse());
+        if ((candidate & format.reserved(level, isLeaf, maxPhyAddr, cpu.state.hasEfer(ControlBits.EFER_NXE))) != 0
+                && faultsNow(level, PageFaultError.PRESENT | PageFaultError.RESERVED)) {
+            return true;
         }
-        return table(candidate & FRAME, level - 1, 0, WatchedTable.NEVER);
+        if ((candidate & format.reserved(level, isLeaf, maxPhyAddr, true)) != 0) {
+            return false;
+        }
+        if ((format.rights(candidate, level) & XD) != 0) {
+            from[level] = Math.max(start, cpu.nxeFrom);
+            to[level] = Math.min(end, cpu.nxeTo);
+            if (from[level] >= to[level]) {
+                return false;
+            }
+        }
+        return isLeaf ? leaf(level) : table(format.table(candidate), level - 1, 0, WatchedTable.NEVER);
+    }
+
+    /** True if the entry at {@code level}, which is never cached because it is not present or has a reserved bit set, is the fault. */
+    private boolean faultsNow(int level, int cause) {
+        return hpa < 0 && AccessRights.errorCode(cpu.state, access, cause) == errorCode
+                && readable(level, tables.now(), since(1, false), isCurrent());
     }
 
     private boolean leaf(int level) {
         long rights = AccessRights.FULL;
-        long flags = A;
-        for (int l = LEVELS; l >= level; l--) {
-            rights = AccessRights.combine(rights, entry[l]);
-            flags &= entry[l];
+        boolean accessed = true;
+        for (int l = format.levels(); l >= level; l--) {
+            rights = AccessRights.combine(rights, format.rights(entry[l], l));
+            accessed &= (entry[l] & A) != 0 || !format.hasAccessed(l);
         }
-        int outcome = AccessRights.check(cpu.state, access, rights, key(entry[level]));
+        // the manual does not say whether XD, once cached, counts while EFER.NXE = 0
+        long withoutXd = cpu.state.hasEfer(ControlBits.EFER_NXE) ? rights : rights & ~XD;
+        int wanted = hpa < 0 ? errorCode : AccessRights.ALLOWED;
+        int key = format.key(entry[level]);
+        if (AccessRights.check(cpu.state, access, rights, key) != wanted && AccessRights.check(cpu.state, access, withoutXd, key) != wanted) {
+            return false;
+        }
         if (hpa < 0) {
-            return outcome == errorCode && cached(level);
+            return cached(level);
         }
-        if (outcome != AccessRights.ALLOWED || tables.hpa(gpa(entry[level], level, gva)) != hpa) {
+        if (tables.hpa(format.gpa(entry[level], level, gva)) != hpa) {
             return false;
         }
         leaf = level;
         boolean dirty = !Access.isWrite(access) || (entry[level] & D) != 0;
-        return atAnyTime || flags != 0 && dirty && cached(level);
+        return atAnyTime || accessed && dirty && cached(level);
     }
 
     /** True if the path down to the leaf at {@code level} may be in the TLB now, or be read now. */
     private boolean cached(int level) {
-        boolean global = (entry[level] & G) != 0 && cpu.globals();
-        long since = global ? cpu.times.sinceGlobal(gva, shift(level)) : cpu.times.since(pcid, gva, shift(level));
-        return readable(level, Math.max(from[level], since), global ? cpu.times.sinceAll() : since,
-                global || pcid == cpu.state.pcid());
+        boolean global = global(level);
+        long since = since(level, global);
+        return readable(level, Math.max(from[level], since), global ? cpu.times.sinceAll() : since, global || isCurrent());
+    }
+
+    private boolean global(int level) {
+        return (entry[level] & G) != 0 && cpu.globals();
+    }
+
+    private long since(int level, boolean global) {
+        return global ? cpu.times.sinceGlobal(gva, format, level) : cpu.times.since(space.pcid(), gva, format, level);
     }
 
     /**
@@ -166,7 +208,7 @@ final class WalkSearch {
     private boolean readable(int level, long earliest, long upper, boolean matches) {
         long last = earliest;
         long replaced = WatchedTable.NEVER;
-        for (int l = LEVELS; l > level; l--) {
+        for (int l = format.levels(); l > level; l--) {
             long first = Math.max(from[l], upper);
             for (int lower = l; lower >= level; lower--) {
                 if (to[lower] <= first) {
@@ -176,6 +218,6 @@ final class WalkSearch {
             last = Math.max(last, first);
             replaced = Math.min(replaced, to[l]);
         }
-        return matches && last < to[level] && (last < replaced || !cpu.times.cachesDropped(pcid, replaced - 1, last));
+        return matches && last < to[level] && (last < replaced || !cpu.times.cachesDropped(space.pcid(), replaced - 1, last));
     }
 }

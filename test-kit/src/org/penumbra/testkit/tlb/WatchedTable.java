@@ -5,7 +5,7 @@ import static org.penumbra.testkit.reference.EntryBits.*;
 import java.util.Arrays;
 
 /**
- * One frame that serves as a paging structure: for each of its 512 entries the value in memory now, since when, and the older
+ * One frame that serves as a paging structure: for each of its entries the value in memory now, since when, and the older
  * values that a processor may have cached, with the time in which each was in memory.
  *
  * <p>Intervals are half-open, [from, to). Of replaced values only those with P = 1 are kept, since nothing else is ever cached.
@@ -19,10 +19,12 @@ final class WatchedTable {
     /** Older values kept per entry. */
     static final int OLDER = 16;
 
-    private final long[] value = new long[512];
-    private final long[] since = new long[512];
+    /** Bytes of an entry, 4 or 8: a frame that serves as both is watched twice. */
+    final int entryBytes;
+    private final long[] value;
+    private final long[] since;
     /** By entry: null, or value, from, to of each older value, the one replaced first at the front. */
-    private final long[][] older = new long[512][];
+    private final long[][] older;
     /** Where the host keeps it. */
     long hostFrame;
     /** The levels at which this frame was met: bit n for level n. */
@@ -30,6 +32,23 @@ final class WatchedTable {
     /** The last sweep that found this frame reachable, and at which levels. */
     int sweep;
     int sweepLevels;
+
+    WatchedTable(int entryBytes) {
+        this.entryBytes = entryBytes;
+        value = new long[4096 / entryBytes];
+        since = new long[4096 / entryBytes];
+        older = new long[4096 / entryBytes][];
+    }
+
+    /** Number of entries. */
+    int size() {
+        return value.length;
+    }
+
+    /** Which entry lies at {@code address}. */
+    int index(long address) {
+        return (int) (address & 0xfff) / entryBytes;
+    }
 
     /** What is in memory when the frame is first met counts as having been there always. */
     void initialise(int index, long present) {
@@ -110,7 +129,7 @@ final class WatchedTable {
      * them.
      */
     void forget(long local, long global) {
-        for (int i = 0; i < 512; i++) {
+        for (int i = 0; i < older.length; i++) {
             long[] list = older[i];
             if (list == null) {
                 continue;

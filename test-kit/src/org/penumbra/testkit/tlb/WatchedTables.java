@@ -7,6 +7,7 @@ import java.util.function.LongUnaryOperator;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.reference.TableFormat;
 
 /**
  * The frames that reference walks have met as paging structures, and the clock of the abstract TLB.
@@ -19,14 +20,15 @@ import org.penumbra.testkit.reference.EntryBits;
 final class WatchedTables {
     private final PhysicalMemory memory;
     private final LongUnaryOperator gpaToHpa;
-    /** By guest frame. */
+    /** By {@link #key}. */
     private final LongObjectHashMap<WatchedTable> byGuest = new LongObjectHashMap<>();
-    /** By host frame: one table, or several while the host shares the frame. */
+    /** By host frame: one table, or several while the host shares the frame or the guest uses it in two formats. */
     private final LongObjectHashMap<List<WatchedTable>> byHost = new LongObjectHashMap<>();
-    /** By level: the guest frame of the last read, and its table. */
-    private final long[] lastFrame = new long[EntryBits.LEVELS + 1];
-    private final WatchedTable[] lastTable = new WatchedTable[EntryBits.LEVELS + 1];
+    /** By level: the {@link #key} of the last read, and its table. */
+    private final long[] lastKey = new long[TableFormat.MOST_LEVELS + 1];
+    private final WatchedTable[] lastTable = new WatchedTable[TableFormat.MOST_LEVELS + 1];
     private long now;
+    private long watchedEntries;
     private int olderValues;
     private int sweeps;
 
@@ -50,14 +52,14 @@ final class WatchedTables {
         return olderValues;
     }
 
-    /** Frames watched. */
+    /** Tables watched. */
     int size() {
         return byGuest.size();
     }
 
     /** Entries held: those of the tables, and their older values. */
     long entries() {
-        return 512L * byGuest.size() + olderValues;
+        return watchedEntries + olderValues;
     }
 
     /** Where {@code gpa} lies, or −1. */
@@ -71,30 +73,31 @@ final class WatchedTables {
      * Reads the entry at {@code gpa} for a walk at {@code level}; its table is watched from now on. Where the guest has no
      * memory there is no table either: a not-present entry.
      */
-    long read(long gpa, int level) {
+    long read(long gpa, int level, TableFormat format) {
         long hpa = hpa(gpa);
         if (hpa < 0) {
             return 0;
         }
-        WatchedTable table = lastFrame[level] == gpa >>> 12 ? lastTable[level] : null;
+        long key = key(gpa, format.entryBytes());
+        WatchedTable table = lastKey[level] == key ? lastTable[level] : null;
         if (table == null) {
-            table = watched(gpa >>> 12, hpa >>> 12);
+            table = watched(key, hpa >>> 12, format.entryBytes());
             table.levels |= 1 << level;
-            lastFrame[level] = gpa >>> 12;
+            lastKey[level] = key;
             lastTable[level] = table;
         }
-        return refresh(table, (int) (hpa >>> 3) & 511, memory.load64(hpa));
+        return refresh(table, table.index(hpa), load(hpa, format.entryBytes()));
     }
 
     /** The watched table at {@code gpa}, or null if there is none. */
-    WatchedTable find(long gpa) {
-        return byGuest.get(gpa >>> 12);
+    WatchedTable find(long gpa, TableFormat format) {
+        return byGuest.get(key(gpa, format.entryBytes()));
     }
 
-    /** The 8 bytes at {@code gpa}; nothing is watched because of it. */
-    long peek(long gpa) {
+    /** The entry at {@code gpa}; nothing is watched because of it. */
+    long peek(long gpa, TableFormat format) {
         long hpa = hpa(gpa);
-        return hpa < 0 ? 0 : memory.load64(hpa);
+        return hpa < 0 ? 0 : load(hpa, format.entryBytes());
     }
 
     /** Software has stored {@code bytes} bytes at {@code hpa}. */
@@ -102,30 +105,41 @@ final class WatchedTables {
         List<WatchedTable> tables = byHost.get(hpa >>> 12);
         for (int n = 0; tables != null && n < tables.size(); n++) {
             WatchedTable table = tables.get(n);
-            int last = (int) Math.min(hpa + bytes - 1, hpa | 0xfff) >>> 3 & 511;
-            for (int i = (int) (hpa >>> 3) & 511; i <= last; i++) {
-                refresh(table, i, memory.load64((hpa & ~0xfffL) + 8L * i));
+            int last = table.index(Math.min(hpa + bytes - 1, hpa | 0xfff));
+            for (int i = table.index(hpa); i <= last; i++) {
+                refresh(table, i, load((hpa & ~0xfffL) + (long) table.entryBytes * i, table.entryBytes));
             }
         }
     }
 
     /** The host has put guest frame {@code gfn} elsewhere. */
     void moved(long gfn) {
-        WatchedTable table = byGuest.get(gfn);
-        if (table != null) {
-            leave(table);
-            settle(table, hpa(gfn << 12) >>> 12);
+        for (int bytes = 4; bytes <= 8; bytes += 4) {
+            WatchedTable table = byGuest.get(key(gfn << 12, bytes));
+            if (table != null) {
+                leave(table);
+                settle(table, hpa(gfn << 12) >>> 12);
+            }
         }
     }
 
-    private WatchedTable watched(long gfn, long hostFrame) {
-        WatchedTable table = byGuest.get(gfn);
+    private long load(long hpa, int bytes) {
+        return memory.load(hpa, bytes);
+    }
+
+    private static long key(long gpa, int entryBytes) {
+        return (gpa >>> 12) << 4 | entryBytes;
+    }
+
+    private WatchedTable watched(long key, long hostFrame, int entryBytes) {
+        WatchedTable table = byGuest.get(key);
         if (table == null) {
-            table = new WatchedTable();
-            for (int i = 0; i < 512; i++) {
-                table.initialise(i, memory.load64((hostFrame << 12) + 8L * i));
+            table = new WatchedTable(entryBytes);
+            for (int i = 0; i < table.size(); i++) {
+                table.initialise(i, load((hostFrame << 12) + (long) entryBytes * i, entryBytes));
             }
-            byGuest.put(gfn, table);
+            byGuest.put(key, table);
+            watchedEntries += table.size();
             settle(table, hostFrame);
         }
         return table;
@@ -161,22 +175,25 @@ final class WatchedTables {
      *
      * @param local no non-global translation is older than this
      * @param global no translation at all is older than this
-     * @param roots gpas of the top-level tables through which a translation may have come
+     * @param spaces address spaces through which a translation may have come
      * @return the earliest end among the values still held
      */
-    long sweep(long local, long global, long[] roots) {
+    long sweep(long local, long global, Iterable<AddressSpace> spaces) {
         byGuest.forEachValue(t -> t.forget(local, global));
         Arrays.fill(lastTable, null);
         sweeps++;
-        for (long root : roots) {
-            mark(root, EntryBits.LEVELS);
+        for (AddressSpace space : spaces) {
+            for (int quarter = 0; quarter < 4; quarter++) {
+                mark(space.top((long) quarter << 30), space.format().levels(), space.format());
+            }
         }
         long earliest = WatchedTable.NEVER;
         olderValues = 0;
-        for (long gfn : byGuest.keySet().toArray()) {
-            WatchedTable table = byGuest.get(gfn);
+        for (long key : byGuest.keySet().toArray()) {
+            WatchedTable table = byGuest.get(key);
             if (table.sweep != sweeps) {
-                byGuest.remove(gfn);
+                byGuest.remove(key);
+                watchedEntries -= table.size();
                 leave(table);
             } else {
                 earliest = Math.min(earliest, table.earliestEnd());
@@ -186,8 +203,8 @@ final class WatchedTables {
         return earliest;
     }
 
-    private void mark(long gpa, int level) {
-        WatchedTable table = find(gpa);
+    private void mark(long gpa, int level, TableFormat format) {
+        WatchedTable table = gpa == AddressSpace.ABSENT ? null : find(gpa, format);
         if (table == null) {
             return;
         }
@@ -199,17 +216,18 @@ final class WatchedTables {
             return;
         }
         table.sweepLevels |= 1 << level;
-        for (int i = 0; level > 1 && i < 512; i++) {
-            markEntry(table.value(i), level);
+        for (int i = 0; level > 1 && i < table.size(); i++) {
+            markEntry(table.value(i), level, format);
             for (int n = 0; n < table.olderValues(i); n++) {
-                markEntry(table.olderValue(i, n), level);
+                markEntry(table.olderValue(i, n), level, format);
             }
         }
     }
 
-    private void markEntry(long entry, int level) {
-        if ((entry & EntryBits.P) != 0 && !EntryBits.isLeaf(entry, level)) {
-            mark(entry & EntryBits.FRAME, level - 1);
+    private void markEntry(long entry, int level, TableFormat format) {
+        // CR4.PSE may have been 0 when it was read
+        if ((entry & EntryBits.P) != 0 && !format.isLeaf(entry, level, false)) {
+            mark(format.table(entry), level - 1, format);
         }
     }
 }

@@ -56,6 +56,17 @@ final class Guest {
         memory.store64(hpa(table) + 8L * index, value);
     }
 
+    /** {@link #set} of an entry of 4 bytes. */
+    void set4(long table, int index, long value) {
+        silently4(table, index, value);
+        tlb.written(hpa(table) + 4L * index, 4);
+    }
+
+    /** {@link #silently} of an entry of 4 bytes. */
+    void silently4(long table, int index, long value) {
+        memory.store(hpa(table) + 4L * index, 4, value);
+    }
+
     /** Uses the translation of {@code gva} to the byte at gpa {@code gpa}. */
     Verdict use(int vcpu, long gva, int access, long gpa) {
         return tlb.translated(vcpu, gva, access, gpa + BASE);
