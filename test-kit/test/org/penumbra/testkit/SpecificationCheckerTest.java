@@ -48,4 +48,22 @@ class SpecificationCheckerTest {
         checker.pageFault(0, 0, 0, false);
         assertThat(checker.wrong()).isEqualTo(1);
     }
+
+    @Test
+    @DisplayName("T11 INVPCID reaches the specification: a replaced translation is stale before, wrong after")
+    void invpcid() {
+        for (int level = 0; level < 4; level++) {
+            memory.store64(0x1000 + 0x1000L * level, 0x2067 + 0x1000L * level);
+        }
+        checker.loaded(0, PagingState.longMode(0x1000), false);
+        checker.translated(0, 0x10, Access.READ, 0x5010);
+        memory.store64(0x4000, 0x6067);
+        checker.written(0x4000, 8);
+        checker.invalidatedPcid(0, 0, 0, 0x1000);
+        checker.translated(0, 0x10, Access.READ, 0x5010);
+        assertThat(checker.stale()).isEqualTo(1);
+        checker.invalidatedPcid(0, 0, 0, 0x10);
+        checker.translated(0, 0x10, Access.READ, 0x5010);
+        assertThat(checker.wrong()).isEqualTo(1);
+    }
 }

@@ -10,7 +10,6 @@ import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
-import org.penumbra.vmx.memory.Fence;
 
 /**
  * Emulates the operation at which a vCPU's engine stopped: the engine supplies its meaning, this the memory. Translates by the
@@ -38,7 +37,7 @@ final class Emulator implements MemoryHooks {
     Emulator(VirtualMachine machine, VirtualCpu vcpu) {
         this.machine = machine;
         this.vcpu = vcpu;
-        this.guest = machine.memory.view(vcpu.clock(), new Fence());
+        this.guest = vcpu.guestMemory();
     }
 
     /** Emulates one operation; a fault that it meets is injected. */
@@ -75,8 +74,8 @@ final class Emulator implements MemoryHooks {
 
     /** The gpa of {@code address}, or −1 when the operation is refused. */
     private long page(long address, int access, int width) {
-        if (address << 16 >> 16 != address) {
-            // The second page of an operation that begins below the hole of 4-level paging.
+        if (!vcpu.registers().paging.mode().holds(address)) {
+            // The second page of an operation that begins below the hole between canonical addresses, or below 4 GiB.
             vcpu.injectGeneralProtection();
             return -1;
         }

@@ -23,7 +23,9 @@ import org.penumbra.vmx.exit.EptViolationExit;
 import org.penumbra.vmx.exit.ExternalInterruptExit;
 import org.penumbra.vmx.exit.HaltExit;
 import org.penumbra.vmx.exit.InvlpgExit;
+import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.IoExit;
+import org.penumbra.vmx.exit.MsrWriteExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.memory.HostMemory;
@@ -50,6 +52,8 @@ final class Rig {
         dispatch.add(new EptViolationExit(), 0, List.of("EPT_VIOLATION"));
         dispatch.add(new ExternalInterruptExit(), 0, List.of("EXTERNAL_INTERRUPT"));
         dispatch.add(new InvlpgExit(), 0, List.of("INVLPG"));
+        dispatch.add(new InvpcidExit(), 0, List.of("INVPCID"));
+        dispatch.add(new MsrWriteExit(), 0, List.of("MSR_WRITE"));
         dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));

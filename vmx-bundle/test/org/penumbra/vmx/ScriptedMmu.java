@@ -86,7 +86,7 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     @Override
     public ControlDemand controlDemand() {
         long owned = ControlBits.CR4_PKE | ControlBits.CR4_SMEP;
-        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, 0, ControlBits.CR4_PKE);
+        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, 0, 0, ControlBits.CR4_PKE);
     }
 
     @Override
@@ -120,6 +120,11 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     @Override
     public void invalidatePage(long gva) {
         calls.add("invalidate " + Long.toHexString(gva));
+    }
+
+    @Override
+    public void invalidatePcid(int type, int pcid, long gva) {
+        calls.add("invalidate type " + type + " pcid " + pcid + " " + Long.toHexString(gva));
     }
 
     @Override

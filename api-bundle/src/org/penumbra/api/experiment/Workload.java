@@ -2,6 +2,7 @@ package org.penumbra.api.experiment;
 
 import org.osgi.annotation.versioning.ConsumerType;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 
 /** A guest program that can be run again and again: a whiteboard service with {@link #WORKLOAD_NAME}. Any thread. */
 @ConsumerType
@@ -13,11 +14,17 @@ public interface Workload {
     String description();
 
     /**
-     * A fresh guest that runs this workload and powers off with code 0 at its end. Equal seeds give equal guests.
+     * A fresh guest that runs this workload in {@code mode} and powers off with code 0 at its end. Equal seeds and modes give equal
+     * guests. A guest that cannot run so says why by {@link GuestBoot#refusal}.
      *
      * @throws java.io.UncheckedIOException if an input cannot be read, with a message for the user
      */
-    GuestBoot prepare(long seed);
+    GuestBoot prepare(long seed, PagingMode mode);
+
+    /** The guest with 4-level paging. */
+    default GuestBoot prepare(long seed) {
+        return prepare(seed, PagingMode.FOUR_LEVEL);
+    }
 
     /** Identification of the input: "sha256:…" of a file, or the generator's name and version. Recorded with results. */
     String inputIdentity();

@@ -92,9 +92,9 @@ public final class StepBuffer {
         memory(LOAD, gva, bytes, 0);
     }
 
-    /** A load of the paging-structure entry at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
-    public void loadEntry(long gva) {
-        memory(LOAD, gva, 8, 0);
+    /** A load of the paging-structure entry of {@code bytes} (4 or 8) at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
+    public void loadEntry(long gva, int bytes) {
+        memory(LOAD, gva, bytes, 0);
         function[count - 1] = ENTRY;
     }
 
@@ -115,9 +115,9 @@ public final class StepBuffer {
         function[count - 1] = (byte) updateFunction;
     }
 
-    /** An {@link #update} of the paging-structure entry at {@code gva}; its digest is that of {@link #loadEntry}. */
-    public void updateEntry(long gva, int updateFunction, long operand) {
-        update(gva, 8, updateFunction, operand);
+    /** An {@link #update} of the paging-structure entry of {@code bytes} at {@code gva}; its digest is that of {@link #loadEntry}. */
+    public void updateEntry(long gva, int bytes, int updateFunction, long operand) {
+        update(gva, bytes, updateFunction, operand);
         function[count - 1] |= ENTRY;
     }
 
@@ -180,6 +180,11 @@ public final class StepBuffer {
 
     public void wrmsr(int msr, long newValue) {
         add(WRMSR, msr, 8, newValue);
+    }
+
+    /** True of a step whose {@link #address} is a gva that it reads, writes or fetches from. */
+    public static boolean accessesMemory(byte stepKind) {
+        return stepKind <= UPDATE;
     }
 
     /** Step {@code i} in words, for messages: "STORE of 8 bytes at 0x…". */

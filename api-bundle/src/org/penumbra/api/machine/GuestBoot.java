@@ -1,5 +1,6 @@
 package org.penumbra.api.machine;
 
+import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
@@ -19,7 +20,12 @@ public interface GuestBoot {
      *
      * @param vcpus the register files, in their reset state
      * @param memoryBytes the machine's guest-physical memory
-     * @throws MachineException if the guest cannot run on so many vCPUs or in so little memory
+     * @throws MachineException if the guest cannot run on so many vCPUs or in so little memory: then it has a {@link #refusal}
      */
     GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes);
+
+    /** Why this guest cannot run on {@code vcpus} vCPUs in {@code memoryBytes} of memory, in one line for the user; empty if it can. */
+    default Optional<String> refusal(int vcpus, long memoryBytes) {
+        return Optional.empty();
+    }
 }

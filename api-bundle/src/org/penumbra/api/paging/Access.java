@@ -1,12 +1,12 @@
 package org.penumbra.api.paging;
 
 /**
- * Access kinds as small integers, so that the rights of a cached translation are one 16-bit mask with a bit per kind.
+ * Access kinds as small integers, so that the rights of a cached translation are one 12-bit mask with a bit per kind.
  *
  * <pre>
  *  bits 1:0  0 read, 1 write, 2 instruction fetch
  *  bit  2    user-mode access (CPL 3); clear: supervisor-mode access
- *  bit  3    supervisor data access made with EFLAGS.AC = 1, so that SMAP does not apply
+ *  bit  3    supervisor access made with EFLAGS.AC = 1, so that SMAP does not apply; clear for user-mode accesses
  * </pre>
  *
  * SDM vol. 3, "Determination of Access Rights".
@@ -18,7 +18,7 @@ public final class Access {
     public static final int USER = 4;
     public static final int AC = 8;
     /** One more than the largest kind. */
-    public static final int KINDS = 16;
+    public static final int KINDS = 12;
 
     private Access() {}
 

@@ -6,7 +6,7 @@ package org.penumbra.api.paging;
  *
  * <pre>
  *  bit 0   P     0: not present; 1: rights violation or reserved bit
- *  bit 1   R/W   the access was a write: of the guest, or of an accessed or dirty bit by the walker
+ *  bit 1   R/W   the access was a write; every access to an entry of the guest's tables counts as one
  *  bit 2   U/S   always 1
  *  bit 3   RSV   a reserved bit was set in a nested entry
  *  bit 4   I/D   the access was an instruction fetch

@@ -9,6 +9,8 @@ import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.run.Designs;
@@ -31,6 +33,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         all.put("designs", designs(services));
         all.put("hardware", hardware(services));
         all.put("workloads", workloads(services));
+        all.put("paging", pagingModes());
         return all;
     }
 
@@ -97,6 +100,30 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             table.row(w.name(), operations > 0 ? Figures.count(operations) : Figures.NONE, w.service().description());
         }
         return new Listing(entries, List.of(table));
+    }
+
+    private static Listing pagingModes() {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("lrl", "Paging", "Guest memory", "Description");
+        for (PagingMode mode : PagingMode.values()) {
+            long most = MiniatureGuest.mostMemory(mode);
+            entries.add(entry("name", mode.label(), "description", describe(mode), "most_memory_bytes", most));
+            table.row(mode.label(), Figures.bytes(most), describe(mode));
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static String describe(PagingMode mode) {
+        switch (mode) {
+            case NONE:
+                return "no translation: one process that maps memory and uses it";
+            case BITS_32:
+                return "2 levels of 4-byte entries, pages of 4 KiB and 4 MiB, no execute-disable";
+            case PAE:
+                return "4 PDPTE registers, 2 levels of 8-byte entries, pages of 4 KiB and 2 MiB";
+            default:
+                return mode.levels() + " levels of 8-byte entries, pages of 4 KiB and 2 MiB, PCIDs";
+        }
     }
 
     private static Map<String, Object> entry(Object... keysAndValues) {

@@ -50,6 +50,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  penumbra run shadow-vs-ept",
             "  penumbra run shadow-vs-ept --workload fork-heavy --design native,shadow --check",
+            "  penumbra run shadow-vs-ept --paging pae --check",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls",
             "  penumbra run hot-swap --workload fork-heavy --vcpus 4 --every 5000 --host-events"
         },
@@ -102,6 +103,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "256M", converter = MemorySize.class,
             description = "Guest memory, a multiple of 2 MiB (default: ${DEFAULT-VALUE}).")
     private long memory;
+
+    @Option(names = "--paging", paramLabel = "MODE", defaultValue = "4level",
+            description = "The paging mode of the guests; 'penumbra list paging' says what each is (default: ${DEFAULT-VALUE}).")
+    private String paging;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1",
             description = "What random choices of a workload start from (default: ${DEFAULT-VALUE}).")
@@ -176,8 +181,8 @@ final class RunCommand implements Callable<Integer> {
     private RunRequest request() {
         Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
                 .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
-        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, seed, repetitions, settings, check,
-                vcpus, new SwapRequest(every, after, hostEvents), given);
+        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, paging, seed, repetitions, settings,
+                check, vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 
     private List<String> tables(CampaignResult result) {

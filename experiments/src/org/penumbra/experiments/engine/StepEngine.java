@@ -8,6 +8,7 @@ import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -236,6 +237,12 @@ final class StepEngine implements ExecutionEngine {
             case StepBuffer.MOV_CR3:
                 boolean keep = (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
                 observer.loaded(vcpu, registers.paging, keep);
+                break;
+            case StepBuffer.WRMSR:
+                int msr = (int) s.address[i];
+                if (msr == Msr.IA32_EFER || msr == Msr.IA32_PKRS) {
+                    observer.loaded(vcpu, registers.paging, true);
+                }
                 break;
             default:
                 break;

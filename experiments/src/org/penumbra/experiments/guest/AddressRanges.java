@@ -1,7 +1,5 @@
 package org.penumbra.experiments.guest;
 
-import static org.penumbra.experiments.guest.GuestLayout.USER_SLOTS;
-import static org.penumbra.experiments.guest.GuestLayout.index;
 import static org.penumbra.experiments.guest.TableNode.WRITABLE;
 import static org.penumbra.experiments.guest.TableNode.frame;
 
@@ -15,18 +13,19 @@ final class AddressRanges {
 
     private final AddressSpace space;
     private final FrameAllocator frames;
+    private final TableFormat format;
     private final long[] flush = new long[FLUSH_CEILING];
     private int flushes;
+    /** The processor must load what it holds in registers. */
+    private boolean reload;
 
     AddressRanges(AddressSpace space) {
         this.space = space;
         this.frames = space.frames;
+        this.format = space.layout.tables;
     }
 
-    /**
-     * Fills {@code child}, which is empty, with this address space's pages: shared, and read-only on both sides until one of
-     * them writes. Linux: {@code copy_page_range}. The caller flushes.
-     */
+    /** Shares this address space's pages with {@code child}, which is empty. Linux: {@code copy_page_range}. The caller flushes. */
     void copyTo(AddressSpace child, StepBuffer out) {
         copy(space.root, child.root, child, out);
     }
@@ -36,7 +35,7 @@ final class AddressRanges {
             if (from.maps(i)) {
                 share(from, to, i, out);
             } else if (from.level > 1 && from.child[i] != null) {
-                out.loadEntry(from.entry(i));
+                space.load(from, i, out);
                 copy(from.child[i], child.link(to, i, out), child, out);
             }
         }
@@ -44,12 +43,12 @@ final class AddressRanges {
 
     private void share(TableNode from, TableNode to, int i, StepBuffer out) {
         if ((from.leaf[i] & WRITABLE) != 0) {
-            out.updateEntry(from.entry(i), UpdateFunction.AND, ~Pte.W);
+            space.update(from, i, UpdateFunction.AND, ~Pte.W, out);
         } else {
-            out.loadEntry(from.entry(i));
+            space.load(from, i, out);
         }
         out.andAccumulator(~(Pte.W | Pte.A));
-        out.storeAccumulator(to.entry(i), 8);
+        space.storeAccumulator(to, i, out);
         long page = frame(from.leaf[i]);
         frames.share(page, from.framesPerPage());
         from.leaf[i] = page;
@@ -65,17 +64,18 @@ final class AddressRanges {
     }
 
     private void unmap(TableNode table, long start, long end, StepBuffer out) {
-        for (int i = index(start, table.level), last = index(end - 1, table.level); i <= last; i++) {
+        for (int i = table.index(start), last = table.index(end - 1); i <= last; i++) {
             long base = base(table, start, i);
             if (splitIfPartial(table, i, base, start, end, out)) {
-                out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
+                space.update(table, i, UpdateFunction.EXCHANGE, 0, out);
                 flushLater(base);
                 removePage(table, i);
             } else if (table.level > 1 && table.child[i] != null) {
-                out.loadEntry(table.entry(i));
+                space.load(table, i, out);
                 unmap(table.child[i], Math.max(start, base), Math.min(end, base + table.span()), out);
                 if (table.child[i].used == 0) {
-                    out.store(table.entry(i), 8, 0);
+                    space.store(table, i, 0, out);
+                    reload |= format.heldInRegisters(table.level);
                     removeTable(table, i);
                 }
             }
@@ -95,24 +95,23 @@ final class AddressRanges {
     }
 
     private void forbid(TableNode table, long start, long end, StepBuffer out) {
-        for (int i = index(start, table.level), last = index(end - 1, table.level); i <= last; i++) {
+        for (int i = table.index(start), last = table.index(end - 1); i <= last; i++) {
             long base = base(table, start, i);
             if (splitIfPartial(table, i, base, start, end, out)) {
                 if ((table.leaf[i] & WRITABLE) != 0) {
-                    out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
+                    space.update(table, i, UpdateFunction.EXCHANGE, 0, out);
                     out.andAccumulator(~Pte.W);
-                    out.storeAccumulator(table.entry(i), 8);
+                    space.storeAccumulator(table, i, out);
                     table.leaf[i] &= ~WRITABLE;
                     flushLater(base);
                 }
             } else if (table.level > 1 && table.child[i] != null) {
-                out.loadEntry(table.entry(i));
+                space.load(table, i, out);
                 forbid(table.child[i], Math.max(start, base), Math.min(end, base + table.span()), out);
             }
         }
     }
 
-    /** Takes the accessed bit of every page and flushes nothing. */
     void age(StepBuffer out) {
         age(space.root, out);
     }
@@ -120,9 +119,9 @@ final class AddressRanges {
     private void age(TableNode table, StepBuffer out) {
         for (int i = 0; i < userEntries(table); i++) {
             if (table.maps(i)) {
-                out.updateEntry(table.entry(i), UpdateFunction.AND, ~Pte.A);
+                space.update(table, i, UpdateFunction.AND, ~Pte.A, out);
             } else if (table.level > 1 && table.child[i] != null) {
-                out.loadEntry(table.entry(i));
+                space.load(table, i, out);
                 age(table.child[i], out);
             }
         }
@@ -130,7 +129,7 @@ final class AddressRanges {
 
     /** The first address of entry {@code i} of a table whose part from {@code start} on is walked. */
     private static long base(TableNode table, long start, int i) {
-        return (start & -table.span()) + (i - index(start, table.level)) * table.span();
+        return (start & -table.span()) + (i - table.index(start)) * table.span();
     }
 
     /** True if entry {@code i}, at {@code base}, maps a page that lies in the range; a page that lies there in part is split. */
@@ -145,10 +144,6 @@ final class AddressRanges {
         return false;
     }
 
-    /**
-     * Removes everything but the root. The processor may still use this root, so the caller loads another one before it calls
-     * {@link #freeRoot}. Linux: {@code exit_mmap}.
-     */
     void clear(StepBuffer out) {
         clear(space.root, out);
     }
@@ -156,24 +151,19 @@ final class AddressRanges {
     private void clear(TableNode table, StepBuffer out) {
         for (int i = 0; i < userEntries(table); i++) {
             if (table.maps(i)) {
-                out.loadEntry(table.entry(i));
-                out.store(table.entry(i), 8, 0);
+                space.load(table, i, out);
+                space.store(table, i, 0, out);
                 removePage(table, i);
             } else if (table.level > 1 && table.child[i] != null) {
                 clear(table.child[i], out);
-                out.store(table.entry(i), 8, 0);
+                space.store(table, i, 0, out);
                 removeTable(table, i);
             }
         }
     }
 
-    /** Frees the root, which no processor uses any more. */
-    void freeRoot() {
-        frames.release(space.root.gpa);
-    }
-
-    private static int userEntries(TableNode table) {
-        return table.level == 4 ? USER_SLOTS : 512;
+    private int userEntries(TableNode table) {
+        return table.level == format.levels ? table.index(space.layout.userEnd - 1) + 1 : format.entries(table.level);
     }
 
     private void removePage(TableNode table, int i) {
@@ -196,8 +186,9 @@ final class AddressRanges {
     }
 
     private void flush(StepBuffer out) {
-        if (flushes > FLUSH_CEILING) {
+        if (flushes > FLUSH_CEILING || reload) {
             out.movToCr3(space.cr3());
+            reload = false;
         } else {
             for (int i = 0; i < flushes; i++) {
                 out.invlpg(flush[i]);

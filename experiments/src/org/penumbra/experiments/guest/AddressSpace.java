@@ -1,9 +1,6 @@
 package org.penumbra.experiments.guest;
 
-import static org.penumbra.experiments.guest.GuestLayout.LARGE_PAGE;
 import static org.penumbra.experiments.guest.GuestLayout.PAGE;
-import static org.penumbra.experiments.guest.GuestLayout.direct;
-import static org.penumbra.experiments.guest.GuestLayout.index;
 import static org.penumbra.experiments.guest.TableNode.WRITABLE;
 import static org.penumbra.experiments.guest.TableNode.frame;
 
@@ -11,49 +8,60 @@ import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.guest.StepBuffer;
 
 /**
- * The user half of one process's translation tables, page by page; {@link AddressRanges} does the rest. Every method appends the
- * steps by which the kernel, at CPL 0, reads and changes the tables through its direct map, in the order in which Linux does it;
- * nothing here touches guest memory by itself. A method's steps must execute before those of the next call on any address space,
- * because frames that it frees may be handed out again by then.
+ * The user half of one process's translation tables, page by page; {@link AddressRanges} does the rest. The kernel reads and changes
+ * the tables through its direct map, in the order in which Linux does it.
  */
-final class AddressSpace {
+final class AddressSpace implements ProcessMemory {
     final FrameAllocator frames;
+    final GuestLayout layout;
     final TableNode root;
-    private int pcid;
+    private final TableFormat format;
+    private final BootTables kernelHalf;
+    private final int pcid;
+    private final AddressRanges ranges;
 
-    /** An empty user half under a new root that shares the kernel half of {@code kernelRoot}. */
-    AddressSpace(FrameAllocator frames, long kernelRoot, StepBuffer out) {
+    /** An empty user half under a new root that shares {@code kernelHalf}; {@code pcid} is 0 without PCIDs. */
+    AddressSpace(FrameAllocator frames, GuestLayout layout, BootTables kernelHalf, int pcid, StepBuffer out) {
         this.frames = frames;
-        this.root = new TableNode(zeroed(out), 4);
-        for (int slot : new int[] {GuestLayout.DIRECT_MAP_SLOT, GuestLayout.TEXT_SLOT}) {
-            out.loadEntry(direct(kernelRoot) + 8L * slot);
-            out.storeAccumulator(root.entry(slot), 8);
+        this.layout = layout;
+        this.format = layout.tables;
+        this.kernelHalf = kernelHalf;
+        this.pcid = pcid;
+        this.root = new TableNode(layout, format.root(zeroed(out)), format.levels);
+        TableNode boot = new TableNode(layout, kernelHalf.root(), format.levels);
+        for (int slot : kernelHalf.sharedEntries()) {
+            out.loadEntry(boot.entry(slot), format.entryBytes);
+            out.storeAccumulator(root.entry(slot), format.entryBytes);
         }
+        this.ranges = new AddressRanges(this);
     }
 
-    /** The value for CR3, which flushes. */
-    long cr3() {
+    @Override
+    public long cr3() {
         return root.gpa | pcid;
     }
 
-    /** From now on {@link #cr3} carries {@code identifier}, a PCID; it carries 0 before. */
-    void usePcid(int identifier) {
-        pcid = identifier;
+    @Override
+    public void place(StepBuffer steps) {
+        // Translation does that.
     }
 
-    /**
-     * Makes the page of {@code gva} present, and writable if {@code write}, as {@code vma} allows. A page that is so already
-     * (another reason for the fault, such as a stale TLB entry) is left alone.
-     */
-    void touch(long gva, boolean write, Vma vma, StepBuffer out) {
+    @Override
+    public void map(Vma vma, StepBuffer out) {
+        // Pages come when they are touched.
+    }
+
+    /** A page that is as it should be already (another reason for the fault, such as a stale TLB entry) is left alone. */
+    @Override
+    public void touch(long gva, boolean write, Vma vma, StepBuffer out) {
         TableNode directory = root;
         while (directory.level > 2) {
-            int i = index(gva, directory.level);
-            out.loadEntry(directory.entry(i));
-            directory = directory.child[i] != null ? directory.child[i] : link(directory, i, out);
+            int i = directory.index(gva);
+            load(directory, i, out);
+            directory = directory.child[i] != null ? directory.child[i] : linkUsed(directory, i, out);
         }
-        int i = index(gva, 2);
-        out.loadEntry(directory.entry(i));
+        int i = directory.index(gva);
+        load(directory, i, out);
         if (directory.maps(i)) {
             if (!write || (directory.leaf[i] & WRITABLE) != 0) {
                 return;
@@ -62,20 +70,20 @@ final class AddressSpace {
                 return;
             }
             split(directory, i, gva, out);
-        } else if (directory.child[i] == null && vma.hasLargePage(gva) && provideLarge(directory, i, gva, write, vma, out)) {
+        } else if (directory.child[i] == null && vma.hasLargePage(gva, format.largePage()) && provideLarge(directory, i, gva, write, vma, out)) {
             return;
         }
         TableNode table = directory.child[i] != null ? directory.child[i] : link(directory, i, out);
-        touchSmall(table, index(gva, 1), gva, write, vma, out);
+        touchSmall(table, table.index(gva), gva, write, vma, out);
     }
 
     private void touchSmall(TableNode table, int i, long gva, boolean write, Vma vma, StepBuffer out) {
-        out.loadEntry(table.entry(i));
+        load(table, i, out);
         if (!table.maps(i)) {
-            out.fetch(GuestLayout.ALLOCATOR, 16);
+            layout.execute(GuestLayout.ALLOCATOR, out);
             long page = frames.allocate();
-            out.store(direct(page), (int) PAGE, vma.contents().word(gva));
-            out.store(table.entry(i), 8, page | rights(vma, vma.write(), write));
+            out.store(layout.direct(page), (int) PAGE, vma.contents().word(gva));
+            store(table, i, page | rights(vma, vma.write(), write), out);
             mapped(table, i, page, vma.write());
         } else if (write && (table.leaf[i] & WRITABLE) == 0 && !reuse(table, i, out)) {
             copy(table, i, gva, vma, out);
@@ -84,15 +92,16 @@ final class AddressSpace {
 
     /** Linux: {@code do_huge_pmd_anonymous_page}. False if there is no block: then small pages do. */
     private boolean provideLarge(TableNode directory, int i, long gva, boolean write, Vma vma, StepBuffer out) {
-        out.fetch(GuestLayout.ALLOCATOR, 16);
+        layout.execute(GuestLayout.ALLOCATOR, out);
         long block = frames.allocateBlock();
         if (block == 0) {
             return false;
         }
-        for (long offset = 0; offset < LARGE_PAGE; offset += PAGE) {
-            out.store(direct(block) + offset, (int) PAGE, vma.contents().word((gva & -LARGE_PAGE) + offset));
+        long bytes = format.largePage();
+        for (long offset = 0; offset < bytes; offset += PAGE) {
+            out.store(layout.direct(block) + offset, (int) PAGE, vma.contents().word((gva & -bytes) + offset));
         }
-        out.store(directory.entry(i), 8, block | Pte.PS | rights(vma, vma.write(), write));
+        store(directory, i, block | Pte.PS | rights(vma, vma.write(), write), out);
         mapped(directory, i, block, vma.write());
         return true;
     }
@@ -103,9 +112,9 @@ final class AddressSpace {
             return false;
         }
         // More rights need no flush: the fault itself dropped what the TLB held for the address.
-        out.loadEntry(table.entry(i));
+        load(table, i, out);
         out.orAccumulator(Pte.W | Pte.D | Pte.A);
-        out.storeAccumulator(table.entry(i), 8);
+        storeAccumulator(table, i, out);
         table.leaf[i] |= WRITABLE;
         return true;
     }
@@ -113,15 +122,15 @@ final class AddressSpace {
     /** Linux: {@code wp_page_copy}. */
     private void copy(TableNode table, int i, long gva, Vma vma, StepBuffer out) {
         long old = frame(table.leaf[i]);
-        out.fetch(GuestLayout.ALLOCATOR, 16);
+        layout.execute(GuestLayout.ALLOCATOR, out);
         long page = frames.allocate();
         for (int offset = 0; offset < PAGE; offset += 8) {
-            out.load(direct(old) + offset, 8);
-            out.storeAccumulator(direct(page) + offset, 8);
+            out.load(layout.direct(old) + offset, 8);
+            out.storeAccumulator(layout.direct(page) + offset, 8);
         }
-        out.updateEntry(table.entry(i), UpdateFunction.EXCHANGE, 0);
+        update(table, i, UpdateFunction.EXCHANGE, 0, out);
         out.invlpg(gva & -PAGE);
-        out.store(table.entry(i), 8, page | rights(vma, true, true));
+        store(table, i, page | rights(vma, true, true), out);
         table.leaf[i] = page | WRITABLE;
         frames.release(old);
     }
@@ -130,26 +139,26 @@ final class AddressSpace {
     void split(TableNode directory, int i, long gva, StepBuffer out) {
         long block = frame(directory.leaf[i]);
         long writable = directory.leaf[i] & WRITABLE;
-        TableNode table = new TableNode(zeroed(out), 1);
-        out.updateEntry(directory.entry(i), UpdateFunction.AND, ~Pte.P);
-        out.invlpg(gva & -LARGE_PAGE);
+        TableNode table = new TableNode(layout, zeroed(out), 1);
+        update(directory, i, UpdateFunction.AND, ~Pte.P, out);
+        out.invlpg(gva & -format.largePage());
         out.andAccumulator(~Pte.PS);
-        out.storeAccumulator(table.entry(0), 8);
+        storeAccumulator(table, 0, out);
         table.leaf[0] = block | writable;
-        for (int k = 1; k < 512; k++) {
-            out.loadEntry(table.entry(0));
+        table.used = format.entries(1);
+        for (int k = 1; k < table.used; k++) {
+            load(table, 0, out);
             out.orAccumulator(k * PAGE);
-            out.storeAccumulator(table.entry(k), 8);
+            storeAccumulator(table, k, out);
             table.leaf[k] = block + k * PAGE | writable;
         }
-        table.used = 512;
-        out.store(directory.entry(i), 8, table.gpa | Pte.USER_TABLE);
+        store(directory, i, format.link(table.gpa, 2, Pte.USER_TABLE), out);
         directory.leaf[i] = 0;
         directory.child[i] = table;
     }
 
-    private static long rights(Vma vma, boolean writable, boolean dirty) {
-        return Pte.P | Pte.U | Pte.A | (writable ? Pte.W : 0) | (dirty ? Pte.D : 0) | (vma.execute() ? 0 : Pte.NX);
+    private long rights(Vma vma, boolean writable, boolean dirty) {
+        return Pte.P | Pte.U | Pte.A | (writable ? Pte.W : 0) | (dirty ? Pte.D : 0) | (vma.execute() ? 0 : format.noExecute);
     }
 
     private static void mapped(TableNode table, int i, long page, boolean writable) {
@@ -157,19 +166,81 @@ final class AddressSpace {
         table.used++;
     }
 
-    /** Adds an empty table below entry {@code i}. */
+    /** Adds an empty table below entry {@code i} of a table that is not in use. */
     TableNode link(TableNode table, int i, StepBuffer out) {
-        TableNode below = new TableNode(zeroed(out), table.level - 1);
-        out.store(table.entry(i), 8, below.gpa | Pte.USER_TABLE);
+        TableNode below = new TableNode(layout, zeroed(out), table.level - 1);
+        store(table, i, format.link(below.gpa, table.level, Pte.USER_TABLE), out);
         table.child[i] = below;
         table.used++;
         return below;
     }
 
+    /** The same in the tables that are in use. Linux: {@code pud_populate}, which reloads CR3 for a PDPTE. */
+    private TableNode linkUsed(TableNode table, int i, StepBuffer out) {
+        TableNode below = link(table, i, out);
+        if (format.heldInRegisters(table.level)) {
+            out.movToCr3(cr3());
+        }
+        return below;
+    }
+
     private long zeroed(StepBuffer out) {
-        out.fetch(GuestLayout.ALLOCATOR, 16);
+        layout.execute(GuestLayout.ALLOCATOR, out);
         long page = frames.allocate();
-        out.store(direct(page), (int) PAGE, 0);
+        out.store(layout.direct(page), (int) PAGE, 0);
         return page;
+    }
+
+    /** Steps on entry {@code i} of {@code table}, as wide as an entry is. */
+    void load(TableNode table, int i, StepBuffer out) {
+        out.loadEntry(table.entry(i), format.entryBytes);
+    }
+
+    void store(TableNode table, int i, long entry, StepBuffer out) {
+        out.store(table.entry(i), format.entryBytes, entry);
+    }
+
+    void storeAccumulator(TableNode table, int i, StepBuffer out) {
+        out.storeAccumulator(table.entry(i), format.entryBytes);
+    }
+
+    void update(TableNode table, int i, int function, long operand, StepBuffer out) {
+        out.updateEntry(table.entry(i), format.entryBytes, function, operand);
+    }
+
+    @Override
+    public void unmap(long start, long end, StepBuffer out) {
+        ranges.unmap(start, end, out);
+    }
+
+    @Override
+    public void protect(long start, long end, boolean write, StepBuffer out) {
+        ranges.protect(start, end, write, out);
+    }
+
+    @Override
+    public void age(StepBuffer out) {
+        ranges.age(out);
+    }
+
+    /** Pages are shared, and read-only on both sides until one of them writes. */
+    @Override
+    public AddressSpace fork(int childPcid, StepBuffer out) {
+        AddressSpace child = new AddressSpace(frames, layout, kernelHalf, childPcid, out);
+        ranges.copyTo(child, out);
+        // The parent lost its right to write; stale entries in the TLB would still allow it.
+        out.movToCr3(cr3());
+        return child;
+    }
+
+    /** Removes everything but the root, which the processor may still use. Linux: {@code exit_mmap}. */
+    @Override
+    public void clear(StepBuffer out) {
+        ranges.clear(out);
+    }
+
+    @Override
+    public void free() {
+        frames.release(frame(root.gpa));
     }
 }

@@ -7,14 +7,13 @@ import org.penumbra.api.machine.MachineException;
 /**
  * The guest kernel's free page frames and how many users each allocated one has. Frames are handed out in ascending order, and
  * the one freed last is reused first, as by Linux's per-CPU lists: a freed table soon becomes a data page. Memory grows with the
- * frames handed out, not with the guest's size. Blocks of 512 frames are found at the end of what was handed out, or among the
+ * frames handed out, not with the guest's size. Blocks of a large page's frames are found at the end of what was handed out, or among the
  * blocks that came back whole; single frames are never put together again, as memory fragments without compaction. Used by the
  * kernel of one vCPU.
  */
 final class FrameAllocator {
-    private static final int BLOCK = 512;
-
     private final String needs;
+    private final int block;
     private final long start;
     private final long limit;
     private long fresh;
@@ -25,11 +24,14 @@ final class FrameAllocator {
     private long inUse;
 
     /**
-     * The frames from {@code start} up to {@code end}, both multiples of 2 MiB; {@code needs} is for the message when they run out:
-     * who needs more than what.
+     * The frames from {@code start}, a multiple of a large page, up to {@code end}; {@code needs} is for the message when they run
+     * out: who needs more than what.
+     *
+     * @param block frames of a large page
      */
-    FrameAllocator(String needs, long start, long end) {
+    FrameAllocator(String needs, int block, long start, long end) {
         this.needs = needs;
+        this.block = block;
         this.start = start;
         this.fresh = start >>> 12;
         this.limit = end >>> 12;
@@ -43,9 +45,9 @@ final class FrameAllocator {
      */
     long allocate() {
         if (freeCount == 0 && fresh == limit && !freeBlocks.isEmpty()) {
-            long block = freeBlocks.pop();
-            for (int i = BLOCK - 1; i >= 0; i--) {
-                push((block >>> 12) + i);
+            long whole = freeBlocks.pop();
+            for (int i = block - 1; i >= 0; i--) {
+                push((whole >>> 12) + i);
             }
         }
         long pfn;
@@ -54,36 +56,58 @@ final class FrameAllocator {
         } else if (fresh < limit) {
             pfn = fresh++;
         } else {
-            throw new MachineException("guest out of memory: " + needs + "; give more with --memory");
+            throw exhausted();
         }
         take(pfn << 12);
         return pfn << 12;
     }
 
+    private MachineException exhausted() {
+        return new MachineException("guest out of memory: " + needs + "; give more with --memory");
+    }
+
     /**
-     * 512 frames that follow one another, with one user each.
+     * The frames of a large page, with one user each.
      *
-     * @return the gpa of the first, a multiple of 2 MiB; 0 if there are none, which is no error
+     * @return the gpa of the first, a multiple of their size; 0 if there are none, which is no error
      */
     long allocateBlock() {
-        long block;
+        long first;
         if (!freeBlocks.isEmpty()) {
-            block = freeBlocks.pop();
+            first = freeBlocks.pop();
         } else {
-            long aligned = fresh + BLOCK - 1 & -BLOCK;
-            if (aligned + BLOCK > limit) {
+            long aligned = fresh + block - 1 & -block;
+            if (aligned + block > limit) {
                 return 0;
             }
             while (fresh < aligned) {
                 push(fresh++);
             }
-            block = aligned << 12;
-            fresh += BLOCK;
+            first = aligned << 12;
+            fresh += block;
         }
-        for (int i = 0; i < BLOCK; i++) {
-            take(block + i * GuestLayout.PAGE);
+        for (int i = 0; i < block; i++) {
+            take(first + i * GuestLayout.PAGE);
         }
-        return block;
+        return first;
+    }
+
+    /**
+     * {@code count} frames that follow one another and were never used, with one user each; they are released one by one.
+     *
+     * @return the gpa of the first
+     * @throws MachineException if there are none
+     */
+    long allocateRun(int count) {
+        if (fresh + count > limit) {
+            throw exhausted();
+        }
+        long first = fresh << 12;
+        fresh += count;
+        for (int i = 0; i < count; i++) {
+            take(first + i * GuestLayout.PAGE);
+        }
+        return first;
     }
 
     private void take(long gpa) {
@@ -112,11 +136,11 @@ final class FrameAllocator {
         return true;
     }
 
-    /** One user less for a page of {@code count} (1 or 512) frames; the last one frees them. */
+    /** One user less for a page of {@code count} frames, 1 or a block; the last one frees them. */
     void release(long gpa, int count) {
-        if (count == BLOCK && exclusive(gpa, BLOCK)) {
-            Arrays.fill(users, slot(gpa), slot(gpa) + BLOCK, 0);
-            inUse -= BLOCK;
+        if (count == block && exclusive(gpa, block)) {
+            Arrays.fill(users, slot(gpa), slot(gpa) + block, 0);
+            inUse -= block;
             freeBlocks.push(gpa);
             return;
         }

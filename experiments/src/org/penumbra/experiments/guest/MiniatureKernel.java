@@ -1,7 +1,6 @@
 package org.penumbra.experiments.guest;
 
 import static org.penumbra.experiments.guest.GuestLayout.PAGE;
-import static org.penumbra.experiments.guest.GuestLayout.direct;
 
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -47,7 +46,9 @@ final class MiniatureKernel implements GuestProgram {
     /** gpa of this vCPU's interrupt page. */
     private final long interruptPage;
     private final FrameAllocator frames;
-    private final long kernelRoot;
+    private final GuestLayout layout;
+    /** Null without paging. */
+    private final BootTables kernelHalf;
     private final UserProgram first;
     /** Null without PCIDs. */
     private final Pcids pcids;
@@ -64,12 +65,14 @@ final class MiniatureKernel implements GuestProgram {
     private long interrupts;
 
     MiniatureKernel(
-            String workload, int vcpu, AtomicInteger kernels, FrameAllocator frames, long kernelRoot, UserProgram first, Pcids pcids) {
+            String workload, int vcpu, AtomicInteger kernels, FrameAllocator frames, GuestLayout layout, BootTables kernelHalf,
+            UserProgram first, Pcids pcids) {
         this.workload = workload;
         this.kernels = kernels;
         this.interruptPage = MiniatureGuest.interruptCounter(vcpu, 0);
         this.frames = frames;
-        this.kernelRoot = kernelRoot;
+        this.layout = layout;
+        this.kernelHalf = kernelHalf;
         this.first = first;
         this.pcids = pcids;
     }
@@ -78,12 +81,13 @@ final class MiniatureKernel implements GuestProgram {
     public boolean refill(StepBuffer out) {
         switch (phase) {
             case BOOT:
-                switchTo(newProcess(null, first, out), out);
+                switchTo(newProcess(null, first, firstMemory(out), out), out);
                 leave(out);
                 break;
             case USER:
                 if (call == null) {
                     call = current.program.next(out);
+                    current.memory.place(out);
                 } else {
                     enter(out);
                     phase = Phase.KERNEL;
@@ -111,20 +115,20 @@ final class MiniatureKernel implements GuestProgram {
 
     private void serve(SystemCall c, StepBuffer out) {
         if (c instanceof SystemCall.Map m) {
-            map(m);
+            map(m, out);
         } else if (c instanceof SystemCall.Unmap u) {
             check(u.start(), u.length());
-            out.fetch(GuestLayout.UNMAP, 16);
+            layout.execute(GuestLayout.UNMAP, out);
             current.remove(u.start(), u.start() + u.length());
-            current.ranges.unmap(u.start(), u.start() + u.length(), out);
+            current.memory.unmap(u.start(), u.start() + u.length(), out);
         } else if (c instanceof SystemCall.Protect p) {
             check(p.start(), p.length());
-            out.fetch(GuestLayout.PROTECT, 16);
+            layout.execute(GuestLayout.PROTECT, out);
             current.protect(p.start(), p.start() + p.length(), p.write());
-            current.ranges.protect(p.start(), p.start() + p.length(), p.write(), out);
+            current.memory.protect(p.start(), p.start() + p.length(), p.write(), out);
         } else if (c instanceof SystemCall.Age) {
-            out.fetch(GuestLayout.AGE, 16);
-            current.ranges.age(out);
+            layout.execute(GuestLayout.AGE, out);
+            current.memory.age(out);
         } else if (c instanceof SystemCall.Fork f) {
             fork(f.child(), out);
         } else if (c instanceof SystemCall.Wait) {
@@ -144,26 +148,26 @@ final class MiniatureKernel implements GuestProgram {
         leave(out);
     }
 
-    private void map(SystemCall.Map m) {
+    private void map(SystemCall.Map m, StepBuffer out) {
         check(m.start(), m.length());
-        if (!current.add(new Vma(m.start(), m.start() + m.length(), m.write(), m.execute(), m.contents(), m.large()))) {
+        Vma vma = new Vma(m.start(), m.start() + m.length(), m.write(), m.execute(), m.contents(), m.large());
+        if (!current.add(vma)) {
             throw bug(String.format("maps 0x%x to 0x%x over another mapping", m.start(), m.start() + m.length()));
         }
+        current.memory.map(vma, out);
     }
 
     private void check(long start, long length) {
-        if (start < 0 || length <= 0 || start > GuestLayout.USER_END - length || (start | length) % PAGE != 0) {
-            throw bug(String.format("makes a system call for %d bytes at 0x%x: page-aligned ranges below 2^47 are possible", length, start));
+        if (start < 0 || length <= 0 || start > layout.userEnd - length || (start | length) % PAGE != 0) {
+            throw bug(String.format("makes a system call for %d bytes at 0x%x: page-aligned ranges below 0x%x are possible", length, start,
+                    layout.userEnd));
         }
     }
 
     private void fork(UserProgram program, StepBuffer out) {
-        out.fetch(GuestLayout.FORK, 16);
-        Process child = newProcess(current, program, out);
+        layout.execute(GuestLayout.FORK, out);
+        Process child = newProcess(current, program, current.memory.fork(nextPcid(), out), out);
         child.copyMappings(current);
-        current.ranges.copyTo(child.memory, out);
-        // The parent lost its right to write; stale entries in the TLB would still allow it.
-        out.movToCr3(current.memory.cr3());
         current.children++;
         runnable.add(child);
     }
@@ -196,9 +200,9 @@ final class MiniatureKernel implements GuestProgram {
     }
 
     private void exit(StepBuffer out) {
-        out.fetch(GuestLayout.EXIT, 16);
+        layout.execute(GuestLayout.EXIT, out);
         Process dead = current;
-        dead.ranges.clear(out);
+        dead.memory.clear(out);
         dead.exited = true;
         alive--;
         Process parent = dead.parent;
@@ -211,7 +215,7 @@ final class MiniatureKernel implements GuestProgram {
             }
         }
         if (alive == 0) {
-            out.fetch(GuestLayout.POWER_OFF, 16);
+            layout.execute(GuestLayout.POWER_OFF, out);
             leaveAddressSpace(out);
             phase = Phase.DONE;
         } else {
@@ -221,7 +225,7 @@ final class MiniatureKernel implements GuestProgram {
     }
 
     private void free(Process dead) {
-        dead.ranges.freeRoot();
+        dead.memory.free();
         frames.release(dead.stack);
     }
 
@@ -241,7 +245,7 @@ final class MiniatureKernel implements GuestProgram {
 
     /** Switches to the next runnable process and leaves the kernel in it, or waits for an interrupt that makes one runnable. */
     private void schedule(StepBuffer out) {
-        out.fetch(GuestLayout.SCHEDULER, 16);
+        layout.execute(GuestLayout.SCHEDULER, out);
         Process next = runnable.poll();
         if (next == null) {
             idle(out);
@@ -260,7 +264,7 @@ final class MiniatureKernel implements GuestProgram {
         if (current != null && current.exited) {
             leaveAddressSpace(out);
         }
-        out.fetch(GuestLayout.IDLE, 16);
+        layout.execute(GuestLayout.IDLE, out);
         out.stiHlt();
         // The interrupt handler has returned with interrupts on.
         out.cli();
@@ -268,12 +272,16 @@ final class MiniatureKernel implements GuestProgram {
     }
 
     private void leaveAddressSpace(StepBuffer out) {
-        out.movToCr3(kernelRoot);
+        if (layout.paged()) {
+            out.movToCr3(kernelHalf.root());
+        }
         current = null;
     }
 
     private void switchTo(Process next, StepBuffer out) {
-        out.movToCr3(pcids == null ? next.memory.cr3() : pcids.switchTo(next));
+        if (layout.paged()) {
+            out.movToCr3(pcids == null ? next.memory.cr3() : pcids.switchTo(next));
+        }
         current = next;
     }
 
@@ -290,11 +298,11 @@ final class MiniatureKernel implements GuestProgram {
             throw bug(String.format("%s 0x%x (%s), which it has %s", fetch ? "executes" : write ? "writes" : "reads", cr2,
                     PageFaultError.describe(errorCode), vma == null ? "not mapped" : "no right to"));
         }
-        out.fetch(GuestLayout.FAULT_ENTRY, 16);
-        out.storeAccumulator(direct(current.stack), SAVED_REGISTERS);
-        out.fetch(GuestLayout.FAULT_HANDLER, 16);
+        layout.execute(GuestLayout.FAULT_ENTRY, out);
+        out.storeAccumulator(layout.direct(current.stack), SAVED_REGISTERS);
+        layout.execute(GuestLayout.FAULT_HANDLER, out);
         current.memory.touch(cr2, write, vma, out);
-        out.load(direct(current.stack), SAVED_REGISTERS);
+        out.load(layout.direct(current.stack), SAVED_REGISTERS);
     }
 
     @Override
@@ -305,30 +313,39 @@ final class MiniatureKernel implements GuestProgram {
         }
         runnable.addAll(sleeping);
         sleeping.clear();
-        long stack = direct(interruptPage + GuestLayout.INTERRUPT_STACK);
-        out.fetch(GuestLayout.INTERRUPT_ENTRY, 16);
+        long stack = layout.direct(interruptPage + GuestLayout.INTERRUPT_STACK);
+        layout.execute(GuestLayout.INTERRUPT_ENTRY, out);
         out.storeAccumulator(stack, SAVED_REGISTERS);
-        out.update(direct(interruptPage) + 8L * vector, 8, UpdateFunction.ADD, 1);
+        out.update(layout.direct(interruptPage) + 8L * vector, 8, UpdateFunction.ADD, 1);
         out.wrmsr(X2APIC_EOI, 0);
         out.load(stack, SAVED_REGISTERS);
     }
 
-    private Process newProcess(Process parent, UserProgram program, StepBuffer out) {
-        AddressSpace memory = new AddressSpace(frames, kernelRoot, out);
+    private ProcessMemory firstMemory(StepBuffer out) {
+        return layout.paged() ? new AddressSpace(frames, layout, kernelHalf, nextPcid(), out)
+                : new FlatMemory("the process of workload " + workload, frames, layout);
+    }
+
+    /** Of the next process that is made. */
+    private int nextPcid() {
+        return pcids == null ? 0 : pcids.of(pids + 1);
+    }
+
+    private Process newProcess(Process parent, UserProgram program, ProcessMemory memory, StepBuffer out) {
         long stack = frames.allocate();
-        out.store(direct(stack), SAVED_REGISTERS, 0);
+        out.store(layout.direct(stack), SAVED_REGISTERS, 0);
         alive++;
         return new Process(++pids, parent, program, memory, stack);
     }
 
     private void enter(StepBuffer out) {
         out.enterKernel();
-        out.fetch(GuestLayout.SYSCALL_ENTRY, 16);
-        out.storeAccumulator(direct(current.stack), SAVED_REGISTERS);
+        layout.execute(GuestLayout.SYSCALL_ENTRY, out);
+        out.storeAccumulator(layout.direct(current.stack), SAVED_REGISTERS);
     }
 
     private void leave(StepBuffer out) {
-        out.load(direct(current.stack), SAVED_REGISTERS);
+        out.load(layout.direct(current.stack), SAVED_REGISTERS);
         out.enterUser();
         phase = Phase.USER;
     }

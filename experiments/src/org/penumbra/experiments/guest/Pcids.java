@@ -12,10 +12,14 @@ final class Pcids {
 
     private final Process[] owner = new Process[COUNT];
 
+    /** The PCID of process number {@code pid}, from 1. */
+    int of(int pid) {
+        return 1 + (pid - 1) % (COUNT - 1);
+    }
+
     /** The operand of the MOV to CR3 that switches to {@code p}. */
     long switchTo(Process p) {
-        int pcid = 1 + (p.pid - 1) % (COUNT - 1);
-        p.memory.usePcid(pcid);
+        int pcid = of(p.pid);
         boolean flushed = owner[pcid] != p;
         owner[pcid] = p;
         return p.memory.cr3() | (flushed ? 0 : ControlBits.CR3_NO_FLUSH);

@@ -8,8 +8,7 @@ final class Process {
     final int pid;
     final Process parent;
     final UserProgram program;
-    final AddressSpace memory;
-    final AddressRanges ranges;
+    final ProcessMemory memory;
     /** The frame of its kernel stack. */
     final long stack;
 
@@ -23,12 +22,11 @@ final class Process {
     long interruptsSeen;
     boolean exited;
 
-    Process(int pid, Process parent, UserProgram program, AddressSpace memory, long stack) {
+    Process(int pid, Process parent, UserProgram program, ProcessMemory memory, long stack) {
         this.pid = pid;
         this.parent = parent;
         this.program = program;
         this.memory = memory;
-        this.ranges = new AddressRanges(memory);
         this.stack = stack;
     }
 

@@ -1,14 +1,15 @@
 package org.penumbra.experiments.guest;
 
 /**
- * Entries of 4-level paging structures as this kernel writes them (SDM vol. 3, "4-Level Paging and 5-Level Paging").
+ * Paging-structure entries as this kernel writes them, with the same bits in every mode that has them (SDM vol. 3, "32-Bit Paging",
+ * "PAE Paging", "4-Level Paging and 5-Level Paging"). {@link TableFormat} says which mode has what.
  *
  * <pre>
  *  bit 0  P    present              bit 6      D    dirty (of an entry that maps a page)
- *  bit 1  R/W  writable             bit 7      PS   maps 2 MiB (at level 2)
+ *  bit 1  R/W  writable             bit 7      PS   maps a large page (at level 2)
  *  bit 2  U/S  user                 bit 8      G    global
- *  bit 5  A    accessed             bits 51:12      gpa of the page or table
- *                                   bit 63     XD   no execution
+ *  bit 5  A    accessed             bits 51:12      gpa of the page or table; 31:12 of 4 bytes
+ *                                   bit 63     XD   no execution; not in 4 bytes
  * </pre>
  */
 final class Pte {
@@ -24,8 +25,8 @@ final class Pte {
     /** What Linux puts into an entry that points to a table: {@code _KERNPG_TABLE} and {@code _PAGE_TABLE}. */
     static final long KERNEL_TABLE = P | W | A | D;
     static final long USER_TABLE = KERNEL_TABLE | U;
-    /** Large kernel pages: {@code PAGE_KERNEL} and {@code PAGE_KERNEL_ROX}. */
-    static final long DIRECT_PAGE = P | W | A | D | PS | G | NX;
+    /** Large kernel pages: {@code PAGE_KERNEL_EXEC} and {@code PAGE_KERNEL_ROX}. */
+    static final long DIRECT_PAGE = P | W | A | D | PS | G;
     static final long TEXT_PAGE = P | A | D | PS | G;
 
     private Pte() {}

@@ -1,11 +1,11 @@
 package org.penumbra.experiments.guest;
 
-/** What a process can ask of the miniature guest kernel. Ranges are in bytes, page-aligned, below 2<sup>47</sup>. */
+/** What a process can ask of the miniature guest kernel. Ranges are in bytes, page-aligned, in the user half. */
 public sealed interface SystemCall {
     /**
      * mmap: makes a range of untouched private memory available. It must not overlap another one.
      *
-     * @param large madvise(MADV_HUGEPAGE): 2 MiB pages where the range has room for them
+     * @param large madvise(MADV_HUGEPAGE): large pages where the range has room for them
      */
     record Map(long start, long length, boolean write, boolean execute, Contents contents, boolean large) implements SystemCall {
         /** Memory in 4 KiB pages. */
@@ -18,7 +18,7 @@ public sealed interface SystemCall {
             return new Map(start, length, true, false, Contents.ZERO);
         }
 
-        /** The same in 2 MiB pages where there is room for them. */
+        /** The same in large pages where there is room for them. */
         public static Map large(long start, long length) {
             return new Map(start, length, true, false, Contents.ZERO, true);
         }

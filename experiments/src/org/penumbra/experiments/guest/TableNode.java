@@ -9,25 +9,29 @@ final class TableNode {
     static final long WRITABLE = 1;
 
     final long gpa;
-    /** 1 for a table of 4 KiB pages, 4 for a root. */
+    /** 1 for a table of 4 KiB pages. */
     final int level;
-    /** Tables below, at levels 2 to 4. */
+    /** Tables below, at levels 2 and up. */
     final TableNode[] child;
-    /** Pages mapped, at levels 1 and 2 (2 MiB): gpa, with {@link #WRITABLE}; 0 for an entry that maps none. */
+    /** Pages mapped, at levels 1 and 2 (large ones): gpa, with {@link #WRITABLE}; 0 for an entry that maps none. */
     final long[] leaf;
     /** Present entries. */
     int used;
+    private final long entries;
+    private final TableFormat format;
 
-    TableNode(long gpa, int level) {
+    TableNode(GuestLayout layout, long gpa, int level) {
+        this.format = layout.tables;
         this.gpa = gpa;
         this.level = level;
-        this.child = level > 1 ? new TableNode[512] : null;
-        this.leaf = level <= 2 ? new long[512] : null;
+        this.entries = layout.direct(gpa);
+        this.child = level > 1 ? new TableNode[format.entries(level)] : null;
+        this.leaf = level <= 2 ? new long[format.entries(level)] : null;
     }
 
     /** Where the kernel sees entry {@code i}. */
     long entry(int i) {
-        return GuestLayout.direct(gpa) + 8L * i;
+        return entries + (long) i * format.entryBytes;
     }
 
     /** True if entry {@code i} maps a page, of the size that belongs to this level. */
@@ -35,14 +39,18 @@ final class TableNode {
         return leaf != null && leaf[i] != 0;
     }
 
+    int index(long gva) {
+        return format.index(gva, level);
+    }
+
     /** 4 KiB frames of a page that this table maps. */
     int framesPerPage() {
-        return level == 1 ? 1 : 512;
+        return format.frames(level);
     }
 
     /** Bytes of address space that one entry stands for. */
     long span() {
-        return 1L << 12 + 9 * (level - 1);
+        return format.span(level);
     }
 
     static long frame(long leaf) {

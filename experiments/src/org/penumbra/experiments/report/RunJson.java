@@ -85,6 +85,7 @@ public final class RunJson {
         s.put("hardware", chosen(r.hardware(), r.origin("hardware")));
         s.put("figures", chosen(r.figures(), r.origin("figure")));
         s.put("memory_bytes", chosen(r.memoryBytes(), r.origin("memory")));
+        s.put("paging", chosen(plan.paging().label(), r.origin("paging")));
         s.put("seed", chosen(r.seed(), r.origin("seed")));
         s.put("repetitions", chosen(r.repetitions(), r.origin("repetitions")));
         s.put("check", chosen(plan.check(), r.given().contains("check") ? Origin.COMMAND_LINE

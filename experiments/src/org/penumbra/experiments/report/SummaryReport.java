@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.RunRequest;
 import org.penumbra.experiments.run.TrialResult;
@@ -40,7 +41,12 @@ public final class SummaryReport {
     static String heading(CampaignResult campaign, String merged) {
         RunRequest request = campaign.plan().request();
         return campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + ", "
-                + Figures.bytes(request.memoryBytes()) + " of guest memory, " + seeds(request, merged);
+                + Figures.bytes(request.memoryBytes()) + " of guest memory, "
+                + paging(campaign.plan().paging()) + ", " + seeds(request, merged);
+    }
+
+    private static String paging(PagingMode mode) {
+        return mode == PagingMode.NONE ? "no paging" : mode.label() + " paging";
     }
 
     private static String seeds(RunRequest request, String merged) {

@@ -3,18 +3,20 @@ package org.penumbra.experiments.run;
 import java.util.ArrayList;
 import java.util.List;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.paging.PagingMode;
 
 /**
  * A request with every name resolved: what will be run.
  *
  * @param hardwareSource "bundled", or the file that the processor model was read from
+ * @param paging the paging mode of the guests
  * @param vcpus numbers of vCPUs
  * @param check whether every translation is compared with the specification
  * @param swaps how MMUs are swapped, in an experiment that does so
  */
 public record Plan(
         RunRequest request, Experiment experiment, List<SelectedWorkload> workloads, List<Design> designs, CostProfile hardware,
-        String hardwareSource, List<Integer> vcpus, boolean check, SwapRequest swaps) {
+        String hardwareSource, PagingMode paging, List<Integer> vcpus, boolean check, SwapRequest swaps) {
     public Plan {
         workloads = List.copyOf(workloads);
         designs = List.copyOf(designs);

@@ -4,6 +4,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
 
 /** Turns a request into a plan, or refuses it before anything has run and anything was written. */
@@ -28,6 +30,7 @@ public final class Planner {
     public record Hardware(CostProfile profile, String source) {}
 
     private static final long LARGE_PAGE = 2L << 20;
+    private static final String LINEAR_ADDRESS_BITS = "cpu.linear-address-bits";
 
     private final ServiceRegistry services;
     private final Function<Path, Workload> traceWorkload;
@@ -54,6 +57,7 @@ public final class Planner {
         if (request.repetitions() < 1) {
             throw new RefusedException("--repetitions: " + request.repetitions() + "; 1 or more is needed");
         }
+        PagingMode paging = paging(request.paging());
         List<Integer> vcpus = vcpus(experiment, request);
         SwapRequest swaps = swaps(experiment, request);
         List<Design> designs = new Designs(services).select(experiment, request);
@@ -67,10 +71,38 @@ public final class Planner {
             }
         }
         Hardware hardware = hardware(request.hardware(), request.figures());
+        requireLinearAddresses(paging, hardware.profile());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
-        return new Plan(request, experiment, workloads(experiment, request), designs, hardware.profile(), hardware.source(), vcpus, check,
-                swaps);
+        List<SelectedWorkload> workloads = workloads(experiment, request);
+        requireBootable(workloads, paging, vcpus, request);
+        return new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
+    }
+
+    private static PagingMode paging(String label) {
+        return Arrays.stream(PagingMode.values()).filter(m -> m.label().equals(label)).findFirst()
+                .orElseThrow(() -> new RefusedException("--paging: " + Suggestions.unknown("paging mode", label,
+                        Arrays.stream(PagingMode.values()).map(PagingMode::label).toList())));
+    }
+
+    /** CR4.LA57 is of processors whose linear addresses have 57 bits. */
+    private void requireLinearAddresses(PagingMode paging, CostProfile hardware) {
+        if (paging == PagingMode.FIVE_LEVEL && hardware.figure(LINEAR_ADDRESS_BITS) < paging.linearBits()) {
+            List<String> able = profiles().all().stream().filter(p -> p.figure(LINEAR_ADDRESS_BITS) >= paging.linearBits())
+                    .map(CostProfile::name).toList();
+            throw new RefusedException("--paging " + paging.label() + ": processor '" + hardware.name() + "' has no 5-level paging; choose --hardware "
+                    + (able.isEmpty() ? "FILE.json of one that has" : String.join(" or ", able)));
+        }
+    }
+
+    private static void requireBootable(List<SelectedWorkload> workloads, PagingMode paging, List<Integer> vcpus, RunRequest request) {
+        for (SelectedWorkload w : workloads) {
+            for (int n : vcpus) {
+                w.workload().prepare(request.seed(), paging).refusal(n, request.memoryBytes()).ifPresent(why -> {
+                    throw new RefusedException(why);
+                });
+            }
+        }
     }
 
     private static List<Integer> vcpus(Experiment experiment, RunRequest request) {

@@ -17,6 +17,7 @@ import java.util.TreeMap;
  * @param hardware the name of a processor model, or a JSON file that describes one
  * @param figures figures of the processor model that are changed, by key
  * @param memoryBytes guest-physical memory
+ * @param paging the guest's paging mode by its label
  * @param seed the seed of the first repetition; the next one has the next seed
  * @param settings settings of designs
  * @param check compare every translation with the specification; counts only if it is among {@code given}
@@ -26,8 +27,8 @@ import java.util.TreeMap;
  */
 public record RunRequest(
         String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware,
-        Map<String, Long> figures, long memoryBytes, long seed, int repetitions, Map<String, String> settings, boolean check,
-        List<Integer> vcpus, SwapRequest swaps, Set<String> given) {
+        Map<String, Long> figures, long memoryBytes, String paging, long seed, int repetitions, Map<String, String> settings,
+        boolean check, List<Integer> vcpus, SwapRequest swaps, Set<String> given) {
     public RunRequest {
         workloads = List.copyOf(workloads);
         traces = List.copyOf(traces);

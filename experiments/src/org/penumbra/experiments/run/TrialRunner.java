@@ -44,7 +44,7 @@ final class TrialRunner {
                 () -> new MachineException("no machine of kind '" + design.machineKind() + "' is left in the container"));
         MachineConfig config = new MachineConfig(request.memoryBytes(), design.hostPageLevel(), plan.hardware(), design.mmu(),
                 design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false);
-        try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed()))) {
+        try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed(), plan.paging()))) {
             SwapDriver driver = trial.course() == null ? null : new SwapDriver(machine, trial);
             boolean ended = driver == null ? run(machine, progress, stop) : driver.run(progress, stop);
             if (!ended) {

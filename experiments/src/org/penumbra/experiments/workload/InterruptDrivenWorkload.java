@@ -6,6 +6,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -27,8 +28,8 @@ public final class InterruptDrivenWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("interrupt-driven", seed, Program::new);
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return new MiniatureGuest("interrupt-driven", seed, Program::new).in(mode).mapping((1 + PAGES) * UserLayout.PAGE);
     }
 
     @Override

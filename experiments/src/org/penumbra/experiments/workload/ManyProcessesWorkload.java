@@ -6,6 +6,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.Contents;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
@@ -36,13 +37,13 @@ public class ManyProcessesWorkload implements Workload {
         }
 
         @Override
-        public GuestBoot prepare(long seed) {
-            return guest("many-processes-pcid", seed).withPcids();
+        public GuestBoot prepare(long seed, PagingMode mode) {
+            return guest("many-processes-pcid", seed, mode).withPcids();
         }
     }
 
-    private static MiniatureGuest guest(String name, long seed) {
-        return new MiniatureGuest(name, seed, Launcher::new);
+    private static MiniatureGuest guest(String name, long seed, PagingMode mode) {
+        return new MiniatureGuest(name, seed, Launcher::new).in(mode).needingPaging("it forks");
     }
 
     @Override
@@ -51,8 +52,8 @@ public class ManyProcessesWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return guest("many-processes", seed);
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return guest("many-processes", seed, mode);
     }
 
     @Override

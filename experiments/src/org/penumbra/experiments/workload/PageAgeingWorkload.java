@@ -6,6 +6,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -26,8 +27,8 @@ public final class PageAgeingWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("page-ageing", seed, Program::new);
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return new MiniatureGuest("page-ageing", seed, Program::new).in(mode).needingPaging("its pages are aged");
     }
 
     @Override

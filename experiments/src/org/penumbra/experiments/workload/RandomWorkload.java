@@ -6,6 +6,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -17,12 +18,12 @@ public class RandomWorkload implements Workload {
     static final int BATCHES = 700;
     private static final int ACCESSES_PER_BATCH = 1024;
 
-    /** The same in a guest that uses 2 MiB pages. */
+    /** The same in a guest that uses large pages. */
     @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=random-thp")
     public static final class WithLargePages extends RandomWorkload {
         @Override
         public String description() {
-            return super.description() + ", in 2 MiB pages";
+            return super.description() + ", in large pages";
         }
 
         @Override
@@ -31,8 +32,9 @@ public class RandomWorkload implements Workload {
         }
 
         @Override
-        public GuestBoot prepare(long seed) {
-            return new MiniatureGuest("random-thp", seed, s -> new Program(s, SystemCall.Map.large(UserLayout.DATA, WORKING_SET_BYTES)));
+        public GuestBoot prepare(long seed, PagingMode mode) {
+            return new MiniatureGuest("random-thp", seed, s -> new Program(s, SystemCall.Map.large(UserLayout.DATA, WORKING_SET_BYTES)))
+                    .in(mode).needingPaging("it has large pages");
         }
     }
 
@@ -42,8 +44,9 @@ public class RandomWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("random", seed, s -> new Program(s, SystemCall.Map.anonymous(UserLayout.DATA, WORKING_SET_BYTES)));
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return new MiniatureGuest("random", seed, s -> new Program(s, SystemCall.Map.anonymous(UserLayout.DATA, WORKING_SET_BYTES)))
+                .in(mode).mapping(UserLayout.PAGE + WORKING_SET_BYTES);
     }
 
     @Override

@@ -4,6 +4,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -23,8 +24,8 @@ public final class SequentialWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("sequential", seed, Program::new);
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return new MiniatureGuest("sequential", seed, Program::new).in(mode).mapping(UserLayout.PAGE + ARRAY_BYTES);
     }
 
     @Override

@@ -11,37 +11,69 @@ import org.penumbra.experiments.trace.TraceBatch;
 import org.penumbra.experiments.trace.TraceReader;
 
 /**
- * A process that does what a trace says. The whole lower half is its memory, so that any recorded address may be touched. A trace
- * has no values: what is stored depends on the seed and the position in the trace.
+ * A process that does what a trace says. Any recorded address may be touched: the whole lower half is mapped, or, if recorded
+ * addresses are folded, each region when the trace comes to it. A trace has no values: what is stored depends on the seed and the
+ * position in the trace.
  */
 final class TraceProgram implements UserProgram {
     private static final int BATCH = 4096;
 
     private final TraceReader reader;
     private final long seed;
+    private final RegionFold fold;
     private final TraceBatch records = new TraceBatch(BATCH);
+    /** The next of {@link #records}. */
+    private int next;
     private boolean mapped;
     private long position;
 
-    /** The reader is closed at the end of the trace. */
-    TraceProgram(TraceReader reader, long seed) {
+    /**
+     * The reader is closed at the end of the trace.
+     *
+     * @param fold where recorded addresses are moved to; null to leave them
+     */
+    TraceProgram(TraceReader reader, long seed, RegionFold fold) {
         this.reader = reader;
         this.seed = seed;
+        this.fold = fold;
     }
 
     @Override
     public SystemCall next(StepBuffer steps) {
-        if (!mapped) {
+        if (fold == null && !mapped) {
             mapped = true;
-            return new SystemCall.Map(0, TraceBatch.ADDRESS_END, true, true, Contents.FILE);
+            return memory(0, TraceBatch.ADDRESS_END);
         }
-        if (read() == 0) {
-            return new SystemCall.Exit();
+        if (next == records.count) {
+            next = 0;
+            if (read() == 0) {
+                return new SystemCall.Exit();
+            }
         }
-        for (int i = 0; i < records.count; i++) {
-            append(steps, records.kind[i], records.address[i], records.size[i]);
+        for (; next < records.count; next++) {
+            byte kind = records.kind[next];
+            long gva = records.address[next];
+            int bytes = records.size[next];
+            if (fold == null) {
+                append(steps, kind, gva, bytes);
+                continue;
+            }
+            long start = fold.addMissing(gva, bytes);
+            if (start >= 0) {
+                return memory(start, RegionFold.REGION);
+            }
+            // The two parts of an access that lies in two regions need not lie together any more.
+            int first = RegionFold.inFirst(gva, bytes);
+            append(steps, kind, fold.fold(gva), first);
+            if (first < bytes) {
+                append(steps, kind, fold.fold(gva + first), bytes - first);
+            }
         }
         return null;
+    }
+
+    private static SystemCall.Map memory(long start, long bytes) {
+        return new SystemCall.Map(start, bytes, true, true, Contents.FILE);
     }
 
     private void append(StepBuffer steps, byte kind, long gva, int bytes) {

@@ -10,13 +10,15 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.trace.TraceBatch;
 import org.penumbra.experiments.trace.TraceReader;
 
 /**
  * A recorded trace, replayed by one process of the miniature guest. Streamed, so that a trace may be larger than memory. Equal
- * seeds and equal bytes of the trace give equal guests; the recorded values being unknown, the seed decides what is stored.
+ * seeds and equal bytes of the trace give equal guests; the recorded values being unknown, the seed decides what is stored. Outside
+ * IA-32e mode recorded addresses are moved, by {@link RegionFold}.
  */
 public final class TraceWorkload implements Workload {
     /** Opens the trace's bytes as they are, compressed or not. */
@@ -37,13 +39,16 @@ public final class TraceWorkload implements Workload {
     private final Source source;
     private final long records;
     private String identity;
+    /** Bytes of the regions that the trace touches; 0: not counted yet. */
+    private long regionBytes;
 
-    private TraceWorkload(String name, String description, Opener opener, Source source, long records) {
+    private TraceWorkload(String name, String description, Opener opener, Source source, long records, long regionBytes) {
         this.name = name;
         this.description = description;
         this.opener = opener;
         this.source = source;
         this.records = records;
+        this.regionBytes = regionBytes;
     }
 
     /**
@@ -55,7 +60,9 @@ public final class TraceWorkload implements Workload {
     public static TraceWorkload ofFile(Path file) {
         Opener opener = () -> TraceReader.open(file);
         try {
-            return new TraceWorkload(file.toString(), "a recorded trace: " + file, opener, () -> Files.newInputStream(file), count(opener));
+            Extent extent = Extent.of(opener);
+            return new TraceWorkload(file.toString(), "a recorded trace: " + file, opener, () -> Files.newInputStream(file),
+                    extent.records(), extent.regionBytes());
         } catch (IOException e) {
             throw new UncheckedIOException(e.getMessage(), e);
         }
@@ -63,16 +70,24 @@ public final class TraceWorkload implements Workload {
 
     /** A trace that is known to be good and to have {@code records} records (0: unknown), such as one of a bundle. Not read yet. */
     static TraceWorkload ofSource(String name, String description, Source source, long records) {
-        return new TraceWorkload(name, description, () -> TraceReader.open(name, source.open()), source, records);
+        return new TraceWorkload(name, description, () -> TraceReader.open(name, source.open()), source, records, 0);
     }
 
-    private static long count(Opener opener) throws IOException {
-        try (TraceReader reader = opener.open()) {
-            TraceBatch batch = new TraceBatch(4096);
-            while (reader.read(batch) > 0) {
-                // Counted by the reader.
+    /** How much a trace, read through once, has of what. */
+    private record Extent(long records, long regionBytes) {
+        static Extent of(Opener opener) throws IOException {
+            try (TraceReader reader = opener.open()) {
+                TraceBatch batch = new TraceBatch(4096);
+                RegionFold regions = new RegionFold();
+                while (reader.read(batch) > 0) {
+                    for (int i = 0; i < batch.count; i++) {
+                        while (regions.addMissing(batch.address[i], batch.size[i]) >= 0) {
+                            // Both regions of an access that lies in two.
+                        }
+                    }
+                }
+                return new Extent(reader.records(), regions.count() * RegionFold.REGION);
             }
-            return reader.records();
         }
     }
 
@@ -95,8 +110,22 @@ public final class TraceWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest(name, seed, s -> new TraceProgram(open(), s));
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        if (mode.isLong()) {
+            return new MiniatureGuest(name, seed, s -> new TraceProgram(open(), s, null)).in(mode);
+        }
+        return new MiniatureGuest(name, seed, s -> new TraceProgram(open(), s, new RegionFold())).in(mode).mapping(regionBytes());
+    }
+
+    private synchronized long regionBytes() {
+        if (regionBytes == 0) {
+            try {
+                regionBytes = Extent.of(opener).regionBytes();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e.getMessage(), e);
+            }
+        }
+        return regionBytes;
     }
 
     private TraceReader open() {

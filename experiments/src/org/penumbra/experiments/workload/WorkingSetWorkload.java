@@ -6,6 +6,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
@@ -44,8 +45,8 @@ public final class WorkingSetWorkload implements Workload {
     }
 
     @Override
-    public GuestBoot prepare(long seed) {
-        return new MiniatureGuest("working-set", seed, s -> new Program(s, bytes, accesses));
+    public GuestBoot prepare(long seed, PagingMode mode) {
+        return new MiniatureGuest("working-set", seed, s -> new Program(s, bytes, accesses)).in(mode).mapping(UserLayout.PAGE + bytes);
     }
 
     @Override

@@ -84,7 +84,7 @@ class CommandsTest {
         "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace",
         "trace | missing required subcommand (see 'penumbra trace --help')",
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: info, record (see 'penumbra trace --help')",
-        "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads",
+        "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging",
         "hardware show skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
         "trace record | missing required parameter: 'COMMAND' (see 'penumbra trace record --help')",
         "trace record --limit 0 ls | cannot stop after 0 records; record 1 or more",
@@ -114,9 +114,10 @@ class CommandsTest {
                 "shadow-2m  org.penumbra.fake 1.2.3  as shadow, on 2 MiB host pages",
                 "shadow.roots     3        -        previous roots",
                 "fork-heavy   2,500,000  what fork-heavy does",
-                "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called skylake");
+                "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called skylake",
+                "pae          896 MiB  4 PDPTE registers, 2 levels of 8-byte entries, pages of 4 KiB and 2 MiB");
         assertThat(penumbra.run("list", "--json")).isZero();
-        assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads");
+        assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads", "paging");
         assertThat(penumbra.run("--json", "list", "designs")).isZero();
         assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("designs");
         assertThat(penumbra.json().at("/designs")).extracting(d -> d.get("name").asText())

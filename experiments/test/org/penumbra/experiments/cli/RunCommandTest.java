@@ -33,7 +33,7 @@ class RunCommandTest {
     @DisplayName("options reach the machines")
     void options() throws IOException {
         Path mine = Files.createFile(folder.resolve("mine.json"));
-        assertThat(penumbra.run("run", "--memory", "64M", "--seed=7", "--repetitions", "2", "--set", "shadow.unsync=off",
+        assertThat(penumbra.run("run", "--memory", "64M", "--paging", "pae", "--seed=7", "--repetitions", "2", "--set", "shadow.unsync=off",
                 "--hardware", mine.toString(), "--check", "--design", "native,shadow", "--trace", "ls.xz", "shadow-vs-ept", "--json")).isZero();
         assertThat(penumbra.container.made).hasSize(4).allMatch(c -> c.memoryBytes() == 64 << 20 && c.check())
                 .allMatch(c -> c.hardware().name().equals("mine"));
@@ -42,6 +42,7 @@ class RunCommandTest {
         assertThat(penumbra.json().at("/designs/1/settings/0/value").asText()).isEqualTo("off");
         assertThat(penumbra.json().at("/settings/seed").toString()).isEqualTo("{\"value\":7,\"origin\":\"command line\"}");
         assertThat(penumbra.json().at("/settings/memory_bytes/origin").asText()).isEqualTo("command line");
+        assertThat(penumbra.json().at("/settings/paging").toString()).isEqualTo("{\"value\":\"pae\",\"origin\":\"command line\"}");
         assertThat(penumbra.json().at("/settings/hardware/origin").asText()).isEqualTo("command line");
         assertThat(penumbra.json().at("/settings/repetitions/origin").asText()).isEqualTo("command line");
     }
@@ -90,6 +91,8 @@ class RunCommandTest {
         "run shadow-vs-ept --set shadow.roots | value for option option '--set' (KEY=VALUE) should be in KEY=VALUE format but was shadow.roots (see 'penumbra run --help')",
         "run shadow-vs-ept --memory 3M | --memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G",
         "run shadow-vs-ept --memory lots | invalid value for option '--memory': 'lots' is no size; write for example 256M or 1G (see 'penumbra run --help')",
+        "run shadow-vs-ept --paging pse | --paging: unknown paging mode 'pse'; did you mean 'pae'? known: none, 32bit, pae, 4level, 5level",
+        "run shadow-vs-ept --paging none | workload 'fork-heavy' cannot run without paging",
         "run shadow-vs-ept --seed x | invalid value for option '--seed': 'x' is no whole number (see 'penumbra run --help')",
         "run shadow-vs-ept --repetitions 0 | --repetitions: 0; 1 or more is needed",
         "run | missing required parameter: 'EXPERIMENT' (see 'penumbra run --help')",

@@ -15,6 +15,7 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.MemoryDigest;
 import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.engine.StepEngineFactory;
 
 /** A guest on {@link WalkingProcessor}s over one memory. */
@@ -79,11 +80,15 @@ public final class GuestRig {
     }
 
     static GuestRig of(UserProgram first) {
-        return new GuestRig(64 << 20, new MiniatureGuest("test", 1, seed -> first));
+        return of(PagingMode.FOUR_LEVEL, first);
     }
 
-    static GuestRig withPcids(UserProgram first) {
-        return new GuestRig(64 << 20, new MiniatureGuest("test", 1, seed -> first).withPcids());
+    static GuestRig of(PagingMode mode, UserProgram first) {
+        return new GuestRig(64 << 20, new MiniatureGuest("test", 1, seed -> first).in(mode));
+    }
+
+    static GuestRig withPcids(PagingMode mode, UserProgram first) {
+        return new GuestRig(64 << 20, new MiniatureGuest("test", 1, seed -> first).in(mode).withPcids());
     }
 
     /** Runs to the end, exits included, and checks that the guest powered off with code 0. */

@@ -1,323 +1,40 @@
 package org.penumbra.experiments.guest;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.List;
-import java.util.function.Function;
 import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-import org.penumbra.api.clock.Work;
-import org.penumbra.api.machine.MachineException;
-import org.penumbra.api.guest.StepBuffer;
+import org.junit.jupiter.api.Nested;
+import org.penumbra.api.paging.PagingMode;
 
 @DisplayName("Miniature guest kernel")
 class MiniatureKernelTest {
-    private static final long DATA = 0x7f00_0000_0000L;
-    private static final long PAGE = 4096;
-
-    private GuestRig rig;
-    private final List<Long> seen = new ArrayList<>();
-
-    /** A program written as what it does between its system calls; after the last one it exits. */
-    private final class Lines implements UserProgram {
-        private final Deque<Function<StepBuffer, SystemCall>> lines = new ArrayDeque<>();
-
-        Lines then(Function<StepBuffer, SystemCall> line) {
-            lines.add(line);
-            return this;
-        }
-
-        Lines call(SystemCall call) {
-            return then(s -> call);
-        }
-
-        Lines store(long gva, long value) {
-            return then(s -> {
-                s.store(gva, 8, value);
-                return null;
-            });
-        }
-
-        /** Loads, and notes what was loaded in {@link #seen}. */
-        Lines load(long gva) {
-            return then(s -> {
-                s.load(gva, 8);
-                return null;
-            }).then(s -> {
-                seen.add(rig.accumulator());
-                return null;
-            });
-        }
-
-        @Override
-        public SystemCall next(StepBuffer steps) {
-            Function<StepBuffer, SystemCall> line = lines.poll();
-            return line == null ? new SystemCall.Exit() : line.apply(steps);
+    @Nested
+    @DisplayName("T02 32-bit paging")
+    class Bits32 extends PagedKernelContract {
+        Bits32() {
+            super(PagingMode.BITS_32);
         }
     }
 
-    private Lines program() {
-        return new Lines();
-    }
-
-    private Lines withData(int pages) {
-        return program().call(SystemCall.Map.anonymous(DATA, pages * PAGE));
-    }
-
-    private GuestRig run(UserProgram first) {
-        rig = GuestRig.of(first);
-        return rig.finish();
-    }
-
-    @Test
-    @DisplayName("X02 a page is there when it is touched, zeroed, and powers off with nothing lost")
-    void demandPaging() {
-        run(withData(3).load(DATA + 8).store(DATA + 16, 7).load(DATA + 16).load(DATA + 2 * PAGE));
-        assertThat(seen).containsExactly(0L, 7L, 0L);
-        assertThat(rig.cpu.cycles.events(Work.EXCEPTION)).isEqualTo(2);
-    }
-
-    @Test
-    @DisplayName("X02 a file page holds values of its own, an access may cross into an untouched page, and code executes")
-    void filePages() {
-        run(program().call(new SystemCall.Map(DATA, 4 * PAGE, false, true, Contents.FILE)).load(DATA).load(DATA + PAGE).load(DATA + 2 * PAGE + 4092)
-                .then(s -> {
-                    s.fetch(DATA + 1, 4);
-                    return null;
-                }));
-        assertThat(seen.get(0)).isEqualTo(Contents.FILE.word(DATA)).isNotZero().isNotEqualTo(seen.get(1));
-        assertThat(seen.get(2)).isEqualTo(Contents.FILE.word(DATA + 2 * PAGE) >>> 32 | Contents.FILE.word(DATA + 3 * PAGE) << 32);
-    }
-
-    @Test
-    @DisplayName("X02 after fork parent and child share pages until one writes, and each sees its own writes only")
-    void copyOnWrite() {
-        Lines child = program().load(DATA).store(DATA, 20).load(DATA).load(DATA + PAGE).call(new SystemCall.Yield()).load(DATA + PAGE);
-        run(withData(2).store(DATA, 10).store(DATA + PAGE, 11).call(new SystemCall.Fork(child)).store(DATA + PAGE, 31)
-                .call(new SystemCall.Yield()).load(DATA).load(DATA + PAGE).call(new SystemCall.Wait()).store(DATA, 40).load(DATA));
-        // Child until it yields; parent; child; parent.
-        assertThat(seen).containsExactly(10L, 20L, 11L, 10L, 31L, 11L, 40L);
-    }
-
-    @Test
-    @DisplayName("X02 page faults and system calls keep the accumulator")
-    void accumulator() {
-        run(withData(3).store(DATA, 7).then(s -> {
-            s.load(DATA, 8);
-            s.storeAccumulator(DATA + PAGE, 8);
-            return new SystemCall.Yield();
-        }).then(s -> {
-            s.storeAccumulator(DATA + 2 * PAGE, 8);
-            return null;
-        }).load(DATA + PAGE).load(DATA + 2 * PAGE));
-        assertThat(seen).containsExactly(7L, 7L);
-    }
-
-    @Test
-    @DisplayName("X02 the last user of a shared page writes to it without a copy")
-    void reuse() {
-        run(withData(1).store(DATA, 10).call(new SystemCall.Fork(program())).call(new SystemCall.Wait()).store(DATA, 11).load(DATA));
-        long withoutCopy = rig.operations();
-        assertThat(seen).containsExactly(11L);
-        run(withData(1).store(DATA, 10).call(new SystemCall.Fork(program())).store(DATA, 11).call(new SystemCall.Wait()).load(DATA));
-        assertThat(rig.operations() - withoutCopy).isGreaterThan(1024);
-    }
-
-    @Test
-    @DisplayName("X02 the kernel reads accessed and dirty bits of a forked page from memory: the child starts with A clear")
-    void accessedBit() {
-        List<Long> ptes = new ArrayList<>();
-        Lines child = program().then(s -> {
-            ptes.add(pte(DATA));
-            s.load(DATA, 8);
-            return null;
-        }).then(s -> {
-            ptes.add(pte(DATA));
-            return null;
-        });
-        run(withData(1).store(DATA, 10).call(new SystemCall.Fork(child)).call(new SystemCall.Wait()));
-        assertThat(ptes.get(0) & (Pte.P | Pte.W | Pte.A | Pte.D)).isEqualTo(Pte.P | Pte.D);
-        assertThat(ptes.get(1)).isEqualTo(ptes.get(0) | Pte.A);
-    }
-
-    private long pte(long gva) {
-        long table = rig.cpu.registers.paging.root();
-        for (int level = 4; level > 1; level--) {
-            table = rig.cpu.memory.load64(table + 8L * GuestLayout.index(gva, level)) & 0x000f_ffff_ffff_f000L;
-        }
-        return rig.cpu.memory.load64(table + 8L * GuestLayout.index(gva, 1));
-    }
-
-    @Test
-    @DisplayName("X02 unmapped pages are gone, short and long ranges alike, and fault again when mapped anew")
-    void unmap() {
-        for (int pages : new int[] {1, AddressRanges.FLUSH_CEILING, AddressRanges.FLUSH_CEILING + 1}) {
-            seen.clear();
-            Lines p = withData(pages);
-            for (int i = 0; i < pages; i++) {
-                p.store(DATA + i * PAGE, 5);
-            }
-            p.call(new SystemCall.Unmap(DATA, pages * PAGE)).call(SystemCall.Map.anonymous(DATA, pages * PAGE));
-            for (int i = 0; i < pages; i++) {
-                p.load(DATA + i * PAGE);
-            }
-            run(p);
-            assertThat(seen).hasSize(pages).containsOnly(0L);
+    @Nested
+    @DisplayName("T03 PAE paging")
+    class Pae extends PagedKernelContract {
+        Pae() {
+            super(PagingMode.PAE);
         }
     }
 
-    @Test
-    @DisplayName("X02 munmap in the middle of a mapping leaves both ends")
-    void unmapMiddle() {
-        run(withData(3).store(DATA, 1).store(DATA + PAGE, 2).store(DATA + 2 * PAGE, 3).call(new SystemCall.Unmap(DATA + PAGE, PAGE))
-                .load(DATA).load(DATA + 2 * PAGE));
-        assertThat(seen).containsExactly(1L, 3L);
-        assertThatThrownBy(() -> run(withData(3).store(DATA + PAGE, 2).call(new SystemCall.Unmap(DATA + PAGE, PAGE)).load(DATA + PAGE)))
-                .isInstanceOf(MachineException.class)
-                .hasMessage("process 1 of workload test reads 0x7f0000001000 (U), which it has not mapped");
-    }
-
-    @Test
-    @DisplayName("X02 mprotect takes the right to write away at once and gives it back")
-    void protect() {
-        run(withData(2).store(DATA, 1).call(new SystemCall.Protect(DATA, PAGE, false)).load(DATA).store(DATA + PAGE, 3)
-                .call(new SystemCall.Protect(DATA, PAGE, true)).store(DATA, 2).load(DATA).load(DATA + PAGE));
-        assertThat(seen).containsExactly(1L, 2L, 3L);
-        assertThatThrownBy(() -> run(withData(2).store(DATA, 1).call(new SystemCall.Protect(DATA, PAGE, false)).store(DATA, 2)))
-                .isInstanceOf(MachineException.class).hasMessageContaining("writes 0x7f0000000000 (P W U), which it has no right to");
-    }
-
-    @Test
-    @DisplayName("X02 after mprotect a page that is still shared is copied, not given away")
-    void protectShared() {
-        Lines child = program().call(new SystemCall.Protect(DATA, PAGE, false)).call(new SystemCall.Protect(DATA, PAGE, true)).store(DATA, 2);
-        run(withData(1).store(DATA, 1).call(new SystemCall.Fork(child)).call(new SystemCall.Wait()).load(DATA));
-        assertThat(seen).containsExactly(1L);
-    }
-
-    private static final long LARGE = 2 << 20;
-
-    private Lines withLarge(int largePages) {
-        return program().call(SystemCall.Map.large(DATA, largePages * LARGE));
-    }
-
-    @Test
-    @DisplayName("X02 a large page is one fault for 2 MiB, where the range has room for it")
-    void largePages() {
-        run(withLarge(2).store(DATA + LARGE - 8, 1).load(DATA + 8).load(DATA + LARGE - 8)
-                .call(SystemCall.Map.large(DATA + 4 * LARGE + PAGE, LARGE)).load(DATA + 4 * LARGE + PAGE).load(DATA + 4 * LARGE + 2 * PAGE));
-        assertThat(seen).containsExactly(0L, 1L, 0L, 0L);
-        assertThat(rig.cpu.cycles.events(Work.EXCEPTION)).isEqualTo(3);
-    }
-
-    @Test
-    @DisplayName("X02 a shared large page is split when one side writes, and only the page written is copied")
-    void largeCopyOnWrite() {
-        Lines child = program().load(DATA + 5 * PAGE).store(DATA + 5 * PAGE, 20).load(DATA + 5 * PAGE).load(DATA + 6 * PAGE);
-        run(withLarge(1).store(DATA + 5 * PAGE, 10).store(DATA + 6 * PAGE, 11).call(new SystemCall.Fork(child))
-                .call(new SystemCall.Wait()).load(DATA + 5 * PAGE).store(DATA + 6 * PAGE, 12).load(DATA + 6 * PAGE));
-        assertThat(seen).containsExactly(10L, 20L, 11L, 10L, 12L);
-        // First touch; the child's copy; the parent gets its large page back whole.
-        assertThat(rig.cpu.cycles.events(Work.EXCEPTION)).isEqualTo(3);
-    }
-
-    @Test
-    @DisplayName("X02 munmap and mprotect of a part of a large page split it")
-    void largePartly() {
-        run(withLarge(1).store(DATA, 1).store(DATA + PAGE, 2).store(DATA + 2 * PAGE, 3).call(new SystemCall.Unmap(DATA + PAGE, PAGE))
-                .call(new SystemCall.Protect(DATA + 2 * PAGE, PAGE, false)).load(DATA).load(DATA + 2 * PAGE).store(DATA, 4).load(DATA));
-        assertThat(seen).containsExactly(1L, 3L, 4L);
-        assertThatThrownBy(() -> run(withLarge(1).store(DATA + PAGE, 2).call(new SystemCall.Unmap(DATA + PAGE, PAGE)).load(DATA + PAGE)))
-                .isInstanceOf(MachineException.class).hasMessageContaining("not mapped");
-    }
-
-    @Test
-    @DisplayName("X02 without room for a large page small ones do, and blocks that came back are broken up when frames run out")
-    void fragmentation() {
-        Lines p = program().call(SystemCall.Map.large(DATA, 2 * LARGE)).store(DATA, 1).store(DATA + LARGE, 2).load(DATA)
-                .call(new SystemCall.Unmap(DATA, LARGE)).call(SystemCall.Map.anonymous(DATA + 8 * LARGE, LARGE));
-        for (int i = 0; i < 500; i++) {
-            p.store(DATA + 8 * LARGE + i * PAGE, 3);
+    @Nested
+    @DisplayName("T04 4-level paging")
+    class FourLevel extends PagedKernelContract {
+        FourLevel() {
+            super(PagingMode.FOUR_LEVEL);
         }
-        rig = new GuestRig(8 << 20, new MiniatureGuest("test", 1, seed -> p.load(DATA + LARGE)));
-        rig.finish();
-        assertThat(seen).containsExactly(1L, 2L);
     }
 
-    @Test
-    @DisplayName("X02 a process has no access to kernel memory")
-    void isolation() {
-        assertThatThrownBy(() -> run(program().load(GuestLayout.DIRECT_MAP))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("reads 0xffff888000000000 (P U), which it has not mapped");
-    }
-
-    @Test
-    @DisplayName("X02 data pages do not execute")
-    void noExecution() {
-        assertThatThrownBy(() -> run(withData(1).store(DATA, 1).then(s -> {
-            s.fetch(DATA, 4);
-            return null;
-        }))).isInstanceOf(MachineException.class).hasMessageContaining("executes 0x7f0000000000 (P U I), which it has no right to");
-    }
-
-    @Test
-    @DisplayName("X02 a guest that needs more memory than it has says so")
-    void outOfMemory() {
-        Lines p = withData(4096);
-        for (int i = 0; i < 4096; i++) {
-            p.store(DATA + i * PAGE, 1);
+    @Nested
+    @DisplayName("T05 5-level paging")
+    class FiveLevel extends PagedKernelContract {
+        FiveLevel() {
+            super(PagingMode.FIVE_LEVEL);
         }
-        rig = new GuestRig(8 << 20, new MiniatureGuest("hungry", 1, seed -> p));
-        assertThatThrownBy(rig::finish).isInstanceOf(MachineException.class)
-                .hasMessage("guest out of memory: workload hungry needs more than 8 MiB; give more with --memory");
-    }
-
-    @Test
-    @DisplayName("X02 memory that the guest cannot boot in is refused")
-    void impossibleMemory() {
-        assertThatThrownBy(() -> new GuestRig(4 << 20, new MiniatureGuest("w", 1, seed -> program()))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("8 MiB to 256 GiB").hasMessageContaining("not in 4 MiB");
-    }
-
-    @Test
-    @DisplayName("X02 programs that ask for the impossible are named")
-    void bugs() {
-        assertThatThrownBy(() -> run(program().call(new SystemCall.Wait()))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("process 1 of workload test waits for a child and has none");
-        assertThatThrownBy(() -> run(withData(2).call(SystemCall.Map.anonymous(DATA + PAGE, PAGE)))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("over another mapping");
-        assertThatThrownBy(() -> run(program().call(SystemCall.Map.anonymous(DATA + 1, PAGE)))).isInstanceOf(MachineException.class)
-                .hasMessageContaining("page-aligned");
-    }
-
-    @Test
-    @DisplayName("X02 an orphan runs on after its parent has exited")
-    void orphan() {
-        Lines child = program().call(new SystemCall.Yield()).call(new SystemCall.Yield()).load(DATA);
-        run(withData(1).store(DATA, 6).call(new SystemCall.Fork(child)));
-        assertThat(seen).containsExactly(6L);
-    }
-
-    @Test
-    @DisplayName("X02 exits at any memory access leave the guest as it is")
-    void exits() {
-        Lines[] programs = new Lines[2];
-        for (int i = 0; i < 2; i++) {
-            programs[i] = withData(4).store(DATA, 1).store(DATA + PAGE, 2)
-                    .call(new SystemCall.Fork(program().store(DATA, 3).load(DATA).load(DATA + PAGE))).store(DATA + PAGE, 4)
-                    .call(new SystemCall.Wait()).load(DATA).load(DATA + PAGE);
-        }
-        run(programs[0]);
-        GuestRig plain = rig;
-        rig = GuestRig.of(programs[1]);
-        rig.cpu.exitEvery = 2;
-        rig.finish();
-        assertThat(rig.digest()).isEqualTo(plain.digest());
-        assertThat(rig.operations()).isEqualTo(plain.operations());
-        assertThat(rig.memoryDigest()).isEqualTo(plain.memoryDigest());
     }
 }

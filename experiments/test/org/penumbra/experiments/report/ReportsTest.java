@@ -33,7 +33,7 @@ class ReportsTest {
         Locale.setDefault(Locale.GERMANY);
         CampaignResult result = new Requests().workloads("fork-heavy").run(container);
         assertThat(summary(result)).containsExactly(
-                "shadow-vs-ept on skylake, 256 MiB of guest memory, seed 1",
+                "shadow-vs-ept on skylake, 256 MiB of guest memory, 4level paging, seed 1",
                 "",
                 "Workload    Design   Accesses  TLB misses  Walks  Refs/walk  Exits     Cycles  Overhead",
                 "fork-heavy  native  3,000,000       1,000    300       3.00      0  2,500,000    1.000x",

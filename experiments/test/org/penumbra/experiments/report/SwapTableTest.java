@@ -25,7 +25,7 @@ class SwapTableTest {
     @DisplayName("P01 a line for each workload on so many vCPUs, of the guest with swaps")
     void lines() {
         assertThat(table(request.run(container))).containsExactly(
-                "hot-swap on skylake, 256 MiB of guest memory, seed 1",
+                "hot-swap on skylake, 256 MiB of guest memory, 4level paging, seed 1",
                 "",
                 "Workload    vCPUs  Swaps   Compared  Wrong  Ops ±  Missed  Extra  Same                Pause  Dropped  Rebuilt",
                 "fork-heavy      1     24  3,000,000      0      0       0      0  yes, yes  12,000 / 11,000    12.50    13.50",

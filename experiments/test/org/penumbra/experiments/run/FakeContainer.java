@@ -19,6 +19,7 @@ import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.paging.PagingMode;
 
 /**
  * A container with two processor models, the MMUs "shadow" and "ept", the workloads "fork-heavy", "trace:a" and "trace:b" and
@@ -32,6 +33,8 @@ public final class FakeContainer {
             new ServiceRegistry.InstalledBundle(BUNDLE_ID, new ServiceRegistry.BundleVersion("org.penumbra.fake", "1.2.3"))));
     /** The configurations of the machines that were made, in order. */
     public final List<MachineConfig> made = new ArrayList<>();
+    /** Their guests. */
+    public final List<GuestBoot> guests = new ArrayList<>();
     /** Machines that were made and not closed. */
     public int open;
 
@@ -86,6 +89,7 @@ public final class FakeContainer {
 
     private FakeMachine create(MachineConfig config, GuestBoot guest) {
         made.add(config);
+        guests.add(guest);
         open++;
         return new FakeMachine(config, guest, behaviour(config.mmu()), () -> open--);
     }
@@ -102,8 +106,8 @@ public final class FakeContainer {
         }
 
         @Override
-        public GuestBoot prepare(long seed) {
-            return new FakeMachine.Guest(name, seed);
+        public GuestBoot prepare(long seed, PagingMode mode) {
+            return new FakeMachine.Guest(name, seed, mode);
         }
 
         @Override
@@ -128,7 +132,7 @@ public final class FakeContainer {
             if (file.toString().contains("bad")) {
                 throw new IllegalArgumentException(file + ": no figure 'cpu.exit'; add it");
             }
-            return new Profile("mine");
+            return new Profile("mine", Map.of("cpu.linear-address-bits", 57L));
         }
 
         @Override

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CycleClock;
@@ -16,6 +17,7 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
@@ -54,7 +56,12 @@ public final class FakeMachine implements Machine {
     }
 
     /** The guest of a fake workload. */
-    record Guest(String name, long seed) implements GuestBoot {
+    record Guest(String name, long seed, PagingMode mode) implements GuestBoot {
+        @Override
+        public Optional<String> refusal(int vcpus, long memoryBytes) {
+            return mode == PagingMode.NONE && name.equals("fork-heavy") ? Optional.of("workload 'fork-heavy' cannot run without paging") : Optional.empty();
+        }
+
         @Override
         public GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes) {
             throw new UnsupportedOperationException();

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
 
 class PlannerTest {
     private final FakeContainer container = new FakeContainer();
@@ -135,6 +136,21 @@ class PlannerTest {
                 "--memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
         refused(new Requests().memory(0), "--memory: guest memory of 0 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G");
         refused(new Requests().repetitions(0), "--repetitions: 0; 1 or more is needed");
+    }
+
+    @Test
+    @DisplayName("X04 the paging mode is one that there is, and each workload can run in it; guests are made in it")
+    void paging(@TempDir Path folder) throws IOException {
+        assertThat(new Requests().plan(container).paging()).isEqualTo(PagingMode.FOUR_LEVEL);
+        Path able = Files.createFile(folder.resolve("mine.json"));
+        assertThat(new Requests().paging("5level").hardware(able.toString()).plan(container).paging()).isEqualTo(PagingMode.FIVE_LEVEL);
+        refused(new Requests().paging("5level"),
+                "--paging 5level: processor 'skylake' has no 5-level paging; choose --hardware FILE.json of one that has");
+        refused(new Requests().paging("5-level"),
+                "--paging: unknown paging mode '5-level'; did you mean '5level'? known: none, 32bit, pae, 4level, 5level");
+        refused(new Requests().paging("none"), "workload 'fork-heavy' cannot run without paging");
+        new Requests().paging("none").workloads("trace:a").designs("native").run(container);
+        assertThat(container.guests).containsExactly(new FakeMachine.Guest("trace:a", 1, PagingMode.NONE));
     }
 
     @Test

@@ -16,6 +16,7 @@ public final class Requests {
     private List<String> designs = List.of();
     private String hardware = "skylake";
     private long memory = 256L << 20;
+    private String paging = "4level";
     private int repetitions = 1;
     private final Map<String, Long> figures = new HashMap<>();
     private Map<String, String> settings = Map.of();
@@ -64,6 +65,12 @@ public final class Requests {
     public Requests memory(long bytes) {
         memory = bytes;
         given.add("memory");
+        return this;
+    }
+
+    public Requests paging(String mode) {
+        paging = mode;
+        given.add("paging");
         return this;
     }
 
@@ -116,8 +123,8 @@ public final class Requests {
     }
 
     public RunRequest request() {
-        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, 1, repetitions, settings, check, vcpus,
-                new SwapRequest(every, after, hostEvents), given);
+        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, paging, 1, repetitions, settings, check,
+                vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 
     /** The plan for this request in {@code container}; a trace is a fake workload of its path. */

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Named;
@@ -15,6 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.GuestRig;
 
 @DisplayName("Workloads")
@@ -114,6 +117,47 @@ class WorkloadTest {
         GuestRig three = new GuestRig(MEMORY, workload.prepare(1), 3).finish(2);
         assertThat(three.digest()).isEqualTo(first.digest());
         assertThat(three.digest(1)).as("other values are stored").isNotEqualTo(first.digest()).isNotEqualTo(three.digest(2));
+    }
+
+    @Test
+    @DisplayName("X03 a trace runs in every paging mode; where its addresses do not fit, it does the same at others")
+    void traceModes(@TempDir Path folder) throws IOException {
+        // Two records cross a boundary of 4 MiB.
+        Path file = Files.writeString(folder.resolve("t.lackey"), """
+                I  00401000,3
+                 S 1ffefffffc,8
+                 S 7fffffffff00,256
+                 M 0421e040,4
+                 S 1fffbffffc,8
+                 L 7fffffffff80,8
+                """);
+        TraceWorkload workload = TraceWorkload.ofFile(file);
+        long[] operations = new long[PagingMode.values().length];
+        for (PagingMode mode : PagingMode.values()) {
+            GuestRig rig = new GuestRig(MEMORY, workload.prepare(1, mode)).finish();
+            assertThat(new GuestRig(MEMORY, workload.prepare(1, mode)).finish().digest()).isEqualTo(rig.digest());
+            operations[mode.ordinal()] = rig.operations();
+        }
+        assertThat(operations[PagingMode.NONE.ordinal()]).isGreaterThan(6 * 1024);
+        assertThat(workload.prepare(1, PagingMode.NONE).refusal(1, 16 << 20)).hasValueSatisfying(why -> assertThat(why).contains("maps 28 MiB"));
+    }
+
+    @ParameterizedTest(name = "X01 {0} runs in every paging mode that it is not refused in")
+    @MethodSource("generated")
+    void modes(Workload workload) {
+        List<PagingMode> refused = new ArrayList<>();
+        for (PagingMode mode : PagingMode.values()) {
+            GuestBoot boot = workload.prepare(1, mode);
+            if (boot.refusal(1, MEMORY).isPresent()) {
+                refused.add(mode);
+            } else if (mode != PagingMode.FOUR_LEVEL) {
+                GuestRig rig = new GuestRig(MEMORY, boot).finish();
+                assertThat((double) rig.operations() / workload.expectedOperations()).isBetween(0.5, 1.7);
+            }
+        }
+        boolean flat = List.of(SequentialWorkload.class, RandomWorkload.class, WorkingSetWorkload.class).contains(workload.getClass());
+        assertThat(refused).isEqualTo(flat ? List.of() : workload instanceof ManyProcessesWorkload.WithPcids
+                ? List.of(PagingMode.NONE, PagingMode.BITS_32, PagingMode.PAE) : List.of(PagingMode.NONE));
     }
 
     @Test

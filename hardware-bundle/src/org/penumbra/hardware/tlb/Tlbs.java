@@ -205,18 +205,20 @@ final class Tlbs {
         while ((i = findSecond(gva, context, context)) >= 0) {
             second.drop(i);
         }
-        dropFirst(data, gva, context);
-        dropFirst(instruction, gva, context);
+        dropFirst(data, gva, context, context);
+        dropFirst(instruction, gva, context, context);
     }
 
-    private static void dropFirst(FirstLevelTlb first, long gva, int context) {
-        int i = first.small.find(FirstLevelTlb.page(gva, 12), context);
+    /** Drops the entries of {@code first} that would be used for {@code gva} in {@code context} or {@code other}. */
+    static void dropFirst(FirstLevelTlb first, long gva, int context, int other) {
+        drop(first.small, FirstLevelTlb.page(gva, 12), context, other);
+        drop(first.large, FirstLevelTlb.page(gva, 21), context, other);
+    }
+
+    private static void drop(TlbArray array, long page, int context, int other) {
+        int i = array.isEmpty() ? -1 : array.find(page, context, other);
         if (i >= 0) {
-            first.small.drop(i);
-        }
-        i = first.large.find(FirstLevelTlb.page(gva, 21), context);
-        if (i >= 0) {
-            first.large.drop(i);
+            array.drop(i);
         }
     }
 

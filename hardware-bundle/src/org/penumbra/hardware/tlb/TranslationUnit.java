@@ -240,8 +240,13 @@ public final class TranslationUnit {
         }
         int other = globalContext < 0 ? context : globalContext;
         int i = tlbs.findSecond(linear, context, other);
-        if (i >= 0 && tlbs.second.allows(i, access)) {
-            return fromSecond(first, linear, i);
+        if (i >= 0) {
+            if (tlbs.second.allows(i, access)) {
+                return fromSecond(first, linear, i);
+            }
+            dropEntries(linear);
+        } else {
+            Tlbs.dropFirst(first, linear, context, other);
         }
         long hpa = mode == PagingMode.NONE ? unpaged(first, linear, access) : walk(first, linear, access);
         meter.settle();
@@ -263,15 +268,18 @@ public final class TranslationUnit {
     }
 
     /**
-     * A translation whose rights or dirty flag do not suffice is dropped first and found again in memory. The processor is free
-     * to drop entries at any time, and software that has raised rights without an invalidation need not see a fault (SDM vol. 3,
+     * A translation whose rights or dirty flag do not suffice is dropped before the walk, and found again in memory. The processor is
+     * free to drop entries at any time, and software that has raised rights without an invalidation need not see a fault (SDM vol. 3,
      * "Optional Invalidation").
      */
-    private long walk(FirstLevelTlb first, long gva, int access) {
+    private void dropEntries(long gva) {
         tlbs.dropEntry(gva, context);
         if (globalContext >= 0) {
             tlbs.dropEntry(gva, globalContext);
         }
+    }
+
+    private long walk(FirstLevelTlb first, long gva, int access) {
         walks++;
         long before = walker.references + stage.references();
         aboutToFill();
@@ -321,7 +329,6 @@ public final class TranslationUnit {
             }
             return gpa;
         }
-        tlbs.dropEntry(gpa, context);
         walks++;
         aboutToFill();
         long before = stage.references();
@@ -378,8 +385,7 @@ public final class TranslationUnit {
 
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
-     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"): those in the TLB went before the
-     * walk. A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
+     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
      */
     private long refused(long gva) {
         if (stage.reason == Walker.MALFORMED && stage.hasTypes()) {
@@ -387,6 +393,7 @@ public final class TranslationUnit {
         }
         stage.drop(stage.refused);
         if (stage.finalAddress) {
+            dropEntries(gva);
             tlbs.dropStructuresUsed(gva, Contexts.ROOT | PCID_MASK, rootKey | Contexts.vpid(vpid) | pcid);
         }
         return REFUSED;

@@ -129,6 +129,17 @@ public final class Format implements EntryFormat {
                 || page && (legalTypes >>> (entry >>> 3 & 7) & 1) == 0;
     }
 
+    /** Bits of an entry that refers to a table as software usually leaves it: present, readable, used before if {@code flags}. */
+    long usual(boolean flags) {
+        return present & -present | (flags ? accessed : 0);
+    }
+
+    /** The bits of an entry of {@code level} by which one with the bits {@code usual} is known to refer to a table, and to be well-formed. */
+    long usualMask(int level, long usual) {
+        // A PDPTE that is read in the walk has no accessed flag: no mask finds its usual value.
+        return (usual & reservedInTable[level]) != 0 ? 0 : usual | pageBit | reservedInTable[level];
+    }
+
     /** First byte of the page that {@code entry} of {@code level} maps. */
     long page(int level, long entry) {
         long base = entry & address & -1L << shift[level];

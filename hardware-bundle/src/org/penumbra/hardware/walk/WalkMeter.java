@@ -10,7 +10,7 @@ import org.penumbra.hardware.cache.DataCaches;
  * the translation they work for is charged once, at its end. One thread.
  */
 public final class WalkMeter {
-    /** By the answer of {@link #read}. */
+    /** By the answer of {@link #readAt}. */
     private static final Work[] SERVED = {Work.WALK_REFERENCE, Work.WALK_L1, Work.WALK_L2, Work.WALK_LLC, Work.WALK_MEMORY};
 
     private final CycleClock clock;
@@ -27,8 +27,18 @@ public final class WalkMeter {
         this.caches = caches;
     }
 
+    /** True if each reference has to be told by {@link #readAt}, and not only how many there were. */
+    boolean seesEach() {
+        return caches != null || listener != null;
+    }
+
+    /** {@code entries} entries were read. */
+    void read(int entries) {
+        references[0] += entries;
+    }
+
     /** An entry at {@code hpa} was read. Answers which level of the data caches served it, 0 if they are not modelled. */
-    int read(long hpa) {
+    int readAt(long hpa) {
         int level = caches == null ? 0 : caches.reference(hpa);
         references[level]++;
         return level;

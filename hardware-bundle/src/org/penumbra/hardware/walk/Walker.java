@@ -48,6 +48,16 @@ public final class Walker {
     private long reserved;
     private boolean flags;
     private SecondStage stage;
+    /**
+     * By level: an entry whose bits under this mask are {@link #usual} refers to a table and needs no closer look. It is present, has no
+     * reserved bit, and its accessed flag is set if flags are maintained.
+     */
+    private final long[] usualMask = new long[MOST_LEVELS + 1];
+    private long usual;
+    /** Paging-structure caches are there and want to be filled. */
+    private final boolean fills;
+    /** A bit per level of the last walk whose entry was not a usual one. */
+    private int unusual;
 
     /** Rights combined along the path, bits of the leaf included; of the entries seen so far if the walk failed. */
     public long rights;
@@ -72,6 +82,7 @@ public final class Walker {
         this.caches = caches;
         this.updates = updates;
         this.nested = below == null;
+        this.fills = !caches.isNone();
     }
 
     /**
@@ -94,6 +105,11 @@ public final class Walker {
         reserved = alsoReserved;
         flags = setFlags;
         stage = throughBelow ? below : null;
+        usual = tables.usual(setFlags);
+        // At level 1, where every entry maps a page, the mask stays 0 and lets none pass.
+        for (int level = 2; level <= tables.levels(); level++) {
+            usualMask[level] = tables.usualMask(level, usual) | alsoReserved;
+        }
     }
 
     /** Has {@code cacheContext} tag paging-structure-cache entries from now on. */
@@ -142,61 +158,100 @@ public final class Walker {
             }
             table = pdpte & f.address;
         }
-        for (int level = top; ; level--) {
+        boolean each = meter.seesEach();
+        unusual = 0;
+        int first = top;
+        if (stage == null && !fills && !each && f.entryShift == 3) {
+            // Down through usual entries, which is most of most walks.
+            for (; first > 1; first--) {
+                long entry = memory.load64(table + ((address >>> f.shift[first] & f.index[first]) << 3));
+                if ((entry & usualMask[first]) != usual) {
+                    break;
+                }
+                path &= entry ^ f.inverted;
+                table = entry & f.address;
+            }
+        }
+        for (int level = first; ; level--) {
             long slot = table + ((address >>> f.shift[level] & f.index[level]) << f.entryShift);
-            addresses[level] = slot;
+            long at = slot;
             long had = SecondStage.ALL;
             if (stage != null && (cached == 0 || level < top)) {
                 slot = stage.entry(slot);
                 if (slot < 0) {
-                    return REFUSED;
+                    return ended(REFUSED, top - level, each);
                 }
                 had = stage.rights;
                 if (updates != null && stage.countsAsWrite()) {
                     updates.accept(slot);
                 }
             }
-            slots[level] = slot;
-            slotRights[level] = had;
             long entry = memory.load64(slot);
             if (f.entryShift == 2) {
                 entry = entry >>> ((slot & 4) << 3) & 0xffff_ffffL;
             }
-            references++;
-            int served = meter.read(slot);
-            if (meter.listener != null) {
-                meter.listener.referenced(f, nested, level, addresses[level], slot, entry, served);
+            if (each) {
+                see(f, level, at, slot, entry);
             }
-            entries[level] = entry;
             path &= (entry | f.implied[level]) ^ f.inverted;
+            if (fills) {
+                slots[level] = slot;
+                slotRights[level] = had;
+                paths[level] = path;
+            }
+            if ((entry & usualMask[level]) == usual) {
+                table = entry & f.address;
+                continue;
+            }
+            addresses[level] = at;
+            slots[level] = slot;
+            slotRights[level] = had;
+            entries[level] = entry;
+            unusual |= 1 << level;
+            rights = path;
             if ((entry & f.present) == 0) {
-                rights = path;
-                return NOT_PRESENT;
+                return ended(NOT_PRESENT, top - level + 1, each);
             }
             boolean isPage = f.isPage(level, entry);
             if ((entry & reserved) != 0 || f.malformed(level, entry, isPage)) {
-                rights = path;
-                return MALFORMED;
+                return ended(MALFORMED, top - level + 1, each);
             }
-            paths[level] = path;
             if (isPage) {
-                return finish(f, address, access, needed, top, level);
+                return ended(finish(f, address, access, needed, top, level), top - level + 1, each);
             }
             table = entry & f.address;
         }
     }
 
+    private int ended(int result, int read, boolean seen) {
+        references += read;
+        if (!seen) {
+            meter.read(read);
+        }
+        return result;
+    }
+
+    private void see(Format f, int level, long at, long slot, long entry) {
+        int served = meter.readAt(slot);
+        if (meter.listener != null) {
+            meter.listener.referenced(f, nested, level, at, slot, entry, served);
+        }
+    }
+
+    /** The walk has come to the entry that maps the page, at {@code level}; the rights combined down to it are in {@link #rights}. */
     private int finish(Format f, long address, int access, long needed, int top, int level) {
+        long path = rights;
         long leaf = entries[level];
-        rights = paths[level] | leaf & f.leaf;
+        rights = path | leaf & f.leaf;
         if (rule == null ? (rights & needed) != needed : (rule.allowed(rights) >>> access & 1) == 0) {
             return DENIED;
         }
         if (flags) {
             boolean write = Access.isWrite(access);
-            if ((paths[level] & f.accessed) == 0 || write && (leaf & f.dirty) == 0) {
+            if ((path & f.accessed) == 0 || write && (leaf & f.dirty) == 0) {
                 for (int l = top; l >= level; l--) {
-                    int result = flag(f, l, write && l == level);
+                    // A usual entry has its flag.
+                    int result = (unusual >>> l & 1) == 0 ? DONE : flag(f, l, write && l == level);
                     if (result != DONE) {
                         return result;
                     }
@@ -210,11 +265,9 @@ public final class Walker {
         }
         shift = f.shift[level];
         page = f.page(level, leaf);
-        if (!caches.isNone()) {
-            for (int l = top; l > level; l--) {
-                if ((slotRights[l - 1] & SecondStage.W) != 0) {
-                    caches.insert(l, address, context, f, slots[l - 1] & -4096L, flags ? paths[l] | f.accessed : paths[l]);
-                }
+        for (int l = fills ? top : level; l > level; l--) {
+            if ((slotRights[l - 1] & SecondStage.W) != 0) {
+                caches.insert(l, address, context, f, slots[l - 1] & -4096L, flags ? paths[l] | f.accessed : paths[l]);
             }
         }
         return DONE;

@@ -20,7 +20,7 @@ public abstract class HostTables {
     /**
      * Translates {@code gpa} for {@code operation}, READ, WRITE or FETCH of {@link Access}; false if it is refused.
      *
-     * @param table the access is to an entry of the guest's tables; else to the translated address
+     * @param table the access is to an entry of the guest's tables, and a WRITE if it counts as one; else to the translated address
      * @param userAddress the guest's tables make the linear address a user-mode one
      */
     abstract boolean translate(long gpa, int operation, boolean table, boolean userAddress, LongUnaryOperator memory);
@@ -74,7 +74,7 @@ public abstract class HostTables {
 
             @Override
             boolean translate(long gpa, int operation, boolean table, boolean userAddress, LongUnaryOperator memory) {
-                walker.walk(gpa, table ? Access.WRITE : operation, memory, walk);
+                walker.walk(gpa, operation, memory, walk);
                 hpa = walk.gpa;
                 code = walk.outcome;
                 return walk.allowed();

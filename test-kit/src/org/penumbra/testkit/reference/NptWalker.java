@@ -10,7 +10,7 @@ import org.penumbra.api.paging.PagingState;
 /**
  * The nested walk of APM vol. 2, "Nested Paging": the host's own page-table format, in the mode that its CR4 and EFER selected at
  * VMRUN, below nCR3. Every access counts as one of user mode, so U/S must be 1 at every level and CR0.WP, SMEP and SMAP have no
- * say; global pages and protection keys do not exist. The PDPTEs of a host in PAE mode are read in the walk. Immutable; any thread.
+ * say; nor have protection keys. The PDPTEs of a host in PAE mode are read in the walk. Immutable; any thread.
  */
 public final class NptWalker {
     private final ReferenceWalker walker;
@@ -25,8 +25,8 @@ public final class NptWalker {
      */
     public NptWalker(int maxPhyAddr, long nCr3, long hostCr4, long hostEfer) {
         walker = new ReferenceWalker(maxPhyAddr, true);
-        tables = new PagingState(CR0_PE | CR0_PG | CR0_WP, nCr3, hostCr4 & (CR4_PSE | CR4_PAE | CR4_LA57),
-                hostEfer & (EFER_LME | EFER_LMA | EFER_NXE), 0, 0);
+        // no key of an all-zero PKRU refuses anything
+        tables = new PagingState(CR0_PE | CR0_PG, nCr3, hostCr4, hostEfer, 0, 0);
     }
 
     /**

@@ -87,7 +87,8 @@ class Bits32WalkTest {
     }
 
     @Test
-    @DisplayName("T02 PSE-36: bits 20:13 of a 4 MiB leaf are bits 39:32 of the page (\"Format of a 32-Bit Page-Directory Entry that Maps a 4-MByte Page\")")
+    @DisplayName("T02 PSE-36: bits 20:13 of a 4 MiB leaf are bits 39:32 of the page (\"Format of a 32-Bit Page-Directory Entry that "
+            + "Maps a 4-MByte Page\")")
     void pse36() {
         memory.put4(PDE_AT, 0xabc0_0087L | 0x9c << 13);
         assertThat(walk(40, PSE, Access.READ)).isEqualTo(-1);

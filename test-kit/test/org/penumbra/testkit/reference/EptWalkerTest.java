@@ -177,6 +177,14 @@ class EptWalkerTest {
     }
 
     @Test
+    @DisplayName("T13 without mode-based execute control bit 10 is ignored and qualification bit 6 is 0")
+    void userExecuteIgnored() {
+        rights(0x407, 0x407, 0x407, 0x403);
+        assertThat(walk(EPTP, 4)).isEqualTo(VIOLATION);
+        assertThat(walk.qualification).isEqualTo(0x1c);
+    }
+
+    @Test
     @DisplayName("T13 bit 10 alone makes an entry present only with mode-based execute control, and without R needs execute-only support")
     void presentByUserExecute() {
         memory.put(AT[1], 0x5430);

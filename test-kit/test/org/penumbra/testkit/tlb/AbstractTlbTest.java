@@ -333,18 +333,6 @@ class AbstractTlbTest {
     }
 
     @Test
-    @DisplayName("T11 INVLPG anywhere in a large page drops all of it (\"Details of TLB Use\": fragments)")
-    void largePage() {
-        guest.set(PD, 1, 0x400000 | USED | LARGE);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(CURRENT);
-        guest.set(PD, 1, 0x600000 | USED | LARGE);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(STALE);
-        guest.tlb.invalidatedPage(0, 0x200000);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(WRONG);
-        assertThat(guest.use(0, 0x2abcde, READ, 0x6abcde)).isEqualTo(CURRENT);
-    }
-
-    @Test
     @DisplayName("T07 a used translation has its accessed bits set, at every level")
     void accessed() {
         for (long table : new long[] {PML4, PDPT, PD, PT}) {
@@ -420,6 +408,21 @@ class AbstractTlbTest {
         assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(STALE);
         assertThat(guest.tlb.pageFault(0, 0, 7, false)).as("the fault itself dropped the entry").isEqualTo(WRONG);
         assertThat(guest.use(0, 0, WRITE, 0x10000)).isEqualTo(CURRENT);
+    }
+
+    @Test
+    @DisplayName("T08 a page fault drops a global translation of the current PCID: with CR4.PCIDE = 1 it may be another's and stay")
+    void faultByAGlobalTranslation() {
+        for (long pcide : new long[] {0, CR4_PCIDE}) {
+            boot(paging(PML4, CR4_PGE | pcide));
+            guest.set(PT, 0, 0x10000 | P | U | A | GLOBAL);
+            touch();
+            guest.set(PT, 0, 0x10000 | USED | GLOBAL);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(STALE);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(pcide == 0 ? WRONG : STALE);
+            guest.tlb.invalidatedPage(0, 0);
+            assertThat(guest.tlb.pageFault(0, 0, 7, false)).isEqualTo(WRONG);
+        }
     }
 
     @Test

@@ -9,6 +9,8 @@ import static org.penumbra.testkit.tlb.Guest.*;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
 
@@ -138,6 +140,21 @@ class InvpcidTest {
         guest.tlb.invalidatedPcid(0, 3, 1, 0);
         guest.set(PT, 1, 0x41000 | USED);
         assertThat(guest.use(0, 0x1000, READ, 0x41000)).isEqualTo(WRONG);
+    }
+
+    @ParameterizedTest(name = "T11 type {0}")
+    @DisplayName("T11 nor is a global translation read through an old table after INVPCID types 1, 2 and 3, though those read before stay")
+    @ValueSource(ints = {1, 2, 3})
+    void globalBelowAnOldTable(int type) {
+        guest.set(PD, 0, PT2 | USED);
+        guest.set(PT, 2, 0x40000L | USED | GLOBAL);
+        guest.tlb.invalidatedPcid(0, type, 1, 0);
+        assertThat(guest.use(0, 0x2000, READ, 0x40000)).isEqualTo(type == 2 ? WRONG : STALE);
+        guest.set(PT, 2, 0x41000L | USED | GLOBAL);
+        assertThat(guest.use(0, 0x2000, READ, 0x41000)).as("PCID 2 has the old table with type 1").isEqualTo(type == 1 ? STALE : WRONG);
+        guest.tlb.invalidatedPcid(0, type, 2, 0);
+        guest.set(PT, 2, 0x42000L | USED | GLOBAL);
+        assertThat(guest.use(0, 0x2000, READ, 0x42000)).isEqualTo(WRONG);
     }
 
     @Test

@@ -61,6 +61,18 @@ class MixedLevelsTest {
     }
 
     @Test
+    @DisplayName("T11 INVLPG anywhere in a large page drops all of it (\"Details of TLB Use\": fragments)")
+    void fragments() {
+        guest.set(PD, 1, 0x400000 | USED | LARGE);
+        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(CURRENT);
+        guest.set(PD, 1, 0x600000 | USED | LARGE);
+        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(STALE);
+        guest.tlb.invalidatedPage(0, 0x200000);
+        assertThat(guest.use(0, 0x2abcde, READ, 0x4abcde)).isEqualTo(WRONG);
+        assertThat(guest.use(0, 0x2abcde, READ, 0x6abcde)).isEqualTo(CURRENT);
+    }
+
+    @Test
     @DisplayName("T11 a 2 MiB page unmapped: one INVLPG anywhere drops all of it")
     void unmapped() {
         guest.set(PD, 0, 0x40_0000 | USED | LARGE);

@@ -10,27 +10,33 @@ import java.util.Random;
 import java.util.Set;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 
 /**
  * A naive processor with an unbounded TLB and paging-structure caches that it uses, fills, keeps and loses at random, within
- * the rules; and that can be told to forget some of them.
+ * the rules; and that can be told to forget some of them. It has every paging mode, but neither SMEP nor SMAP.
  */
 final class ModelProcessor {
     /** The rules it can forget. */
     enum Forgotten {
-        INVLPG_TLB, INVLPG_GLOBAL, INVLPG_CACHES, CR3_TLB, CR3_CACHES, PGE_GLOBAL, FAULT_TLB, FAULT_CACHES, PCID_TAG, ACCESSED, DIRTY, WRITE_RIGHT,
-        USER_RIGHT
+        INVLPG_TLB, INVLPG_GLOBAL, INVLPG_CACHES, INVLPG_FRAGMENTS, INVPCID_ADDRESS, INVPCID_CONTEXT, INVPCID_GLOBAL, INVPCID_ALL, INVPCID_CACHES,
+        CR3_TLB, CR3_CACHES, PGE_GLOBAL, FAULT_TLB, FAULT_CACHES, PCID_TAG, PDPTE_REGISTERS, ACCESSED, DIRTY, WRITE_RIGHT, USER_RIGHT, EXECUTE_RIGHT,
+        KEY_RIGHT
     }
 
     private static final class Cached {
         int pcid;
-        /** 1 to 3: level of the leaf, or of the table that is pointed to. */
+        /** Level of the leaf, or of the entry that points to a table. */
         int level;
+        /** The cached part of the address: all of it above these bits. */
+        int shift;
         long page;
         long target;
         boolean write;
         boolean user;
+        boolean execute;
+        int key;
         boolean dirty;
         boolean global;
     }
@@ -51,25 +57,37 @@ final class ModelProcessor {
         this.forgotten.addAll(List.of(forgotten));
     }
 
-    void load(PagingState next, boolean keep) {
+    /** {@code movToCr3}: else it is another register, which drops only by PGE, PCIDE and PG. */
+    void load(PagingState next, boolean movToCr3, boolean keep) {
         PagingState old = state;
         state = next;
         if (((old.cr4() ^ next.cr4()) & CR4_PGE) != 0 || old.has4(CR4_PCIDE) && !next.has4(CR4_PCIDE) || !old.has0(CR0_PG)) {
             tlb.removeIf(c -> !(c.global && forgets(Forgotten.PGE_GLOBAL)));
             structures.clear();
-        } else if (old.cr4() == next.cr4() && !(keep && next.has4(CR4_PCIDE))) {
+        } else if (movToCr3 && !(keep && next.has4(CR4_PCIDE))) {
             tlb.removeIf(c -> !c.global && c.pcid == next.pcid() && !forgets(Forgotten.CR3_TLB));
             structures.removeIf(c -> c.pcid == next.pcid() && !forgets(Forgotten.CR3_CACHES));
         }
     }
 
     void invlpg(long gva) {
-        tlb.removeIf(c -> covers(c, gva) && (c.global ? !forgets(Forgotten.INVLPG_GLOBAL) : c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_TLB)));
+        boolean whole = dropsFragments(gva);
+        tlb.removeIf(c -> drops(c, gva, whole)
+                && (c.global ? !forgets(Forgotten.INVLPG_GLOBAL) : c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_TLB)));
         structures.removeIf(c -> c.pcid == state.pcid() && !forgets(Forgotten.INVLPG_CACHES));
     }
 
+    void invpcid(int type, int pcid, long gva) {
+        boolean whole = pcid != state.pcid() || dropsFragments(gva);
+        tlb.removeIf(c -> type == 0 ? !c.global && c.pcid == pcid && drops(c, gva, whole) && !forgets(Forgotten.INVPCID_ADDRESS)
+                : type == 1 ? !c.global && c.pcid == pcid && !forgets(Forgotten.INVPCID_CONTEXT)
+                : c.global ? type == 2 && !forgets(Forgotten.INVPCID_GLOBAL) : !forgets(Forgotten.INVPCID_ALL));
+        structures.removeIf(c -> !forgets(Forgotten.INVPCID_CACHES) && (type >= 2 || c.pcid == pcid && (type == 1 || covers(c, gva))));
+    }
+
     void faulted(long gva) {
-        tlb.removeIf(c -> covers(c, gva) && c.pcid == state.pcid() && !forgets(Forgotten.FAULT_TLB));
+        boolean whole = dropsFragments(gva);
+        tlb.removeIf(c -> drops(c, gva, whole) && c.pcid == state.pcid() && !forgets(Forgotten.FAULT_TLB));
         structures.removeIf(c -> c.pcid == state.pcid() && covers(c, gva) && !forgets(Forgotten.FAULT_CACHES));
     }
 
@@ -80,13 +98,13 @@ final class ModelProcessor {
         for (Cached c : tlb) {
             boolean tagged = c.pcid == state.pcid() || c.global || forgets(Forgotten.PCID_TAG);
             if (tagged && covers(c, gva) && random.nextInt(8) != 0) {
-                int cause = refusal(access, c.write, c.user);
+                int cause = refusal(access, c);
                 if (cause >= 0) {
                     errorCode = cause;
                     return -1;
                 }
                 if (!Access.isWrite(access) || c.dirty || forgets(Forgotten.DIRTY)) {
-                    return c.target + (gva & size(c.level) - 1);
+                    return c.target + (gva & (1L << c.shift) - 1);
                 }
             }
         }
@@ -94,64 +112,128 @@ final class ModelProcessor {
     }
 
     private long walk(long gva, int access) {
-        int level = 4;
-        long table = state.root();
-        boolean write = true;
-        boolean user = true;
+        Cached above = new Cached();
+        above.level = mode().levels() + 1;
+        above.target = state.root();
+        above.write = true;
+        above.user = true;
+        above.execute = true;
+        if (mode() == PagingMode.PAE) {
+            long pdpte = forgets(Forgotten.PDPTE_REGISTERS) ? guest.memory.load64(BASE + state.root() + 8 * (gva >>> 30)) : state.pdptes().of(gva);
+            above.target = pdpte & ~0xfffL;
+            if ((pdpte & P) == 0) {
+                errorCode = code(access, 0);
+                return -1;
+            }
+        }
         for (Cached c : structures) {
             if (c.pcid == state.pcid() && covers(c, gva) && random.nextInt(3) != 0) {
-                level = c.level - 1;
-                table = c.target;
-                write = c.write;
-                user = c.user;
+                above = c;
                 break;
             }
         }
-        for (; ; level--) {
-            long at = BASE + table + 8 * (gva >>> 12 + 9 * (level - 1) & 511);
-            long entry = guest.memory.load64(at);
+        for (int level = above.level - 1; ; level--) {
+            long at = above.target + bytes() * (gva >>> shift(level) & 4096 / bytes() - 1);
+            long entry = guest.memory.load(BASE + at, bytes());
             if ((entry & P) == 0) {
                 errorCode = code(access, 0);
                 return -1;
             }
-            write &= (entry & W) != 0;
-            user &= (entry & U) != 0;
-            boolean leaf = level == 1 || level < 4 && (entry & LARGE) != 0;
-            if (leaf && refusal(access, write, user) >= 0) {
-                errorCode = refusal(access, write, user);
+            boolean leaf = isLeaf(entry, level);
+            Cached c = read(gva, level, entry, leaf, above);
+            if (leaf && refusal(access, c) >= 0) {
+                errorCode = refusal(access, c);
                 return -1;
             }
             long set = entry | (forgets(Forgotten.ACCESSED) ? 0 : A) | (leaf && Access.isWrite(access) && !forgets(Forgotten.DIRTY) ? D : 0);
-            guest.memory.store64(at, set);
-            Cached c = new Cached();
-            c.pcid = state.pcid();
-            c.level = level;
-            c.page = gva / size(level);
-            c.target = set & 0x000f_ffff_ffff_f000L & (leaf ? -size(level) : -1);
-            c.write = write;
-            c.user = user;
+            guest.memory.store(BASE + at, bytes(), set);
             c.dirty = (set & D) != 0;
-            c.global = leaf && (set & GLOBAL) != 0 && state.has4(CR4_PGE);
             if (random.nextInt(4) != 0) {
                 List<Cached> cache = leaf ? tlb : structures;
                 cache.add(random.nextInt(cache.size() + 1), c);
             }
             if (leaf) {
-                return c.target + (gva & size(level) - 1);
+                long gpa = c.target + (gva & (1L << c.shift) - 1);
+                if (level > 1 && random.nextBoolean()) {
+                    c.shift = 12;
+                    c.page = gva >>> 12;
+                    c.target = gpa & ~0xfffL;
+                }
+                return gpa;
             }
-            table = c.target;
+            above = c;
         }
     }
 
-    private int refusal(int access, boolean write, boolean user) {
-        boolean asUser = Access.isUser(access) && !forgets(Forgotten.USER_RIGHT);
-        boolean refused = asUser && !user
-                || Access.isWrite(access) && !write && !forgets(Forgotten.WRITE_RIGHT) && (Access.isUser(access) || state.has0(CR0_WP));
-        return refused ? code(access, PageFaultError.PRESENT) : -1;
+    private Cached read(long gva, int level, long entry, boolean leaf, Cached above) {
+        Cached c = new Cached();
+        c.pcid = state.pcid();
+        c.level = level;
+        c.shift = shift(level);
+        c.page = gva >>> c.shift;
+        c.target = entry & 0x000f_ffff_ffff_f000L & (leaf ? -1L << c.shift : -1);
+        c.write = above.write && (entry & W) != 0;
+        c.user = above.user && (entry & U) != 0;
+        c.execute = above.execute && entry >= 0;
+        c.key = mode().isLong() ? (int) (entry >>> 59) & 15 : 0;
+        c.global = leaf && (entry & GLOBAL) != 0 && state.has4(CR4_PGE);
+        return c;
     }
 
-    private static int code(int access, int cause) {
-        return cause | (Access.isWrite(access) ? PageFaultError.WRITE : 0) | (Access.isUser(access) ? PageFaultError.USER : 0);
+    private int refusal(int access, Cached c) {
+        boolean asUser = Access.isUser(access) && !forgets(Forgotten.USER_RIGHT);
+        boolean minds = Access.isUser(access) || state.has0(CR0_WP);
+        boolean refused = asUser && !c.user
+                || Access.isWrite(access) && !c.write && !forgets(Forgotten.WRITE_RIGHT) && minds
+                || Access.isFetch(access) && !c.execute && !forgets(Forgotten.EXECUTE_RIGHT);
+        int right = state.pkru() >>> 2 * c.key & 3;
+        boolean byKey = c.user && state.has4(CR4_PKE) && !Access.isFetch(access) && !forgets(Forgotten.KEY_RIGHT)
+                && ((right & 1) != 0 || (right & 2) != 0 && Access.isWrite(access) && minds);
+        return refused || byKey ? code(access, PageFaultError.PRESENT | (byKey ? PageFaultError.KEY : 0)) : -1;
+    }
+
+    private int code(int access, int cause) {
+        boolean fetch = Access.isFetch(access) && state.has4(CR4_PAE) && state.hasEfer(EFER_NXE);
+        return cause | (Access.isWrite(access) ? PageFaultError.WRITE : 0) | (Access.isUser(access) ? PageFaultError.USER : 0)
+                | (fetch ? PageFaultError.FETCH : 0);
+    }
+
+    /** True unless the tables map {@code gva} by a small page now: then fragments of a large page need go only one by one. */
+    private boolean dropsFragments(long gva) {
+        boolean pae = mode() == PagingMode.PAE;
+        if (pae && (state.pdptes().of(gva) & P) == 0) {
+            return !forgets(Forgotten.INVLPG_FRAGMENTS);
+        }
+        long table = pae ? state.pdptes().of(gva) & ~0xfffL : state.root();
+        for (int level = mode().levels(); ; level--) {
+            long entry = guest.memory.load(BASE + table + bytes() * (gva >>> shift(level) & 4096 / bytes() - 1), bytes());
+            if ((entry & P) == 0 || isLeaf(entry, level)) {
+                return ((entry & P) == 0 || level > 1) && !forgets(Forgotten.INVLPG_FRAGMENTS);
+            }
+            table = entry & 0x000f_ffff_ffff_f000L;
+        }
+    }
+
+    private boolean drops(Cached c, long gva, boolean whole) {
+        return covers(c, gva) || whole && c.page >>> shift(c.level) - c.shift == gva >>> shift(c.level);
+    }
+
+    private boolean isLeaf(long entry, int level) {
+        int largest = mode().isLong() ? 3 : 2;
+        boolean pse = bytes() == 8 || state.has4(CR4_PSE);
+        return level == 1 || level <= largest && pse && (entry & LARGE) != 0;
+    }
+
+    private PagingMode mode() {
+        return state.mode();
+    }
+
+    private int bytes() {
+        return mode().entryBytes();
+    }
+
+    private int shift(int level) {
+        return 12 + (bytes() == 4 ? 10 : 9) * (level - 1);
     }
 
     private boolean forgets(Forgotten rule) {
@@ -159,10 +241,6 @@ final class ModelProcessor {
     }
 
     private static boolean covers(Cached c, long gva) {
-        return gva / size(c.level) == c.page;
-    }
-
-    private static long size(int level) {
-        return 1L << 12 + 9 * (level - 1);
+        return gva >>> c.shift == c.page;
     }
 }

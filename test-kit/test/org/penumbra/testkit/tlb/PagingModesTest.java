@@ -181,6 +181,47 @@ class PagingModesTest {
     }
 
     @Test
+    @DisplayName("T03 an absent PDPTE register of before explains no page fault now")
+    void registerThatIsPresentNow() {
+        pae();
+        assertThat(guest.tlb.pageFault(0, 0x4000_0000L, 4, false)).isEqualTo(CURRENT);
+        guest.tlb.loaded(0, PAE.withCr4(CR4_PAE | CR4_PSE).withPdptes(new Pdptes(0x2001, 0x2001, 0, 0)), false);
+        assertThat(guest.tlb.pageFault(0, 0x4000_0000L, 4, false)).isEqualTo(WRONG);
+        assertThat(guest.tlb.pageFault(0, 0xc000_0000L, 4, false)).isEqualTo(CURRENT);
+    }
+
+    @Test
+    @DisplayName("T03 tidying up keeps what tables below each PDPTE register have held")
+    void tidyingUpBelowEachRegister() {
+        pae();
+        guest.silently(0x7000, 0, 0x30000 | USED);
+        guest.set(0x3000, 0, 0x7000 | USED);
+        guest.tlb.sweep();
+        assertThat(guest.use(0, 0xc000_0000L, READ, 0x10000)).isEqualTo(STALE);
+        assertThat(guest.use(0, 0xc000_0000L, READ, 0x30000)).isEqualTo(CURRENT);
+    }
+
+    @Test
+    @DisplayName("T02 a frame that is a table of 4-byte entries for one vCPU and of 8-byte entries for another has both histories")
+    void twoFormatsAtOnce() {
+        Guest two = new Guest(2);
+        two.silently4(0x1000, 0, 0x4000 | USED);
+        two.silently(0x2000, 0, 0x4000 | USED);
+        two.silently(0x4000, 0, 0x10000 | USED);
+        two.tlb.loaded(0, BITS_32, false);
+        two.tlb.loaded(1, PAE, false);
+        assertThat(two.use(0, 0, READ, 0x10000)).isEqualTo(CURRENT);
+        assertThat(two.use(1, 0, READ, 0x10000)).isEqualTo(CURRENT);
+        two.set(0x4000, 0, 0x30000 | USED | 1L << 63);
+        two.set(0x4000, 0, 0x31000 | USED);
+        int fetch = Access.FETCH | Access.USER;
+        assertThat(two.use(0, 0, fetch, 0x30000)).as("no XD in 4 bytes").isEqualTo(STALE);
+        assertThat(two.use(1, 0, fetch, 0x30000)).isEqualTo(WRONG);
+        assertThat(two.use(1, 0, READ, 0x30000)).isEqualTo(STALE);
+        assertThat(two.use(1, 0, fetch, 0x10000)).isEqualTo(STALE);
+    }
+
+    @Test
     @DisplayName("T03 2 MiB pages of PAE paging and tables replace each other")
     void twoMegabytes() {
         pae();
@@ -208,6 +249,17 @@ class PagingModesTest {
         guest.tlb.loaded(0, BITS_32, false);
         assertThat(guest.use(0, 0x40_0000, READ, 0x40000)).isEqualTo(WRONG);
         assertThat(guest.use(0, 0x40_0000, READ, 0x41000)).as("the same bytes as an entry of 4").isEqualTo(CURRENT);
+    }
+
+    @Test
+    @DisplayName("T11 MOV to CR4 that changes PAE while paging is on drops everything")
+    void paeSetUnderPaging() {
+        bits32();
+        guest.silently(0x6000, 0, 0x7000 | USED);
+        guest.silently(0x7000, 0, 0x30000 | USED);
+        guest.tlb.loaded(0, BITS_32.withCr4(CR4_PSE | CR4_PAE).withPdptes(new Pdptes(0x6001, 0, 0, 0)), false);
+        assertThat(guest.use(0, 0, READ, 0x30000)).isEqualTo(CURRENT);
+        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(WRONG);
     }
 
     @Test
