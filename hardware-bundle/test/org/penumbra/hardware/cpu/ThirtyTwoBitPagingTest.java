@@ -134,10 +134,12 @@ class ThirtyTwoBitPagingTest {
         AtomicInteger lost = new AtomicInteger();
         Thread other = new Thread(() -> {
             for (int i = 1; i <= changes; i++) {
-                rig.memory.store(theirs, 4, i);
-                Thread.onSpinWait();
-                if (rig.memory.load(theirs, 4) != i) {
+                if (rig.memory.load(theirs, 4) != i - 1) {
                     lost.incrementAndGet();
+                }
+                rig.memory.store(theirs, 4, i);
+                for (int n = 0; n < 20; n++) {
+                    Thread.onSpinWait();
                 }
             }
         });
