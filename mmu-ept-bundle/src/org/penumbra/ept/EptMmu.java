@@ -15,6 +15,7 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.TranslationRoot;
@@ -23,7 +24,7 @@ import org.penumbra.api.paging.TranslationRoot;
  * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
  * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class EptMmu implements Mmu, DirtyLogging {
+final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
     private static final long EPTP_WRITE_BACK = 6;
     private static final int EPTP_LEVELS_SHIFT = 3;
@@ -107,7 +108,7 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(long gfn, long pfn, boolean write, boolean tracked, FrameAccess entries, GuestMemory guest, CycleClock clock) {
-        boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(write);
+        boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         int level = levels;
         long at = top + 8L * EptEntry.index(gfn, levels);
@@ -142,7 +143,7 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!largePages || dirty.active() || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!largePages || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -178,6 +179,25 @@ final class EptMmu implements Mmu, DirtyLogging {
                 host.flushRemoteTlbs(clock);
             }
         });
+    }
+
+    @Override
+    public boolean age(long gfn, long frames, CycleClock clock) {
+        boolean[] young = {false};
+        alone(clock, tree -> {
+            young[0] = accessedDirty ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
+            if (young[0]) {
+                host.flushRemoteTlbs(clock);
+            }
+        });
+        return young[0];
+    }
+
+    @Override
+    public boolean testAge(long gfn, long frames, CycleClock clock) {
+        boolean[] young = {false};
+        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, accessedDirty ? EptEntry.ACCESSED : EptEntry.RWX));
+        return young[0];
     }
 
     @Override

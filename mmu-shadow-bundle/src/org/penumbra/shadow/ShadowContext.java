@@ -218,7 +218,7 @@ final class ShadowContext implements MmuContext {
 
     /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
     private int goalLevel(long gfn) {
-        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().active() || mmu.tree.largeDisallowed(gfn)) {
+        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().logs(gfn) || mmu.tree.largeDisallowed(gfn)) {
             return 1;
         }
         if (mmu.host.writeTracking().anyTracked(gfn & -512L, 512)) {

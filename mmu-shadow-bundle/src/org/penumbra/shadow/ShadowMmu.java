@@ -10,12 +10,13 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
-final class ShadowMmu implements Mmu, DirtyLogging {
+final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
     /** "Not write-through" and "cache disable". */
@@ -139,6 +140,39 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         if (flush) {
             host.flushRemoteTlbs(clock);
         }
+    }
+
+    /** Everything goes: slots change seldom. KVM: kvm_mmu_zap_all_fast. */
+    @Override
+    public synchronized void slotsChanged(long gfn, long frames, CycleClock clock) {
+        Worker w = worker(clock);
+        for (ShadowPage page : List.copyOf(tree.pages.all())) {
+            tree.zap(w, page);
+        }
+        tree.commit(clock, true);
+    }
+
+    @Override
+    public synchronized boolean age(long gfn, long frames, CycleClock clock) {
+        boolean young = accessed(gfn, frames, true, clock);
+        if (young) {
+            host.flushRemoteTlbs(clock);
+        }
+        return young;
+    }
+
+    @Override
+    public synchronized boolean testAge(long gfn, long frames, CycleClock clock) {
+        return accessed(gfn, frames, false, clock);
+    }
+
+    private boolean accessed(long gfn, long frames, boolean forget, CycleClock clock) {
+        Worker w = worker(clock);
+        boolean young = false;
+        for (long f = gfn; f < gfn + frames; f++) {
+            young |= tree.accessed(w, f, forget);
+        }
+        return young;
     }
 
     /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */

@@ -28,6 +28,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
 
 /**
@@ -270,6 +271,14 @@ final class VirtualCpu implements Vcpu {
             vmcs.guestCr3 = registers.paging.cr3();
         }
         vmcs.unrestrictedGuest = vmcs.enableEpt;
+    }
+
+    /**
+     * Has {@code audit} look at what the processor can reach in this guest: through the root with which it was entered or, if it will
+     * be entered anew, with which it would be. While the vCPU is parked.
+     */
+    void isolation(IsolationAudit audit) {
+        audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
     }
 
     private boolean handleExit(ExitRecord exit) {

@@ -22,7 +22,7 @@ import org.penumbra.api.paging.TranslationRoot;
  * A one-dimensional design with an empty table, so that every access exits, and answers that a test gives. Its software walk
  * takes the low 22 bits of gva for gpa.
  */
-final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
+class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     final List<String> calls = new ArrayList<>();
     Function<MmuFault, Resolution> resolve = fault -> Resolution.EMULATE;
     /** The software walk refuses this page. */

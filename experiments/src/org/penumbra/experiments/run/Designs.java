@@ -34,9 +34,13 @@ public final class Designs {
 
     /** The designs of {@code request}, or else of {@code experiment}, with their settings. */
     List<Design> select(Experiment experiment, RunRequest request) {
+        return select(request.designs().isEmpty() ? experiment.designs() : request.designs(), request.settings());
+    }
+
+    /** The designs of {@code names}, with {@code settings} for them. */
+    List<Design> select(List<String> names, Map<String, String> settings) {
         List<Offer> offers = offers();
         List<Offer> chosen = new ArrayList<>();
-        List<String> names = request.designs().isEmpty() ? experiment.designs() : request.designs();
         for (String name : new LinkedHashSet<>(names)) {
             List<Offer> same = offers.stream().filter(o -> o.name().equals(name)).toList();
             if (same.isEmpty()) {
@@ -48,8 +52,8 @@ public final class Designs {
             }
             chosen.add(same.get(0));
         }
-        checkSettings(request.settings(), chosen);
-        return chosen.stream().map(o -> design(o, request.settings())).toList();
+        checkSettings(settings, chosen);
+        return chosen.stream().map(o -> design(o, settings)).toList();
     }
 
     private static Design design(Offer offer, Map<String, String> given) {

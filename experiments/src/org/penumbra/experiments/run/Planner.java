@@ -187,7 +187,7 @@ public final class Planner {
      *
      * @throws RefusedException if there is no such model, or no such figure, or none that can have such a value
      */
-    private Hardware hardware(String nameOrFile, Map<String, Long> figures) {
+    Hardware hardware(String nameOrFile, Map<String, Long> figures) {
         Hardware hardware = hardware(nameOrFile);
         if (figures.isEmpty()) {
             return hardware;
