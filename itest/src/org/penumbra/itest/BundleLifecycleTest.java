@@ -113,6 +113,11 @@ class BundleLifecycleTest {
             assertThat(metaspace()).as("metaspace in bytes").isLessThan(metaspace + METASPACE_SLACK);
             assertThat(ManagementFactory.getThreadMXBean().getThreadCount()).as("threads").isLessThanOrEqualTo(threads + 2);
             assertThat(handles()).as("open files").isLessThanOrEqualTo(handles + HANDLE_SLACK);
+            // However few of its operations fitted between two cycles, the disturbed guest gets to its end.
+            while (runner.guests() == 0 && runner.failure() == null) {
+                progress(runner);
+            }
+            assertThat(runner.failure()).isNull();
             assertThat(runner.guests()).isPositive();
             assertThat(loaders).hasSizeGreaterThan(CYCLES / 2);
             assertThat(alive()).as("class loaders of bundles that were replaced").isLessThanOrEqualTo(1);

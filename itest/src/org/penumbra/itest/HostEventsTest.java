@@ -20,7 +20,7 @@ import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
 
-/** The host swaps, moves and merges the guest's pages while it runs and its MMUs are replaced. */
+/** The host works on the guest's pages while it runs and its MMUs are replaced. */
 class HostEventsTest {
     private static final String[] DESIGNS = {"ept", "shadow"};
     private static final int VCPUS = 4;
@@ -42,6 +42,9 @@ class HostEventsTest {
         final AtomicLong swapped = new AtomicLong();
         final AtomicLong migrated = new AtomicLong();
         final AtomicLong merged = new AtomicLong();
+        final AtomicLong collapsed = new AtomicLong();
+        final AtomicLong split = new AtomicLong();
+        final AtomicLong young = new AtomicLong();
 
         /** @param span how many frames from 0 the events are about */
         Host(Machine machine, long span) {
@@ -51,12 +54,21 @@ class HostEventsTest {
 
         void event() {
             long gfn = random.nextLong(span);
-            switch (random.nextInt(3)) {
+            switch (random.nextInt(6)) {
                 case 0:
                     swapped.addAndGet(pages.swapOut(gfn) ? 1 : 0);
                     break;
                 case 1:
                     migrated.addAndGet(pages.migrate(gfn) ? 1 : 0);
+                    break;
+                case 2:
+                    collapsed.addAndGet(pages.collapse(gfn) ? 1 : 0);
+                    break;
+                case 3:
+                    split.addAndGet(pages.split(gfn) ? 1 : 0);
+                    break;
+                case 4:
+                    young.addAndGet(pages.testYoung(gfn) && pages.young(gfn) ? 1 : 0);
                     break;
                 default:
                     // Alike are neighbours that a kernel has zeroed, and what the kernels of several vCPUs have in the same place.
@@ -72,11 +84,14 @@ class HostEventsTest {
             assertThat(swapped.get()).as("swapped out").isPositive();
             assertThat(migrated.get()).as("migrated").isPositive();
             assertThat(merged.get()).as("merged").isPositive();
+            assertThat(collapsed.get()).as("collapsed").isPositive();
+            assertThat(split.get()).as("split").isPositive();
+            assertThat(young.get()).as("young").isPositive();
         }
     }
 
     @ParameterizedTest(name = "{0} KiB host pages level, {1} vCPUs")
-    @DisplayName("H03 pages swapped out, migrated and merged under a guest whose MMUs are swapped: every translation allowed, every write logged")
+    @DisplayName("H03 pages swapped out, migrated, merged, collapsed, split and aged under a guest whose MMUs are swapped: every translation allowed, every write logged")
     @CsvSource({"1,1", "2,1", "1,4"})
     void unnoticed(int hostLevel, int vcpus) {
         Machine still = Trial.finish(Trial.machine(vmx, Trial.skylake(profiles), forks, "shadow", hostLevel, vcpus));

@@ -78,6 +78,9 @@ record SlowAudit(CountDownLatch inside, CountDownLatch go) implements MmuFactory
     public void invalidatePage(long gva) {}
 
     @Override
+    public void invalidatePcid(int type, int pcid, long gva) {}
+
+    @Override
     public long gvaToGpa(PagingState state, long gva, int access, MmuFault fault) {
         return FAULT;
     }

@@ -10,7 +10,6 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
-import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
 
 /** One vCPU under EPT: its violations, and the software walk for emulation. */
@@ -28,7 +27,7 @@ final class EptContext implements MmuContext {
         this.host = host;
         this.entries = mmu.host.lease().access(host.clock());
         this.guest = mmu.host.guestMemory(host.clock());
-        this.walker = new GuestWalker(GuestFormat.FOUR_LEVEL, guest, mmu.host.physicalAddressBits());
+        this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits());
         this.taken = mmu.host.counters().counter("pf_taken");
         this.emulated = mmu.host.counters().counter("pf_emulate");
     }
@@ -66,6 +65,12 @@ final class EptContext implements MmuContext {
     @Override
     public void invalidatePage(long gva) {
         host.flushPage(gva);
+    }
+
+    @Override
+    public void invalidatePcid(int type, int pcid, long gva) {
+        // INVPCID does not exit here; whoever asks gets more than the guest wanted.
+        host.flushAll();
     }
 
     @Override

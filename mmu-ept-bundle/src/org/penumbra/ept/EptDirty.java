@@ -15,13 +15,13 @@ final class EptDirty {
         this.byFlags = byFlags;
     }
 
-    boolean active() {
-        return log.active();
+    boolean logs(long gfn) {
+        return log.logs(gfn);
     }
 
-    /** May a leaf be writable that is made for an access which writes, or does not? */
-    boolean mayBeWritable(boolean write) {
-        return byFlags || write || !log.active();
+    /** May a leaf for {@code gfn} be writable that is made for an access which writes, or does not? */
+    boolean mayBeWritable(long gfn, boolean write) {
+        return byFlags || write || !log.logs(gfn);
     }
 
     /** A violation by a write was resolved; where there are flags, the write itself will set one. */

@@ -19,6 +19,7 @@ final class EptEntry {
     static final long RWX = READ | WRITE | EXECUTE;
     static final long WRITE_BACK = 6 << 3;
     static final long LARGE = 1 << 7;
+    static final long ACCESSED = 1 << 8;
     static final long DIRTY = 1 << 9;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 

@@ -15,6 +15,7 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.TranslationRoot;
@@ -23,13 +24,14 @@ import org.penumbra.api.paging.TranslationRoot;
  * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
  * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class EptMmu implements Mmu, DirtyLogging {
-    private static final int LEVELS = 4;
-    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer"): write-back, page-walk length 4. */
-    private static final long EPTP = 6 | LEVELS - 1 << 3;
+final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
+    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
+    private static final long EPTP_WRITE_BACK = 6;
+    private static final int EPTP_LEVELS_SHIFT = 3;
     private static final long EPTP_ACCESSED_DIRTY = 1 << 6;
 
     final MmuHost host;
+    private final int levels;
     private final boolean accessedDirty;
     private final boolean largePages;
     private final EptDirty dirty;
@@ -47,6 +49,7 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     EptMmu(MmuHost host) {
         this.host = host;
+        this.levels = EptSettings.levels(host);
         this.accessedDirty = EptSettings.on(host, EptSettings.ACCESSED_DIRTY);
         this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
         this.dirty = new EptDirty(host.dirtyLog(), accessedDirty);
@@ -64,7 +67,8 @@ final class EptMmu implements Mmu, DirtyLogging {
     synchronized TranslationRoot.TwoDimensional root(CycleClock clock) {
         if (root == null) {
             top = host.lease().allocate(clock);
-            root = new TranslationRoot.TwoDimensional(top | EPTP | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0));
+            long fields = EPTP_WRITE_BACK | levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
+            root = new TranslationRoot.TwoDimensional(top | fields);
         }
         return root;
     }
@@ -104,10 +108,10 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(long gfn, long pfn, boolean write, boolean tracked, FrameAccess entries, GuestMemory guest, CycleClock clock) {
-        boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(write);
+        boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
-        int level = LEVELS;
-        long at = top + 8L * EptEntry.index(gfn, LEVELS);
+        int level = levels;
+        long at = top + 8L * EptEntry.index(gfn, levels);
         long entry = entries.load(at);
         // A table that a split left at the goal level stays: what it maps may be protected piece by piece.
         while (EptEntry.present(entry) ? !EptEntry.leaf(entry, level) : level > goal) {
@@ -139,7 +143,7 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!largePages || dirty.active() || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!largePages || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -178,6 +182,25 @@ final class EptMmu implements Mmu, DirtyLogging {
     }
 
     @Override
+    public boolean age(long gfn, long frames, CycleClock clock) {
+        boolean[] young = {false};
+        alone(clock, tree -> {
+            young[0] = accessedDirty ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
+            if (young[0]) {
+                host.flushRemoteTlbs(clock);
+            }
+        });
+        return young[0];
+    }
+
+    @Override
+    public boolean testAge(long gfn, long frames, CycleClock clock) {
+        boolean[] young = {false};
+        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, accessedDirty ? EptEntry.ACCESSED : EptEntry.RWX));
+        return young[0];
+    }
+
+    @Override
     public void startDirtyLog(CycleClock clock) {
         alone(clock, tree -> tree.armAll(dirty));
     }
@@ -199,7 +222,7 @@ final class EptMmu implements Mmu, DirtyLogging {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new EptAudit(host, clock, violations).table(top, LEVELS, 0));
+        alone(clock, tree -> new EptAudit(host, clock, violations).table(top, levels, 0));
     }
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */
@@ -221,7 +244,7 @@ final class EptMmu implements Mmu, DirtyLogging {
                 return tree;
             }
         }
-        EptTree tree = new EptTree(top, LEVELS, host.lease(), clock, splits, pages4k, pages2m);
+        EptTree tree = new EptTree(top, levels, host.lease(), clock, splits, pages4k, pages2m);
         trees.add(tree);
         return tree;
     }

@@ -56,9 +56,37 @@ final class EptTree {
         return found;
     }
 
-    /** Sees to it that the next write to any frame is noticed; large leaves are split. */
+    /** True if a leaf that maps one of {@code frames} frames from {@code gfn} has one of {@code bits}. */
+    boolean accessed(long gfn, long frames, long bits) {
+        for (long g = gfn; g < gfn + frames; ) {
+            Place place = find(g);
+            if ((place.entry & bits) != 0) {
+                return true;
+            }
+            g = place.gfn + (1L << 9 * (place.level - 1));
+        }
+        return false;
+    }
+
+    /** Takes the accessed flags of {@code frames} frames from {@code gfn} away. Answers true if there was one. KVM: age_gfn_range. */
+    boolean age(long gfn, long frames) {
+        boolean young = false;
+        for (long g = gfn; g < gfn + frames; ) {
+            Place place = find(g);
+            if (EptEntry.present(place.entry)) {
+                young |= (replace(place.at, entry -> entry & ~EptEntry.ACCESSED) & EptEntry.ACCESSED) != 0;
+            }
+            g = place.gfn + (1L << 9 * (place.level - 1));
+        }
+        return young;
+    }
+
+    /** Sees to it that the next write to any frame that is logged is noticed; large leaves are split. */
     void armAll(EptDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
+            if (!dirty.logs(gfn)) {
+                return;
+            }
             if (level == 1) {
                 replace(at, dirty::armed);
             } else {

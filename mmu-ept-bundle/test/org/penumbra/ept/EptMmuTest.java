@@ -7,6 +7,8 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
@@ -15,8 +17,10 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.fixture.FixtureHost;
@@ -61,7 +65,7 @@ class EptMmuTest {
     /** The leaf for {@code gpa}, 0 if there is none. */
     private long leaf(long gpa) {
         long table = eptp();
-        for (int level = 4; ; level--) {
+        for (int level = (int) (eptp() >>> 3 & 7) + 1; ; level--) {
             long entry = host.memory().load64((table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, level));
             if (!EptEntry.present(entry) || EptEntry.leaf(entry, level)) {
                 return entry;
@@ -266,6 +270,55 @@ class EptMmuTest {
         assertThat(context.gvaToGpa(state, 0x40_0123, Access.READ | Access.USER, fault)).isEqualTo(100L << 12 | 0x123);
         assertThat(context.gvaToGpa(state, 0x40_0123, Access.WRITE | Access.USER, fault)).isEqualTo(MmuContext.FAULT);
         assertThat(fault.errorCode).isEqualTo(PageFaultError.PRESENT | PageFaultError.WRITE | PageFaultError.USER);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("T01 T02 T03 T04 T05 the walk for the emulator is in the guest's mode as it is now, without a load in between")
+    @EnumSource
+    void softwareWalkModes(PagingMode mode) {
+        start();
+        GuestTables tables = new GuestTables(host, 64, mode);
+        if (mode != PagingMode.NONE) {
+            tables.map(0xc040_5000L, 100, 1, GuestTables.P | GuestTables.W);
+        }
+        MmuFault fault = new MmuFault();
+        long gpa = context.gvaToGpa(tables.state(), 0xc040_5123L, Access.WRITE, fault);
+        assertThat(gpa).isEqualTo(mode == PagingMode.NONE ? 0xc040_5123L : 0x6_4123);
+        if (mode != PagingMode.NONE) {
+            assertThat(context.gvaToGpa(tables.state(), 0xc040_4000L, Access.READ | Access.USER, fault)).isEqualTo(MmuContext.FAULT);
+            assertThat(fault.errorCode).isEqualTo(PageFaultError.USER);
+            assertThat(fault.gva).isEqualTo(0xc040_4000L);
+        }
+    }
+
+    @Test
+    @DisplayName("T06 the walk for the emulator honours PKRU as it is now")
+    void softwareWalkKeys() {
+        start();
+        GuestTables tables = new GuestTables(host, 64);
+        tables.map(0x40_0000, 100, 1, GuestTables.P | GuestTables.W | GuestTables.U | 3L << 59);
+        PagingState state = tables.state().withCr4(ControlBits.CR4_PAE | ControlBits.CR4_PKE);
+        MmuFault fault = new MmuFault();
+        assertThat(context.gvaToGpa(state, 0x40_0000, Access.WRITE | Access.USER, fault)).isEqualTo(100L << 12);
+        assertThat(context.gvaToGpa(state.withPkru(2 << 6), 0x40_0000, Access.WRITE | Access.USER, fault)).isEqualTo(MmuContext.FAULT);
+        assertThat(fault.errorCode)
+                .isEqualTo(PageFaultError.PRESENT | PageFaultError.WRITE | PageFaultError.USER | PageFaultError.KEY);
+        assertThat(context.gvaToGpa(state.withPkru(2 << 6), 0x40_0000, Access.READ | Access.USER, fault)).isEqualTo(100L << 12);
+    }
+
+    @Test
+    @DisplayName("E01 with five levels the EPTP says so, and protecting and zapping find their entries")
+    void fiveLevels() {
+        host = new FixtureHost(factory, 2).with(EptSettings.LEVELS, "5");
+        start();
+        assertThat(eptp() >>> 3 & 7).isEqualTo(4);
+        violate(0x20_5000, EptViolation.WRITE);
+        assertThat(leaf(0x20_5000) & EptEntry.LARGE).isNotZero();
+        mmu.writeProtect(0x205, host.clock());
+        assertThat(EptEntry.writable(leaf(0x20_5000))).isFalse();
+        assertThat(EptEntry.writable(leaf(0x20_6000))).isTrue();
+        mmu.hostRangeChanged(0x205, 1, host.clock());
+        assertThat(leaf(0x20_5000)).isZero();
     }
 
     @Test

@@ -1,27 +1,47 @@
 package org.penumbra.kit;
 
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.PagingState;
+
 /**
- * A format of guest paging-structure entries, as data: what {@link GuestWalker} needs to walk tables of that format and what an
- * MMU needs to shadow them.
+ * The formats of guest paging-structure entries, as data: what {@link GuestWalker} needs to walk tables of a format and what an
+ * MMU needs to shadow them (SDM vol. 3, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging", tables of entry
+ * formats).
  *
  * <pre>
- *  4-level paging (SDM vol. 3, "4-Level Paging and 5-Level Paging", tables of entry formats)
  *  bit  0      P     present
  *  bit  1      R/W   writable
  *  bit  2      U/S   user
  *  bit  5      A     accessed
  *  bit  6      D     dirty, in a leaf
- *  bit  7      PS    maps a page, in levels 2 and 3; reserved (0) in level 4
- *  bits 51:12  frame of the next table or page
+ *  bit  7      PS    maps a page, in level 2 (32-bit: with CR4.PSE, ignored without) and in level 3 of 4- and 5-level paging;
+ *                    reserved (0) in levels 4 and 5
+ *  bit  12     PAT   of a large page
+ *  M−1:12            frame of the next table or page; 32-bit: 31:12
+ *  20:13             of a 4 MiB page: bits 39:32 of its address (PSE-36)
+ *  62:59             protection key of a leaf, 4- and 5-level
  *  bit  63     XD    execute-disable; reserved while EFER.NXE = 0
- * </pre>
  *
- * @param levels number of levels
- * @param indexBits index bits per level
- * @param largestLeaf highest level at which bit 7 maps a page
- * @param addressMask bits of an entry that hold an address
+ *  reserved    32-bit: of a 4 MiB page bit 21, and those of 20:13 that are above MAXPHYADDR M
+ *              PAE: 62:M          4- and 5-level: 51:M
+ *              of another large page the bits from 13 up to its size
+ * </pre>
  */
-public record GuestFormat(int levels, int indexBits, int largestLeaf, long addressMask) {
+public enum GuestFormat {
+    /** No paging: a linear address is the guest-physical address. */
+    NONE(PagingMode.NONE, 0, 0, 0, 0),
+    /** 32-bit paging with CR4.PSE = 0. */
+    BITS_32(PagingMode.BITS_32, 10, 1, 0xffff_f000L, 0),
+    /** 32-bit paging with 4 MiB pages. */
+    BITS_32_PSE(PagingMode.BITS_32, 10, 2, 0xffff_f000L, 0),
+    /** PAE paging: two levels of tables below the PDPTE registers. */
+    PAE(PagingMode.PAE, 9, 2, 0x000f_ffff_ffff_f000L, 0x7fff_ffff_ffff_f000L),
+    /** 4-level paging. */
+    FOUR_LEVEL(PagingMode.FOUR_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L),
+    /** 5-level paging. */
+    FIVE_LEVEL(PagingMode.FIVE_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L);
+
     public static final long PRESENT = 1;
     public static final long WRITABLE = 1 << 1;
     public static final long USER = 1 << 2;
@@ -30,8 +50,62 @@ public record GuestFormat(int levels, int indexBits, int largestLeaf, long addre
     public static final long LARGE = 1 << 7;
     public static final long NX = 1L << 63;
 
-    /** 4-level paging. */
-    public static final GuestFormat FOUR_LEVEL = new GuestFormat(4, 9, 3, 0x000f_ffff_ffff_f000L);
+    private static final GuestFormat[] ALL = values();
+    private static final int KEY_SHIFT = 59;
+    /** Bits of a 4 MiB page's entry that hold bits 39:32 of its address, and what takes a bit of the one to its place in the other. */
+    private static final long PSE_36 = 0xffL << 13;
+    private static final int PSE_36_SHIFT = 19;
+
+    private final PagingMode mode;
+    private final int indexBits;
+    private final int largestLeaf;
+    private final long addressMask;
+    private final long reservedAbovePhysical;
+
+    /**
+     * @param indexBits index bits per level
+     * @param largestLeaf highest level at which bit 7 maps a page; 1 if it never does
+     * @param addressMask bits of an entry that hold an address
+     * @param reservedAbovePhysical bits of an entry that are reserved as far as they are not below MAXPHYADDR
+     */
+    GuestFormat(PagingMode mode, int indexBits, int largestLeaf, long addressMask, long reservedAbovePhysical) {
+        this.mode = mode;
+        this.indexBits = indexBits;
+        this.largestLeaf = largestLeaf;
+        this.addressMask = addressMask;
+        this.reservedAbovePhysical = reservedAbovePhysical;
+    }
+
+    /** The format of the tables that a guest in {@code state} uses. */
+    public static GuestFormat of(PagingState state) {
+        switch (state.mode()) {
+            case NONE:
+                return NONE;
+            case BITS_32:
+                return state.has4(ControlBits.CR4_PSE) ? BITS_32_PSE : BITS_32;
+            case PAE:
+                return PAE;
+            case FOUR_LEVEL:
+                return FOUR_LEVEL;
+            default:
+                return FIVE_LEVEL;
+        }
+    }
+
+    /** The format whose {@link #ordinal} is {@code number}. */
+    static GuestFormat of(int number) {
+        return ALL[number];
+    }
+
+    /** Levels of tables in memory; of PAE paging without the registers above them. */
+    public int levels() {
+        return mode.levels();
+    }
+
+    /** Bytes of an entry. */
+    public int entryBytes() {
+        return mode.entryBytes();
+    }
 
     /** Index into the table of {@code level} for {@code gva}. */
     public int index(long gva, int level) {
@@ -48,21 +122,32 @@ public record GuestFormat(int levels, int indexBits, int largestLeaf, long addre
         return level == 1 || level <= largestLeaf && (gpte & LARGE) != 0;
     }
 
-    /** Guest frame in {@code gpte}: of the next table, or the first of the page. */
+    /** Guest frame of the table, or of the 4 KiB page, in {@code gpte}. */
     public long gfn(long gpte) {
         return (gpte & addressMask) >>> 12;
     }
 
+    /** First guest frame of the page that {@code gpte} of {@code level} maps. */
+    public long pageGfn(long gpte, int level) {
+        // Of a large page, bit 12 is PAT and no part of its address.
+        long address = gpte & addressMask & -1L << shift(level);
+        return (level > 1 && entryBytes() == 4 ? address | (gpte & PSE_36) << PSE_36_SHIFT : address) >>> 12;
+    }
+
     /** Bits of a present {@code gpte} of {@code level} that must be 0 but are not, with MAXPHYADDR {@code physicalBits}. */
     public long reservedBits(long gpte, int level, boolean nxe, int physicalBits) {
-        long reserved = addressMask & -(1L << physicalBits) | (nxe ? 0 : NX);
-        if (level > largestLeaf) {
+        long reserved = reservedAbovePhysical & -1L << physicalBits | (nxe ? 0 : NX);
+        if (level > 1 && isLeaf(gpte, level)) {
+            reserved |= entryBytes() == 4 ? aboveOf4m(physicalBits) : (1L << shift(level)) - 1 & ~0x1fffL;
+        } else if (level > 3) {
             reserved |= LARGE;
-        } else if (level > 1 && (gpte & LARGE) != 0) {
-            // Bit 12 of a large page is PAT; the bits from 13 to the page size are reserved.
-            reserved |= (1L << shift(level)) - 1 & ~0x1fffL;
         }
         return gpte & reserved;
+    }
+
+    /** Of a 4 MiB page: bit 21, and the PSE-36 bits that stand for address bits at or above MAXPHYADDR. */
+    private static long aboveOf4m(int physicalBits) {
+        return 1L << 21 | PSE_36 & -1L << Math.min(physicalBits, 40) - PSE_36_SHIFT;
     }
 
     /** {@link Rights} that {@code gpte} grants by itself. */
@@ -70,5 +155,10 @@ public record GuestFormat(int levels, int indexBits, int largestLeaf, long addre
         int rights = (gpte & NX) == 0 ? Rights.EXEC : 0;
         rights |= (gpte & WRITABLE) != 0 ? Rights.WRITE : 0;
         return rights | ((gpte & USER) != 0 ? Rights.USER : 0);
+    }
+
+    /** The protection key in the leaf {@code gpte}; it has a meaning in 4- and 5-level paging only. */
+    static int key(long gpte) {
+        return (int) (gpte >>> KEY_SHIFT) & 15;
     }
 }

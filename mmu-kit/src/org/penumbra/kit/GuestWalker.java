@@ -8,24 +8,27 @@ import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 
 /**
- * Walks a guest's own tables in software, as an MMU does to resolve a fault: KVM's {@code struct guest_walker} and
- * {@code walk_addr}. Reads and updates entries through charged {@link GuestMemory}. The result of a walk stays in the fields
- * until the next one; indices are levels, 1 the leaf tables. Used by one vCPU.
+ * Walks a guest's own tables in software, in whatever paging mode it is, as an MMU does to resolve a fault: KVM's
+ * {@code struct guest_walker} and {@code walk_addr}. Reads and updates entries through charged {@link GuestMemory}. The result of
+ * a walk stays in the fields until the next one; indices are levels, 1 the leaf tables. Used by one vCPU.
  */
 public final class GuestWalker {
     private static final int MAX_LEVELS = 5;
 
-    private final GuestFormat format;
     private final GuestMemory memory;
     private final int physicalBits;
+    /** The aligned 8 bytes around each entry used: compare-and-set is of 8 bytes. */
+    private final long[] loaded = new long[MAX_LEVELS + 1];
 
+    /** The format of the tables. */
+    public GuestFormat format = GuestFormat.NONE;
     /** Frame of the table of each level. */
     public final long[] tableGfn = new long[MAX_LEVELS + 1];
     /** The entry used at each level, with accessed and dirty bits as the walk left them. */
     public final long[] gpte = new long[MAX_LEVELS + 1];
     /** {@link Rights} granted by the levels above a level: of the path to its table. */
     public final int[] tableRights = new int[MAX_LEVELS + 1];
-    /** Level of the entry that maps the page. */
+    /** Level of the entry that maps the page; without paging, when nothing limits its size, one more than any entry has. */
     public int level;
     /** Combined rights of the whole path; without WRITE if the leaf is clean and the access does not write. */
     public int rights;
@@ -37,19 +40,26 @@ public final class GuestWalker {
     /**
      * @param physicalBits the guest's MAXPHYADDR
      */
-    public GuestWalker(GuestFormat format, GuestMemory memory, int physicalBits) {
-        this.format = format;
+    public GuestWalker(GuestMemory memory, int physicalBits) {
         this.memory = memory;
         this.physicalBits = physicalBits;
     }
 
     /**
-     * Walks for {@code access} to {@code gva}. When the rights allow it, sets A at each level used, and D in the leaf for a write,
-     * by compare-and-set (SDM vol. 3, "Accessed and Dirty Flags").
+     * Walks for {@code access} to {@code gva}, an address of the mode that {@code state} is in. When the rights allow it, sets A at
+     * each level used, and D in the leaf for a write, by compare-and-set (SDM vol. 3, "Accessed and Dirty Flags"). PDPTE
+     * registers have neither flags nor rights.
      *
      * @return false if the guest is to get a #PF with {@link #errorCode}; no entry was changed then
      */
     public boolean walk(PagingState state, long gva, int access) {
+        format = GuestFormat.of(state);
+        if (format == GuestFormat.NONE) {
+            level = MAX_LEVELS + 1;
+            rights = Rights.ALL;
+            gfn = (gva & 0xffff_ffffL) >>> 12;
+            return true;
+        }
         do {
             if (!find(state, gva, access)) {
                 return false;
@@ -57,8 +67,7 @@ public final class GuestWalker {
             // An entry that another processor changed meanwhile makes the walk start again, as the hardware's would.
         } while (!flag(gva, Access.isWrite(access)));
         long within = (1L << format.shift(level) - 12) - 1;
-        // Of a large page, bit 12 is PAT and no part of its frame number.
-        gfn = format.gfn(gpte[level]) & ~within | gva >>> 12 & within;
+        gfn = format.pageGfn(gpte[level], level) | gva >>> 12 & within;
         if ((gpte[level] & GuestFormat.DIRTY) == 0) {
             // The first write has to fault, so that D is set then (KVM: protect_clean_gpte).
             rights &= ~Rights.WRITE;
@@ -69,11 +78,16 @@ public final class GuestWalker {
     private boolean find(PagingState state, long gva, int access) {
         boolean nxe = state.hasEfer(ControlBits.EFER_NXE);
         rights = Rights.ALL;
-        long table = state.root() >>> 12;
+        long top = format == GuestFormat.PAE ? state.pdptes().of(gva) : state.root() | GuestFormat.PRESENT;
+        if ((top & GuestFormat.PRESENT) == 0) {
+            return fault(0, access, state);
+        }
+        long table = format.gfn(top);
         for (level = format.levels(); ; level--) {
             tableGfn[level] = table;
             tableRights[level] = rights;
-            long entry = load(level, gva);
+            loaded[level] = load(level, gva);
+            long entry = part(loaded[level], level, gva);
             gpte[level] = entry;
             if ((entry & GuestFormat.PRESENT) == 0) {
                 return fault(0, access, state);
@@ -83,7 +97,9 @@ public final class GuestWalker {
             }
             rights &= format.rights(entry);
             if (format.isLeaf(entry, level)) {
-                return Rights.allow(rights, access, state) || fault(PageFaultError.PRESENT, access, state);
+                boolean byKey = Rights.keyRefuses(rights, GuestFormat.key(entry), access, state);
+                return !byKey && Rights.allow(rights, access, state)
+                        || fault(PageFaultError.PRESENT | (byKey ? PageFaultError.KEY : 0), access, state);
             }
             table = format.gfn(entry);
         }
@@ -91,12 +107,14 @@ public final class GuestWalker {
 
     private boolean flag(long gva, boolean write) {
         for (int l = format.levels(); l >= level; l--) {
-            long wanted = gpte[l] | GuestFormat.ACCESSED | (write && l == level ? GuestFormat.DIRTY : 0);
-            if (gpte[l] != wanted) {
-                if (!memory.compareAndSet(address(l, gva), gpte[l], wanted)) {
+            long flags = GuestFormat.ACCESSED | (write && l == level ? GuestFormat.DIRTY : 0);
+            if ((gpte[l] & flags) != flags) {
+                long wanted = loaded[l] | flags << offset(l, gva);
+                if (!memory.compareAndSet(address(l, gva) & -8L, loaded[l], wanted)) {
                     return false;
                 }
-                gpte[l] = wanted;
+                loaded[l] = wanted;
+                gpte[l] |= flags;
             }
         }
         return true;
@@ -104,20 +122,33 @@ public final class GuestWalker {
 
     /** True if the entry used at {@code atLevel} has changed in memory since the walk of {@code gva}. */
     public boolean changed(int atLevel, long gva) {
-        return load(atLevel, gva) != gpte[atLevel];
+        if (atLevel > format.levels()) {
+            return false;
+        }
+        return part(load(atLevel, gva), atLevel, gva) != gpte[atLevel];
     }
 
     private long load(int atLevel, long gva) {
         try {
-            return memory.load(address(atLevel, gva), 8);
+            return memory.load(address(atLevel, gva) & -8L, 8);
         } catch (GuestMemoryException e) {
-            // A read that nothing answers is all ones on a PC, which as an entry is a reserved-bit fault.
+            // A read that nothing answers is all ones on a PC.
             return -1;
         }
     }
 
+    /** The entry of {@code atLevel} for {@code gva} in the 8 bytes around it. */
+    private long part(long around, int atLevel, long gva) {
+        return format.entryBytes() == 4 ? around >>> offset(atLevel, gva) & 0xffff_ffffL : around;
+    }
+
+    /** Bits below the entry for {@code gva} in the 8 bytes around it. */
+    private int offset(int atLevel, long gva) {
+        return (int) (address(atLevel, gva) & 7) << 3;
+    }
+
     private long address(int atLevel, long gva) {
-        return (tableGfn[atLevel] << 12) + 8L * format.index(gva, atLevel);
+        return (tableGfn[atLevel] << 12) + (long) format.entryBytes() * format.index(gva, atLevel);
     }
 
     private boolean fault(int code, int access, PagingState state) {
@@ -128,7 +159,9 @@ public final class GuestWalker {
         if (Access.isUser(access)) {
             errorCode |= PageFaultError.USER;
         }
-        if (Access.isFetch(access) && (state.hasEfer(ControlBits.EFER_NXE) || state.has4(ControlBits.CR4_SMEP))) {
+        // SDM vol. 3, "Page-Fault Exceptions": I/D with SMEP, or with PAE and NXE.
+        boolean reportsFetch = state.has4(ControlBits.CR4_SMEP) || state.has4(ControlBits.CR4_PAE) && state.hasEfer(ControlBits.EFER_NXE);
+        if (Access.isFetch(access) && reportsFetch) {
             errorCode |= PageFaultError.FETCH;
         }
         return false;

@@ -21,7 +21,10 @@ public final class Rights {
 
     private Rights() {}
 
-    /** True if {@code rights} allow {@code access} in {@code state} (SDM vol. 3, "Determination of Access Rights"). */
+    /**
+     * True if {@code rights} allow {@code access} in {@code state}, protection keys aside (SDM vol. 3, "Determination of Access
+     * Rights").
+     */
     public static boolean allow(int rights, int access, PagingState state) {
         boolean userPage = (rights & USER) != 0;
         if (Access.isUser(access)) {
@@ -34,6 +37,21 @@ public final class Rights {
             return false;
         }
         return !Access.isWrite(access) || (rights & WRITE) != 0 || !state.has0(ControlBits.CR0_WP);
+    }
+
+    /**
+     * True if protection key {@code key} of a page with {@code rights} refuses {@code access} in {@code state} (SDM vol. 3,
+     * "Protection Keys"): PKRU for user pages, IA32_PKRS for supervisor pages, two bits a key, access disable and write disable.
+     */
+    static boolean keyRefuses(int rights, int key, int access, PagingState state) {
+        boolean userPage = (rights & USER) != 0;
+        boolean on = state.hasEfer(ControlBits.EFER_LMA) && state.has4(userPage ? ControlBits.CR4_PKE : ControlBits.CR4_PKS);
+        if (!on || Access.isFetch(access)) {
+            return false;
+        }
+        int bits = (userPage ? state.pkru() : state.pkrs()) >>> 2 * key;
+        boolean writeDisableCounts = Access.isWrite(access) && (Access.isUser(access) || state.has0(ControlBits.CR0_WP));
+        return (bits & 1) != 0 || (bits & 2) != 0 && writeDisableCounts;
     }
 
     private static boolean executable(int rights, PagingState state) {

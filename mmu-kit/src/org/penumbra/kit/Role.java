@@ -1,44 +1,91 @@
 package org.penumbra.kit;
 
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
+
 /**
  * What tells shadow pages of one guest frame apart: KVM's {@code union kvm_mmu_page_role}, packed into 24 bits so that it forms
  * a hash key together with the gfn.
  *
  * <pre>
- *  bits 3:0   level of the shadow page, 1 the leaf tables
- *  bit  4     direct: maps a linear range, no guest table behind it
- *  bits 7:5   {@link Rights} of the path to it
- *  bit  8     efer_nx: XD is an execute right, not a reserved bit
+ *  bits 3:0    level of the shadow page, 1 the leaf tables
+ *  bit  4      direct: maps a linear range, no guest table behind it
+ *  bits 7:5    {@link Rights} of the path to it
+ *  bit  8      efer_nx: XD is an execute right, not a reserved bit
+ *  bit  9      cr0_wp: the guest's CR0.WP
+ *  bit  10     smep_andnot_wp
+ *  bit  11     smap_andnot_wp
+ *  bits 14:12  {@link GuestFormat} of the guest's table: what KVM's has_4_byte_gpte says, and which bits are reserved
+ *  bits 16:15  quadrant: which part of a table of 4-byte entries it shadows
  * </pre>
+ *
+ * A direct page has the bits of its first line only: what it maps depends on nothing but its frame and its rights.
  */
 public final class Role {
-    private static final int DIRECT = 1 << 4;
     public static final int EFER_NX = 1 << 8;
+    public static final int CR0_WP = 1 << 9;
+    public static final int SMEP_ANDNOT_WP = 1 << 10;
+    public static final int SMAP_ANDNOT_WP = 1 << 11;
+
+    private static final int DIRECT = 1 << 4;
+    private static final int RIGHTS_SHIFT = 5;
+    private static final int FORMAT_SHIFT = 12;
+    private static final int QUADRANT_SHIFT = 15;
+    private static final int MODE = EFER_NX | CR0_WP | SMEP_ANDNOT_WP | SMAP_ANDNOT_WP | 7 << FORMAT_SHIFT;
     private static final int BITS = 24;
 
     private Role() {}
 
-    /** A role; {@code mode} is 0 or {@link #EFER_NX}. */
-    public static int of(int level, boolean direct, int rights, int mode) {
-        return level | (direct ? DIRECT : 0) | rights << 5 | mode;
+    /** The mode bits of a guest in {@code state}; 0 without paging, since every page is a direct one then. KVM: kvm_calc_cpu_role. */
+    public static int mode(PagingState state) {
+        GuestFormat format = GuestFormat.of(state);
+        if (format == GuestFormat.NONE) {
+            return 0;
+        }
+        int mode = format.ordinal() << FORMAT_SHIFT;
+        mode |= state.hasEfer(ControlBits.EFER_NXE) ? EFER_NX : 0;
+        if (state.has0(ControlBits.CR0_WP)) {
+            return mode | CR0_WP;
+        }
+        mode |= state.has4(ControlBits.CR4_SMEP) ? SMEP_ANDNOT_WP : 0;
+        return mode | (state.has4(ControlBits.CR4_SMAP) ? SMAP_ANDNOT_WP : 0);
+    }
+
+    /** The role of a page that shadows a guest table, or part {@code quadrant} of one, for a guest with the mode bits {@code mode}. */
+    public static int of(int level, int rights, int mode, int quadrant) {
+        return level | rights << RIGHTS_SHIFT | mode | quadrant << QUADRANT_SHIFT;
+    }
+
+    /** The role of a page that maps a linear range. */
+    public static int direct(int level, int rights) {
+        return level | DIRECT | rights << RIGHTS_SHIFT;
     }
 
     /** The mode bits of {@code role}. */
     public static int mode(int role) {
-        return role & EFER_NX;
+        return role & MODE;
+    }
+
+    /** The format of the guest table behind a page of {@code role}. */
+    public static GuestFormat format(int role) {
+        return GuestFormat.of(role >> FORMAT_SHIFT & 7);
     }
 
     public static int level(int role) {
         return role & 0xf;
     }
 
-    public static boolean direct(int role) {
+    public static boolean isDirect(int role) {
         return (role & DIRECT) != 0;
     }
 
     /** {@link Rights} of the path to the page. */
     public static int rights(int role) {
-        return role >> 5 & 7;
+        return role >> RIGHTS_SHIFT & 7;
+    }
+
+    public static int quadrant(int role) {
+        return role >> QUADRANT_SHIFT & 3;
     }
 
     /** The hash key of (gfn, role): gfns have up to 40 bits. */

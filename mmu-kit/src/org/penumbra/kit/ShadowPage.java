@@ -35,7 +35,7 @@ public final class ShadowPage {
         this.gfn = gfn;
         this.role = role;
         this.spt = spt;
-        this.mapped = Role.direct(role) || Role.level(role) > 2 ? null : new long[ENTRIES];
+        this.mapped = Role.isDirect(role) || Role.level(role) > 2 ? null : new long[ENTRIES];
         if (mapped != null) {
             Arrays.fill(mapped, -1);
         }
@@ -46,12 +46,39 @@ public final class ShadowPage {
     }
 
     public boolean direct() {
-        return Role.direct(role);
+        return Role.isDirect(role);
     }
 
     /** Address of spte {@code index}. */
     public long sptep(int index) {
         return spt + 8L * index;
+    }
+
+    /**
+     * gpa of the guest entry that spte {@code index} of an indirect page is made from. A table of 4-byte entries has 1024 of them: a
+     * leaf table takes two shadow pages, and a directory four, since two sptes of 2 MiB stand for an entry of 4 MiB.
+     */
+    public long gpteGpa(int index) {
+        int bytes = Role.format(role).entryBytes();
+        int entry = bytes == 8 ? index : (Role.quadrant(role) * ENTRIES + index) >> level() - 1;
+        return (gfn << 12) + (long) bytes * entry;
+    }
+
+    /** How many sptes in a row are made from one guest entry. */
+    public int sptesPerGpte() {
+        return Role.format(role).entryBytes() == 8 ? 1 : level();
+    }
+
+    /**
+     * The first spte made from the guest entry at byte {@code offset} of the table; −1 if that is in another quadrant. KVM:
+     * get_written_sptes.
+     */
+    public int sptesOf(int offset) {
+        if (Role.format(role).entryBytes() == 8) {
+            return offset >> 3;
+        }
+        int spte = (offset >> 2 << level() - 1) - Role.quadrant(role) * ENTRIES;
+        return spte >= 0 && spte < ENTRIES ? spte : -1;
     }
 
     /** The guest frame that leaf spte {@code index} maps. */

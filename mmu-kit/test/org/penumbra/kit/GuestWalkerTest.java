@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
@@ -22,61 +21,8 @@ class GuestWalkerTest {
     private static final PagingState STATE = PagingState.longMode(ROOT);
 
     private final PhysicalMemory memory = new PhysicalMemory(1 << 20);
-    private int swallowed;
-    private final GuestWalker walker = new GuestWalker(GuestFormat.FOUR_LEVEL, new Flat(), 46);
-
-    /** Guest memory that is the physical memory, with room for a race in compareAndSet. */
-    private final class Flat implements GuestMemory {
-        @Override
-        public long pfn(long gfn, boolean write) {
-            return gfn;
-        }
-
-        @Override
-        public boolean writable(long gfn) {
-            return true;
-        }
-
-        @Override
-        public long current(long gfn) {
-            return gfn;
-        }
-
-        @Override
-        public long sequence() {
-            return 0;
-        }
-
-        @Override
-        public boolean retry(long since, long gfn) {
-            return false;
-        }
-
-        @Override
-        public int mappingLevel(long gfn) {
-            return gfn < 256 ? 1 : 0;
-        }
-
-        @Override
-        public long load(long gpa, int width) {
-            return memory.load(gpa, width);
-        }
-
-        @Override
-        public void store(long gpa, int width, long value) {
-            memory.store(gpa, width, value);
-        }
-
-        @Override
-        public boolean compareAndSet(long gpa, long expected, long value) {
-            if (swallowed > 0) {
-                swallowed--;
-                memory.store64(gpa, expected | 1L << 9);
-                return false;
-            }
-            return memory.compareAndSet64(gpa, expected, value);
-        }
-    }
+    private final FlatGuestMemory flat = new FlatGuestMemory(memory);
+    private final GuestWalker walker = new GuestWalker(flat, 46);
 
     @BeforeEach
     void tables() {
@@ -115,7 +61,7 @@ class GuestWalkerTest {
     @Test
     @DisplayName("T07 an entry that changes under the walk is read again, and nothing of the change is lost")
     void race() {
-        swallowed = 1;
+        flat.swallowed = 1;
         assertThat(walker.walk(STATE, GVA, Access.READ)).isTrue();
         assertThat(entry(4)).isEqualTo(0x2000 | P | W | U | 0x20 | 1 << 9);
     }

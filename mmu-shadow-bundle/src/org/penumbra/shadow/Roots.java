@@ -5,34 +5,66 @@ import java.util.Iterator;
 import java.util.function.Consumer;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /**
- * The root shadow pages of one vCPU: the current one and the most recent previous ones, so that a switch back to an address
- * space costs no rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock.
+ * The roots of one vCPU: the current one and the most recent previous ones, so that a switch back to an address space costs no
+ * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock.
+ *
+ * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
+ * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
+ * registers (SDM vol. 3, "Loading Page-Directory-Pointer-Table Entries").
  */
 final class Roots {
+    /** CR3 has 32 bits outside IA-32e mode. */
+    private static final long PAE_LIMIT = 1L << 32;
+    private static final int QUARTERS = 4;
+    private static final int FRAMES_OF_1G_BITS = 18;
+
     private static final class Root {
-        final long cr3;
-        final int pcid;
+        final PagingState state;
         final int mode;
-        final ShadowPage page;
+        /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
+        final ShadowPage[] pages;
         final TranslationRoot.OneDimensional value;
         /** Something that the guest dropped since may still be in the sptes below. */
         boolean stale;
 
-        Root(long cr3, int pcid, int mode, ShadowPage page) {
-            this.cr3 = cr3;
-            this.pcid = pcid;
+        Root(PagingState state, int mode, ShadowPage[] pages, long top) {
+            this.state = state;
             this.mode = mode;
-            this.page = page;
-            this.value = new TranslationRoot.OneDimensional(page.spt | pcid);
+            this.pages = pages;
+            this.value = new TranslationRoot.OneDimensional(top | state.pcid());
         }
 
-        boolean serves(PagingState state, int wantedMode) {
-            return cr3 == state.cr3() && pcid == state.pcid() && mode == wantedMode;
+        boolean serves(PagingState other, int wantedMode) {
+            if (mode != wantedMode) {
+                return false;
+            }
+            switch (GuestFormat.of(state)) {
+                case NONE:
+                    return true;
+                case PAE:
+                    return state.pdptes().equals(other.pdptes());
+                default:
+                    return state.cr3() == other.cr3() && state.pcid() == other.pcid();
+            }
+        }
+
+        ShadowPage page(long gva) {
+            return pages[pages.length == 1 ? 0 : (int) (gva >>> 30) & QUARTERS - 1];
+        }
+
+        boolean invalid() {
+            for (ShadowPage page : pages) {
+                if (page != null && page.invalid) {
+                    return true;
+                }
+            }
+            return false;
         }
     }
 
@@ -54,9 +86,22 @@ final class Roots {
             current = next;
             (current == null ? mmu.counters.previousRootMiss : mmu.counters.previousRootHit).increment();
         }
-        if (current != null && current.stale && !current.page.invalid) {
-            mmu.sync.subtree(w, current.page);
+        freshen();
+    }
+
+    /** Brings the current root in step if it is stale. */
+    void freshen() {
+        if (current != null && current.stale && !current.invalid()) {
+            sync(current);
             current.stale = false;
+        }
+    }
+
+    private void sync(Root root) {
+        for (ShadowPage page : root.pages) {
+            if (page != null) {
+                mmu.sync.subtree(w, page);
+            }
         }
     }
 
@@ -67,9 +112,22 @@ final class Roots {
         previous.addFirst(current);
         current = null;
         while (previous.size() > mmu.previousRoots) {
-            mmu.tree.putRoot(previous.removeLast().page);
+            put(previous.removeLast());
+        }
+    }
+
+    /** Gives {@code root} up. */
+    private void put(Root root) {
+        for (ShadowPage page : root.pages) {
+            if (page != null) {
+                mmu.tree.putRoot(page);
+            }
         }
         mmu.tree.commit(w.clock, false);
+        if (root.pages.length > 1) {
+            // The processor has the four entries in registers and looks at them in memory at entry only.
+            mmu.host.lease().free(Spte.address(root.value.cr3()));
+        }
     }
 
     private Root take(PagingState state, int mode) {
@@ -85,33 +143,70 @@ final class Roots {
 
     /** The root to enter the guest with; built if there is none, or if the last one was zapped. */
     TranslationRoot current(PagingState state, int mode) {
-        if (current != null && current.page.invalid) {
-            mmu.tree.putRoot(current.page);
-            mmu.tree.commit(w.clock, false);
+        if (current != null && current.invalid()) {
+            put(current);
             current = null;
         }
         if (current == null) {
-            int role = Role.of(mmu.format.levels(), false, Rights.ALL, mode);
-            ShadowPage page = mmu.page(w, state.root() >>> 12, role);
-            page.rootCount++;
+            current = build(state, mode);
             mmu.tree.commit(w.clock, false);
-            mmu.sync.subtree(w, page);
-            current = new Root(state.cr3(), state.pcid(), mode, page);
+            sync(current);
         }
         return current.value;
     }
 
-    /** The current root's page; null before the first entry. */
-    ShadowPage page() {
-        return current == null ? null : current.page;
+    /** KVM: mmu_alloc_shadow_roots, mmu_alloc_direct_roots. */
+    private Root build(PagingState state, int mode) {
+        GuestFormat format = GuestFormat.of(state);
+        if (format.levels() > 3) {
+            ShadowPage page = pin(state.root() >>> 12, Role.of(format.levels(), Rights.ALL, mode, 0));
+            return new Root(state, mode, new ShadowPage[] {page}, page.spt);
+        }
+        long top = mmu.host.lease().allocate(w.clock);
+        if (top >= PAE_LIMIT) {
+            mmu.host.lease().free(top);
+            throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
+        }
+        ShadowPage[] pages = new ShadowPage[QUARTERS];
+        for (int i = 0; i < QUARTERS; i++) {
+            pages[i] = directory(state, format, mode, i);
+            if (pages[i] != null) {
+                w.sptes.store(top + 8L * i, Spte.pdpte(pages[i].spt));
+            }
+        }
+        return new Root(state, mode, pages, top);
     }
 
-    /** The guest dropped what is cached under {@code pcid}: its roots are brought in step before they are used again. */
+    /** The page directory for GiB {@code i} of the linear addresses. */
+    private ShadowPage directory(PagingState state, GuestFormat format, int mode, int i) {
+        switch (format) {
+            case NONE:
+                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL));
+            case PAE:
+                long pdpte = state.pdptes().get(i);
+                return (pdpte & GuestFormat.PRESENT) != 0 ? pin(format.gfn(pdpte), Role.of(2, Rights.ALL, mode, 0)) : null;
+            default:
+                return pin(state.root() >>> 12, Role.of(2, Rights.ALL, mode, i));
+        }
+    }
+
+    private ShadowPage pin(long gfn, int role) {
+        ShadowPage page = mmu.page(w, gfn, role);
+        page.rootCount++;
+        return page;
+    }
+
+    /** The current root's page that {@code gva} is translated by; null before the first entry, and where the guest has none. */
+    ShadowPage page(long gva) {
+        return current == null ? null : current.page(gva);
+    }
+
+    /** The guest drops what is cached under {@code pcid}: its roots are brought in step before they are used again. */
     void stale(int pcid) {
-        all(root -> root.stale |= root.pcid == pcid);
+        all(root -> root.stale |= root.state.pcid() == pcid);
     }
 
-    /** The guest dropped everything. */
+    /** The guest drops everything. */
     void staleAll() {
         all(root -> root.stale = true);
     }
@@ -123,11 +218,12 @@ final class Roots {
         previous.forEach(action);
     }
 
-    /** The current and the previous roots that are still valid. */
-    void forEach(Consumer<ShadowPage> action) {
+    /** The pages that {@code gva} is translated by in the current and the previous roots, as far as they are valid. */
+    void forEach(long gva, Consumer<ShadowPage> action) {
         all(root -> {
-            if (!root.page.invalid) {
-                action.accept(root.page);
+            ShadowPage page = root.page(gva);
+            if (page != null && !page.invalid) {
+                action.accept(page);
             }
         });
     }

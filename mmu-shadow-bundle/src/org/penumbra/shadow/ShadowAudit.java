@@ -52,7 +52,7 @@ final class ShadowAudit {
         if (Spte.writable(spte)) {
             protection(page, index, gfn);
         }
-        if (!page.direct() && !page.unsync && page.level() == 1) {
+        if (!page.direct() && !page.unsync) {
             inStep(page, index, spte, gfn);
         }
     }
@@ -71,16 +71,38 @@ final class ShadowAudit {
     }
 
     private void inStep(ShadowPage page, int index, long spte, long gfn) {
-        long gpte = w.guest.load((page.gfn << 12) + 8L * index, 8);
-        int rights = Role.rights(page.role) & mmu.format.rights(gpte);
+        GuestFormat format = Role.format(page.role);
+        long gpte = w.gpte(page, index);
+        int level = page.level();
+        boolean nxe = (page.role & Role.EFER_NX) != 0;
+        // Of a 4 MiB page every other spte maps the upper half.
+        long half = (long) (index & page.sptesPerGpte() - 1) << 9 * (level - 1);
         boolean exceeds = (gpte & GuestFormat.PRESENT) == 0
-                || mmu.format.gfn(gpte) != gfn
-                || Spte.writable(spte) && (rights & Rights.WRITE) == 0
-                || (spte & Spte.USER) != 0 && (rights & Rights.USER) == 0
-                || (spte & Spte.NX) == 0 && (rights & Rights.EXEC) == 0;
+                || !format.isLeaf(gpte, level)
+                || format.reservedBits(gpte, level, nxe, mmu.host.physicalAddressBits()) != 0
+                || format.pageGfn(gpte, level) + half != gfn
+                || grantsMore(page.role, spte, Role.rights(page.role) & format.rights(gpte));
         if (exceeds) {
             violations.accept(at(page, index) + ": says more than gpte 0x" + Long.toHexString(gpte));
         }
+    }
+
+    /** Does {@code spte} grant more than {@code rights} do under the guest's controls in {@code role}? */
+    private static boolean grantsMore(int role, long spte, int rights) {
+        boolean user = (spte & Spte.USER) != 0;
+        boolean executable = (spte & Spte.NX) == 0;
+        if (user && (rights & Rights.USER) == 0 || executable && (rights & Rights.EXEC) == 0) {
+            return true;
+        }
+        if (!Spte.writable(spte) || (rights & Rights.WRITE) != 0) {
+            return false;
+        }
+        // Only a supervisor write with CR0.WP = 0 made it so; of a user page it made a supervisor page.
+        boolean wasUser = (rights & Rights.USER) != 0;
+        return user
+                || (role & Role.CR0_WP) != 0
+                || wasUser && (role & Role.SMAP_ANDNOT_WP) != 0
+                || wasUser && executable && (role & Role.SMEP_ANDNOT_WP) != 0;
     }
 
     private void table(ShadowPage page, int index, long spte) {

@@ -33,8 +33,8 @@ final class ShadowContext implements MmuContext {
         this.mmu = mmu;
         this.host = host;
         this.w = w;
-        this.walker = new GuestWalker(mmu.format, w.guest, mmu.host.physicalAddressBits());
-        this.emulation = new GuestWalker(mmu.format, w.guest, mmu.host.physicalAddressBits());
+        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
         this.roots = new Roots(mmu, w);
         this.largePages = ShadowSettings.on(mmu.host, ShadowSettings.LARGE_PAGES);
     }
@@ -44,7 +44,7 @@ final class ShadowContext implements MmuContext {
         requireSupported(newState);
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
-        mode = newState.hasEfer(ControlBits.EFER_NXE) ? Role.EFER_NX : 0;
+        mode = Role.mode(newState);
         synchronized (mmu) {
             if (!sameMode) {
                 roots.staleAll();
@@ -53,7 +53,7 @@ final class ShadowContext implements MmuContext {
             }
             roots.select(newState, mode);
         }
-        if (!keepPcid) {
+        if (!keepPcid || !sameMode) {
             host.flushAll();
         }
     }
@@ -86,7 +86,7 @@ final class ShadowContext implements MmuContext {
             mmu.counters.pfGuest.increment();
             synchronized (mmu) {
                 // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
-                roots.forEach(root -> syncPath(root, fault.gva));
+                roots.forEach(fault.gva, top -> syncPath(top, fault.gva));
             }
             return Resolution.INJECT;
         }
@@ -98,6 +98,10 @@ final class ShadowContext implements MmuContext {
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
+        if (Access.isWrite(fault.access) && (walker.rights & Rights.WRITE) == 0 && !grantSupervisorWrite()) {
+            mmu.counters.pfEmulate.increment();
+            return Resolution.EMULATE;
+        }
         synchronized (mmu) {
             if (w.guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
@@ -108,6 +112,25 @@ final class ShadowContext implements MmuContext {
             }
             return map(fault, gfn, pfn);
         }
+    }
+
+    /**
+     * A supervisor write that only CR0.WP = 0 allows: CR0.WP is really 1, so the spte has to say that the page is writable, and then
+     * no user may reach it. It becomes a supervisor page, which under SMEP must not become executable; the next user access, or
+     * fetch, turns it back (mmu.rst, "Emulating cr0.wp").
+     *
+     * @return false if no spte can say it: under SMAP the next write may come without EFLAGS.AC, and is refused then, but a processor
+     *     asks for AC at user pages only
+     */
+    private boolean grantSupervisorWrite() {
+        if ((walker.rights & Rights.USER) != 0) {
+            if (state.has4(ControlBits.CR4_SMAP)) {
+                return false;
+            }
+            walker.rights &= state.has4(ControlBits.CR4_SMEP) ? ~(Rights.USER | Rights.EXEC) : ~Rights.USER;
+        }
+        walker.rights |= Rights.WRITE;
+        return true;
     }
 
     /** Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. KVM: FNAME(fetch). */
@@ -124,7 +147,7 @@ final class ShadowContext implements MmuContext {
      * guest's tables, or the root, are not what they were at the walk any more.
      */
     private ShadowPage guestTables(long gva) {
-        ShadowPage page = roots.page();
+        ShadowPage page = roots.page(gva);
         if (page == null || page.invalid || walker.changed(page.level(), gva)) {
             return null;
         }
@@ -134,7 +157,9 @@ final class ShadowContext implements MmuContext {
             ShadowPage child = child(page, gva);
             boolean found = child != null;
             if (!found) {
-                child = mmu.page(w, walker.tableGfn[below], Role.of(below, false, walker.tableRights[below], mode));
+                // Of a 4 MiB range each half has a shadow page of its own. KVM: kvm_mmu_child_role.
+                int quadrant = walker.format.entryBytes() == 4 ? Spte.index(gva, page.level()) & 1 : 0;
+                child = mmu.page(w, walker.tableGfn[below], Role.of(below, walker.tableRights[below], mode, quadrant));
                 if (child.unsyncChildren > 0) {
                     // The guest need not flush when an entry becomes present, so what appears below must be in step.
                     mmu.sync.subtree(w, child);
@@ -157,7 +182,7 @@ final class ShadowContext implements MmuContext {
         int goal = goalLevel(gfn);
         while (page.level() > goal) {
             int below = page.level() - 1;
-            int role = Role.of(below, true, walker.rights, mode);
+            int role = Role.direct(below, walker.rights);
             ShadowPage child = child(page, fault.gva);
             if (child == null || child.role != role) {
                 child = mmu.page(w, gfn & -(1L << 9 * below), role);
@@ -167,7 +192,7 @@ final class ShadowContext implements MmuContext {
         }
         page.writeFlooding = 0;
         long within = (1L << 9 * (goal - 1)) - 1;
-        int answer = mmu.maker.set(w, page, mmu.format.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
+        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
                 Access.isWrite(fault.access));
         flush |= (answer & SpteMaker.FLUSH) != 0;
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
@@ -180,20 +205,20 @@ final class ShadowContext implements MmuContext {
 
     /** Puts {@code child} in place of whatever {@code page} has for {@code gva}. */
     private void link(ShadowPage page, long gva, ShadowPage child) {
-        int index = mmu.format.index(gva, page.level());
+        int index = Spte.index(gva, page.level());
         flush |= mmu.tree.zapPte(w, page, index);
         mmu.tree.link(w, page, index, child);
     }
 
     /** The shadow page that {@code page} points to for {@code gva}, null if there is none or a large leaf. */
     private ShadowPage child(ShadowPage page, long gva) {
-        long spte = w.sptes.load(page.sptep(mmu.format.index(gva, page.level())));
+        long spte = w.sptes.load(page.sptep(Spte.index(gva, page.level())));
         return Spte.present(spte) && !Spte.leaf(spte, page.level()) ? mmu.tree.pages.containing(Spte.address(spte)) : null;
     }
 
     /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
     private int goalLevel(long gfn) {
-        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().active() || mmu.tree.largeDisallowed(gfn)) {
+        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().logs(gfn) || mmu.tree.largeDisallowed(gfn)) {
             return 1;
         }
         if (mmu.host.writeTracking().anyTracked(gfn & -512L, 512)) {
@@ -205,16 +230,34 @@ final class ShadowContext implements MmuContext {
     @Override
     public void invalidatePage(long gva) {
         synchronized (mmu) {
-            roots.forEach(root -> syncPath(root, gva));
+            roots.forEach(gva, top -> syncPath(top, gva));
         }
         host.flushPage(gva);
     }
 
-    /** Brings the leaf spte for {@code gva} below {@code root} in step. KVM: __kvm_mmu_invalidate_addr. */
-    private void syncPath(ShadowPage root, long gva) {
-        ShadowPage page = root;
+    @Override
+    public void invalidatePcid(int type, int pcid, long gva) {
+        if (type == 0) {
+            // KVM does it for the roots of the PCID alone; dropping more is allowed.
+            invalidatePage(gva);
+            return;
+        }
+        synchronized (mmu) {
+            if (type == 1) {
+                roots.stale(pcid);
+            } else {
+                roots.staleAll();
+            }
+            roots.freshen();
+        }
+        host.flushAll();
+    }
+
+    /** Brings the leaf spte for {@code gva} below {@code top} in step. KVM: __kvm_mmu_invalidate_addr. */
+    private void syncPath(ShadowPage top, long gva) {
+        ShadowPage page = top;
         while (page != null && (page.unsync || page.unsyncChildren > 0)) {
-            if (page.unsync && mmu.sync.spte(w, page, mmu.format.index(gva, 1))) {
+            if (page.unsync && mmu.sync.spte(w, page, Spte.index(gva, 1))) {
                 mmu.host.flushRemoteTlbs(w.clock);
             }
             page = page.level() == 1 ? null : child(page, gva);

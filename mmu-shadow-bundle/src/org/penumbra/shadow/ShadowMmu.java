@@ -10,17 +10,21 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.ControlBits;
-import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
-final class ShadowMmu implements Mmu, DirtyLogging {
+final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
+    /** "Not write-through" and "cache disable". */
+    private static final long CR0_NW = 1L << 29;
+    private static final long CR0_CD = 1L << 30;
 
-    final GuestFormat format = GuestFormat.FOUR_LEVEL;
+    private static final ControlDemand DEMAND = demand();
+
     final MmuHost host;
     final ShadowCounters counters;
     final ShadowTree tree;
@@ -35,23 +39,30 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
-        this.sync = new ShadowSync(host, format, tree, maker, counters);
+        this.sync = new ShadowSync(host, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
     }
 
     /**
      * The guest's CR0.WP is really 1, so that supervisor writes to protected tables fault, and so is CR0.PG, without which there
-     * is no translation at all; CR4 bits that change the format or the rights of entries must be seen.
+     * is no translation at all. A guest without paging, or with 32-bit paging, runs on PAE tables: CR4.PAE is really 1. So is
+     * EFER.NXE, since a page may have to be execute-disable although the guest has no such thing (KVM: update_transition_efer). Bits
+     * that change the format or the rights of entries must be seen, and CR0.CD and CR0.NW, whose change loads the PDPTE registers.
      */
-    @Override
-    public ControlDemand controlDemand() {
-        long cr0 = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
+    private static ControlDemand demand() {
+        long forced = ControlBits.CR0_WP | ControlBits.CR0_PG | ControlBits.CR0_PE;
         long cr4 = ControlBits.CR4_PAE | ControlBits.CR4_PSE | ControlBits.CR4_PGE | ControlBits.CR4_LA57 | ControlBits.CR4_PCIDE
                 | ControlBits.CR4_SMEP | ControlBits.CR4_SMAP | ControlBits.CR4_PKE | ControlBits.CR4_PKS;
         // KVM hides protection keys without two-dimensional paging too.
         long hidden = ControlBits.CR4_PKE | ControlBits.CR4_PKS;
-        return new ControlDemand(true, true, true, cr0, cr4, cr0, 0, hidden);
+        return new ControlDemand(
+                true, true, true, forced | CR0_CD | CR0_NW, cr4, forced, ControlBits.CR4_PAE, ControlBits.EFER_NXE, hidden);
+    }
+
+    @Override
+    public ControlDemand controlDemand() {
+        return DEMAND;
     }
 
     @Override
@@ -70,10 +81,10 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         counters.mmuPteWrite.increment();
         boolean flush = false;
         for (ShadowPage page : List.copyOf(shadows)) {
-            if (misaligned(gpa, bytes) || flooded(page)) {
+            if (misaligned(page, gpa, bytes) || flooded(page)) {
                 counters.mmuFlooded.increment();
                 tree.zap(w, page);
-            } else if (tree.zapPte(w, page, (int) (gpa & 0xfff) >>> 3)) {
+            } else if (zapDerived(w, page, (int) gpa & 0xfff)) {
                 flush = true;
                 if (page.level() > 1) {
                     counters.mmuPdeZapped.increment();
@@ -83,14 +94,28 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         tree.commit(clock, flush);
     }
 
-    /** Something no operating system does to an entry: the frame is a table no longer. KVM: detect_write_misaligned. */
-    private static boolean misaligned(long gpa, int bytes) {
+    /** Empties the sptes of {@code page} that are made from the guest entry at {@code offset}. Answers true if there was one. */
+    private boolean zapDerived(Worker w, ShadowPage page, int offset) {
+        boolean found = false;
+        int first = page.sptesOf(offset);
+        for (int i = first; first >= 0 && i < first + page.sptesPerGpte(); i++) {
+            found |= tree.zapPte(w, page, i);
+        }
+        return found;
+    }
+
+    /**
+     * Something no operating system does to an entry, such as 8 bytes over two entries of 4: the frame is a table no longer. KVM:
+     * detect_write_misaligned.
+     */
+    private static boolean misaligned(ShadowPage page, long gpa, int bytes) {
         int offset = (int) gpa & 0xfff;
-        if ((offset & 7) == 0 && bytes == 1) {
+        int within = Role.format(page.role).entryBytes() - 1;
+        if ((offset & within) == 0 && bytes == 1) {
             // The low byte alone: status bits set or cleared with a byte operation.
             return false;
         }
-        return ((offset ^ offset + bytes - 1) & ~7) != 0 || bytes < 4;
+        return ((offset ^ offset + bytes - 1) & ~within) != 0 || bytes < 4;
     }
 
     /** Leaf tables are exempt: they go unsync instead. KVM: detect_write_flooding. */
@@ -115,6 +140,39 @@ final class ShadowMmu implements Mmu, DirtyLogging {
         if (flush) {
             host.flushRemoteTlbs(clock);
         }
+    }
+
+    /** Everything goes: slots change seldom. KVM: kvm_mmu_zap_all_fast. */
+    @Override
+    public synchronized void slotsChanged(long gfn, long frames, CycleClock clock) {
+        Worker w = worker(clock);
+        for (ShadowPage page : List.copyOf(tree.pages.all())) {
+            tree.zap(w, page);
+        }
+        tree.commit(clock, true);
+    }
+
+    @Override
+    public synchronized boolean age(long gfn, long frames, CycleClock clock) {
+        boolean young = accessed(gfn, frames, true, clock);
+        if (young) {
+            host.flushRemoteTlbs(clock);
+        }
+        return young;
+    }
+
+    @Override
+    public synchronized boolean testAge(long gfn, long frames, CycleClock clock) {
+        return accessed(gfn, frames, false, clock);
+    }
+
+    private boolean accessed(long gfn, long frames, boolean forget, CycleClock clock) {
+        Worker w = worker(clock);
+        boolean young = false;
+        for (long f = gfn; f < gfn + frames; f++) {
+            young |= tree.accessed(w, f, forget);
+        }
+        return young;
     }
 
     /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */
@@ -145,7 +203,7 @@ final class ShadowMmu implements Mmu, DirtyLogging {
 
     /** The shadow page for (gfn, role): found, brought in step if it was unsync, or made. KVM: kvm_mmu_get_shadow_page. */
     ShadowPage page(Worker w, long gfn, int role) {
-        if (Role.level(role) > 1 && !Role.direct(role)) {
+        if (Role.level(role) > 1 && !Role.isDirect(role)) {
             // A leaf table that became an upper one has probably stopped being what its unsync shadow says.
             for (ShadowPage other : List.copyOf(tree.pages.shadowing(gfn, w.clock))) {
                 if (other.unsync) {

@@ -32,9 +32,7 @@ public final class ShadowMmuFactory implements MmuFactory {
     }
 
     static String objectionTo(PagingState s) {
-        if (!s.has0(ControlBits.CR0_PG) || !s.has4(ControlBits.CR4_PAE) || !s.hasEfer(ControlBits.EFER_LMA) || s.has4(ControlBits.CR4_LA57)) {
-            return "shadow paging runs guests in 4-level paging only; the guest asked for another mode";
-        }
-        return s.has0(ControlBits.CR0_WP) ? "" : "shadow paging runs guests with CR0.WP = 1 only; the guest cleared it";
+        boolean keys = s.has4(ControlBits.CR4_PKE | ControlBits.CR4_PKS);
+        return keys ? "shadow paging cannot give a guest protection keys; the guest has CR4.PKE or CR4.PKS set" : "";
     }
 }

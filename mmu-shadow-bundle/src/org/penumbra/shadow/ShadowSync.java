@@ -14,15 +14,13 @@ import org.penumbra.kit.ShadowPage;
  */
 final class ShadowSync {
     private final MmuHost host;
-    private final GuestFormat format;
     private final ShadowTree tree;
     private final SpteMaker maker;
     private final ShadowCounters counters;
     private final Set<ShadowPage> found = new LinkedHashSet<>();
 
-    ShadowSync(MmuHost host, GuestFormat format, ShadowTree tree, SpteMaker maker, ShadowCounters counters) {
+    ShadowSync(MmuHost host, ShadowTree tree, SpteMaker maker, ShadowCounters counters) {
         this.host = host;
-        this.format = format;
         this.tree = tree;
         this.maker = maker;
         this.counters = counters;
@@ -88,7 +86,8 @@ final class ShadowSync {
         if (!Spte.present(spte)) {
             return false;
         }
-        long gpte = w.guest.load((page.gfn << 12) + 8L * index, 8);
+        GuestFormat format = Role.format(page.role);
+        long gpte = w.gpte(page, index);
         boolean nxe = (Role.mode(page.role) & Role.EFER_NX) != 0;
         long needed = GuestFormat.PRESENT | GuestFormat.ACCESSED;
         long gfn = format.gfn(gpte);

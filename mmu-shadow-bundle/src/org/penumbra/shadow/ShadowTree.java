@@ -92,6 +92,23 @@ final class ShadowTree {
         return flush;
     }
 
+    /** True if a processor used an spte that maps {@code gfn}; its flag is taken away if {@code forget}. KVM: kvm_age_rmap. */
+    boolean accessed(Worker w, long gfn, boolean forget) {
+        boolean young = false;
+        for (int level = 1; level <= 2; level++) {
+            PteList sptes = rmap.of(gfn, level, w.clock);
+            for (int i = 0; i < sptes.size(); i++) {
+                long sptep = sptes.get(i);
+                long spte = w.sptes.load(sptep);
+                young |= (spte & Spte.ACCESSED) != 0;
+                while (forget && (spte & Spte.ACCESSED) != 0 && !w.sptes.compareAndSet(sptep, spte, spte & ~Spte.ACCESSED)) {
+                    spte = w.sptes.load(sptep);
+                }
+            }
+        }
+        return young;
+    }
+
     /** If spte {@code index} of {@code page} is a leaf: takes its write right, or the whole spte if it is a large one. */
     void arm(Worker w, ShadowPage page, int index) {
         long sptep = page.sptep(index);

@@ -3,8 +3,8 @@ package org.penumbra.shadow;
 import org.penumbra.kit.Rights;
 
 /**
- * Shadow page-table entries: what the hardware walks, so the format of 4-level paging (SDM vol. 3, "4-Level Paging and 5-Level
- * Paging").
+ * Shadow page-table entries: what the hardware walks, so the format that PAE, 4-level and 5-level paging have in common (SDM vol. 3,
+ * "PAE Paging", "4-Level Paging and 5-Level Paging").
  *
  * <pre>
  *  bit  0      P     present
@@ -53,6 +53,16 @@ final class Spte {
     /** An entry that points at the shadow page whose table is at {@code spt}; rights are in the leaves and the roles. */
     static long table(long spt) {
         return spt | PRESENT | WRITABLE | USER | ACCESSED;
+    }
+
+    /** A PDPTE of PAE paging, which has no rights, for the page directory at {@code spt}. */
+    static long pdpte(long spt) {
+        return spt | PRESENT;
+    }
+
+    /** Index into a shadow page of {@code level} for {@code gva}. */
+    static int index(long gva, int level) {
+        return (int) (gva >>> 12 + 9 * (level - 1)) & 511;
     }
 
     /** A leaf of {@code level} with {@code rights}. */

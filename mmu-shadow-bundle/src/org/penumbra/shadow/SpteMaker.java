@@ -46,7 +46,7 @@ final class SpteMaker {
         }
         int granted = rights;
         if ((rights & Rights.WRITE) != 0) {
-            boolean later = !w.guest.writable(gfn) || log.active() && !write && !(mapped && Spte.writable(old));
+            boolean later = !w.guest.writable(gfn) || log.logs(gfn) && !write && !(mapped && Spte.writable(old));
             if (later) {
                 granted &= ~Rights.WRITE;
             } else if (!writeAllowed(w, gfn, mayUnsync)) {

@@ -9,6 +9,7 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.fixture.FixtureHost;
@@ -26,11 +27,24 @@ abstract class ShadowFixture {
     MmuContext context;
     GuestTables tables;
 
+    PagingState state;
+
     void start() {
+        start(PagingMode.FOUR_LEVEL);
+    }
+
+    /** A guest in {@code mode} with empty tables. */
+    void start(PagingMode mode) {
         mmu = (ShadowMmu) factory.create(host);
         context = mmu.newContext(host);
-        tables = new GuestTables(host, 16);
-        context.load(PagingState.longMode(tables.cr3()), false);
+        tables = new GuestTables(host, 16, mode);
+        load(tables.state());
+    }
+
+    /** The guest's registers are {@code next} from now on. */
+    void load(PagingState next) {
+        state = next;
+        context.load(next, false);
         context.root();
     }
 
@@ -49,11 +63,26 @@ abstract class ShadowFixture {
         return context.resolve(fault);
     }
 
+    /** The error code that the guest gets for {@code access} to {@code gva}. */
+    int refused(long gva, int access) {
+        MmuFault fault = new MmuFault();
+        fault.gva = gva;
+        fault.access = access;
+        context.root();
+        assertThat(context.resolve(fault)).isEqualTo(Resolution.INJECT);
+        return fault.errorCode;
+    }
+
     /** The spte that the hardware would use for {@code gva}; 0 if it finds none. */
     long spte(long gva) {
         long table = ((TranslationRoot.OneDimensional) context.root()).cr3();
-        for (int level = 4; ; level--) {
-            long spte = host.memory().load64((table & Spte.ADDRESS) + 8 * (gva >>> 12 + 9 * (level - 1) & 511));
+        // Outside IA-32e mode the processor has real PAE paging: four PDPTEs without rights.
+        int top = state.mode().isLong() ? state.mode().levels() : 3;
+        for (int level = top; ; level--) {
+            long spte = host.memory().load64((table & Spte.ADDRESS) + 8L * Spte.index(gva, level));
+            if (level == 3 && top == 3) {
+                assertThat(spte & ~Spte.ADDRESS & ~Spte.PRESENT).as("rights in a PDPTE").isZero();
+            }
             if (!Spte.present(spte) || Spte.leaf(spte, level)) {
                 return spte;
             }
@@ -63,7 +92,7 @@ abstract class ShadowFixture {
 
     /** What the hypervisor does with EMULATE: the store, then the notice. */
     void emulatedStore(long gpa, long value) {
-        host.guest64(gpa, value);
-        mmu.guestTableWritten(gpa, 8, host.clock());
+        tables.entry(gpa, value);
+        mmu.guestTableWritten(gpa, state.mode().entryBytes(), host.clock());
     }
 }

@@ -392,13 +392,13 @@ class ShadowMmuTest extends ShadowFixture {
     }
 
     @Test
-    @DisplayName("a paging mode that the design cannot run is refused by name")
+    @DisplayName("T06 a guest that has protection keys on, as it may under another design, is refused by name")
     void unsupported() {
         start();
-        PagingState state = PagingState.longMode(tables.cr3());
-        assertThatThrownBy(() -> context.load(state.withCr0(state.cr0() & ~(1L << 16)), false))
+        assertThatThrownBy(() -> context.load(state.withCr4(state.cr4() | ControlBits.CR4_PKE), false))
                 .isInstanceOf(UnsupportedPagingException.class)
-                .hasMessageContaining("CR0.WP");
+                .hasMessageContaining("CR4.PKE");
+        assertThat(factory.objection(state)).isEmpty();
         context.load(state, false);
     }
 }

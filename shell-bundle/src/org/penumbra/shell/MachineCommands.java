@@ -111,7 +111,7 @@ public final class MachineCommands {
         return info(running);
     }
 
-    @Descriptor("checks the invariants of the structures of a machine's MMU")
+    @Descriptor("checks the structures of a machine's MMU: their invariants, and that they lead nowhere but to the guest's memory")
     public Audit audit(@Descriptor("[ID] the machine's number") String... id) {
         Machines.Running running = find("audit", id);
         HotSwap swap = running.machine().hotSwap();

@@ -1,9 +1,11 @@
 package org.penumbra.vmx;
 
 import java.util.Map;
+import java.util.function.Consumer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Lease;
 
 /** One MMU in one machine, from the first call into its factory until its lease is given back. */
@@ -63,6 +65,14 @@ final class Attachment {
     void release() {
         tracking.close();
         lease.release();
+    }
+
+    /** Tells what a vCPU could reach that is not its guest's, one line each; see {@link IsolationAudit}. While all are parked. */
+    void isolation(Consumer<String> violations) {
+        IsolationAudit audit = new IsolationAudit(machine.memory, lease, machine.physicalAddressBits(), violations);
+        for (VirtualCpu vcpu : machine.vcpus) {
+            vcpu.isolation(audit);
+        }
     }
 
     Plugin<MmuFactory> plugin() {

@@ -99,6 +99,9 @@ final class Attachments {
         boolean logging = machine.memory.dirty().active();
         boolean[] drained = {!logging};
         try {
+            if (wellBehaved) {
+                errand(old, () -> old.isolation(line -> machine.swapper().broke(old, line)));
+            }
             for (VirtualCpu vcpu : machine.vcpus) {
                 vcpu.leaveGuest();
             }

@@ -19,7 +19,7 @@ final class DirtyLogging implements DirtyLogControl {
     @Override
     public void start() {
         machine.swapper().alone("to start the dirty log", attachment -> {
-            if (log.active()) {
+            if (log.activated()) {
                 throw new MachineException("the dirty log is on already");
             }
             if (attachment != null && !attachment.mmu().logs()) {
@@ -43,6 +43,11 @@ final class DirtyLogging implements DirtyLogControl {
 
     @Override
     public void harvest(LongConsumer gfns) {
+        harvest(0, Long.MAX_VALUE, gfns);
+    }
+
+    /** The same for the gfns from {@code from} up to, not including, {@code to}. */
+    void harvest(long from, long to, LongConsumer gfns) {
         LongArrayList taken = new LongArrayList();
         machine.swapper().alone("to harvest the dirty log", attachment -> {
             if (!log.active()) {
@@ -51,7 +56,7 @@ final class DirtyLogging implements DirtyLogControl {
             if (attachment != null) {
                 attachment.mmu().collectDirty(machine.hostClock);
             }
-            log.take(taken::add);
+            log.take(from, to, taken::add);
             boolean done = false;
             try {
                 if (attachment != null) {
@@ -72,7 +77,7 @@ final class DirtyLogging implements DirtyLogControl {
     public void stop() {
         machine.swapper().alone("to stop the dirty log", attachment -> {
             log.activate(false);
-            if (attachment != null) {
+            if (attachment != null && !log.active()) {
                 attachment.mmu().stopDirtyLog(machine.hostClock);
             }
         });

@@ -10,7 +10,6 @@ import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
-import org.penumbra.vmx.memory.Fence;
 
 /**
  * Emulates the operation at which a vCPU's engine stopped: the engine supplies its meaning, this the memory. Translates by the
@@ -28,6 +27,10 @@ final class Emulator implements MemoryHooks {
     private long gva;
     private long first;
     private long second;
+    private boolean firstIsDevice;
+    private boolean secondIsDevice;
+    /** No memory takes the write that was last looked up. */
+    private boolean unanswered;
     private Disposition refusal;
     /** Stores of the last operation, (gpa, bytes), of which those from {@link #told} on have not been told of. */
     private long[] storedAt = new long[8];
@@ -38,7 +41,7 @@ final class Emulator implements MemoryHooks {
     Emulator(VirtualMachine machine, VirtualCpu vcpu) {
         this.machine = machine;
         this.vcpu = vcpu;
-        this.guest = machine.memory.view(vcpu.clock(), new Fence());
+        this.guest = vcpu.guestMemory();
     }
 
     /** Emulates one operation; a fault that it meets is injected. */
@@ -66,17 +69,20 @@ final class Emulator implements MemoryHooks {
         gva = address;
         int access = vcpu.registers().access(operation);
         first = page(address, access, width);
+        firstIsDevice = unanswered;
         if (first >= 0 && (address & PAGE - 1) + width > PAGE) {
             second = page((address | PAGE - 1) + 1, access, width);
+            secondIsDevice = unanswered;
             return second >= 0;
         }
         return first >= 0;
     }
 
-    /** The gpa of {@code address}, or −1 when the operation is refused. */
+    /** The gpa of {@code address}, or −1 when the operation is refused. Sets {@link #unanswered}. */
     private long page(long address, int access, int width) {
-        if (address << 16 >> 16 != address) {
-            // The second page of an operation that begins below the hole of 4-level paging.
+        unanswered = false;
+        if (!vcpu.registers().paging.mode().holds(address)) {
+            // The second page of an operation that begins below the hole between canonical addresses, or below 4 GiB.
             vcpu.injectGeneralProtection();
             return -1;
         }
@@ -88,6 +94,7 @@ final class Emulator implements MemoryHooks {
         }
         if (guest.pfn(gpa >>> 12, Access.isWrite(access)) == GuestMemory.NO_SLOT) {
             if (Access.isWrite(access) && width <= 8) {
+                unanswered = true;
                 return gpa;
             }
             refuse(gpa, access);
@@ -101,8 +108,9 @@ final class Emulator implements MemoryHooks {
     }
 
     private void refuse(long gpa, int access) {
-        refusal = Disposition.error(EFAULT, String.format(
-                "%s at guest-physical address 0x%x, where there is neither memory nor a device", Access.describe(access), gpa));
+        boolean rom = guest.pfn(gpa >>> 12, false) != GuestMemory.NO_SLOT;
+        refusal = Disposition.error(EFAULT, String.format("%s at guest-physical address 0x%x, where there is %s", Access.describe(access), gpa,
+                rom ? "read-only memory and no device" : "neither memory nor a device"));
     }
 
     @Override
@@ -115,20 +123,29 @@ final class Emulator implements MemoryHooks {
 
     @Override
     public void store(long address, int width, long value) {
-        if (guest.pfn(gpa(address) >>> 12, false) == GuestMemory.NO_SLOT) {
+        if (guest.pfn(gpa(address) >>> 12, true) == GuestMemory.NO_SLOT) {
             signal(gpa(address), width, value);
             return;
         }
         for (int done = 0; done < width; ) {
             int part = Math.min(width - done, 8 - (int) (address + done & 7));
             long gpa = gpa(address + done);
+            if (device(address + done)) {
+                signal(gpa, width - done, value >>> 8 * done);
+                return;
+            }
             guest.store(gpa, part, done == 0 || width > 8 ? value : value >>> 8 * done);
             written(gpa, part);
             done += part;
         }
     }
 
-    /** A write to where no memory is reaches an ioeventfd or nobody. */
+    /** True if a write at {@code address} is one to a device: no slot has it, or a read-only one. KVM: emulator_write_emulated. */
+    private boolean device(long address) {
+        return (gva & PAGE - 1) + (address - gva) < PAGE ? firstIsDevice : secondIsDevice;
+    }
+
+    /** A write to where no memory takes it reaches an ioeventfd or nobody. */
     private void signal(long gpa, int width, long value) {
         if (!machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
             refuse(gpa, Access.WRITE);
@@ -142,6 +159,10 @@ final class Emulator implements MemoryHooks {
             return true;
         }
         long gpa = gpa(address);
+        if (device(address)) {
+            signal(gpa, width, value);
+            return true;
+        }
         boolean done = guest.compareAndSet(gpa, expected, value);
         if (done) {
             written(gpa, width);

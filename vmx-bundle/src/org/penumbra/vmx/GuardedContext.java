@@ -125,6 +125,18 @@ final class GuardedContext implements MmuContext {
     }
 
     @Override
+    public void invalidatePcid(int type, int pcid, long gva) {
+        guard.enter(call, "MmuContext.invalidatePcid");
+        try {
+            context.invalidatePcid(type, pcid, gva);
+        } catch (Throwable e) {
+            throw guard.thrown("MmuContext.invalidatePcid", e);
+        } finally {
+            guard.leave(call);
+        }
+    }
+
+    @Override
     public long gvaToGpa(PagingState state, long gva, int access, MmuFault fault) {
         guard.enter(call, "MmuContext.gvaToGpa");
         try {

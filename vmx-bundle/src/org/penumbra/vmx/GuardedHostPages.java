@@ -1,6 +1,7 @@
 package org.penumbra.vmx;
 
 import java.util.function.BooleanSupplier;
+import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.vmx.memory.HostEvents;
@@ -33,6 +34,44 @@ final class GuardedHostPages implements HostPages {
     @Override
     public boolean merge(long gfn, long other) {
         return inside("merging", gfn, () -> events.merge(gfn, other));
+    }
+
+    @Override
+    public boolean collapse(long gfn) {
+        return inside("collapsing", gfn, () -> events.collapse(gfn));
+    }
+
+    @Override
+    public boolean split(long gfn) {
+        return inside("splitting", gfn, () -> events.split(gfn));
+    }
+
+    @Override
+    public boolean young(long gfn) {
+        return inside("ageing", gfn, () -> asked(gfn, GuardedMmu::age));
+    }
+
+    @Override
+    public boolean testYoung(long gfn) {
+        return inside("looking at the age of", gfn, () -> asked(gfn, GuardedMmu::testAge));
+    }
+
+    private interface Question {
+        boolean ask(GuardedMmu mmu, long gfn, CycleClock clock);
+    }
+
+    /** What the MMU answers for any guest frame that shows the page; true if it cannot tell, false while there is no MMU. */
+    private boolean asked(long gfn, Question question) {
+        Attachment now = machine.swapper().current();
+        if (now == null) {
+            return false;
+        }
+        if (!now.mmu().ages()) {
+            return true;
+        }
+        boolean[] young = {false};
+        events.aliases(gfn, alias -> young[0] |= question.ask(now.mmu(), alias, machine.hostClock));
+        return young[0];
     }
 
     private boolean inside(String what, long gfn, BooleanSupplier event) {

@@ -8,6 +8,7 @@ import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.vmx.memory.HostEvents;
 import org.penumbra.vmx.memory.Lease;
 
@@ -41,6 +42,23 @@ final class GuardedMmu {
 
     void hostRangeChanged(long gfn, long frames, CycleClock clock) {
         guard.run("Mmu.hostRangeChanged", () -> mmu.hostRangeChanged(gfn, frames, clock));
+    }
+
+    void slotsChanged(long gfn, long frames, CycleClock clock) {
+        guard.run("Mmu.slotsChanged", () -> mmu.slotsChanged(gfn, frames, clock));
+    }
+
+    /** True if the MMU knows which frames were accessed. */
+    boolean ages() {
+        return mmu instanceof PageAgeing;
+    }
+
+    boolean age(long gfn, CycleClock clock) {
+        return guard.call("PageAgeing.age", () -> ((PageAgeing) mmu).age(gfn, 1, clock));
+    }
+
+    boolean testAge(long gfn, CycleClock clock) {
+        return guard.call("PageAgeing.testAge", () -> ((PageAgeing) mmu).testAge(gfn, 1, clock));
     }
 
     void audit(CycleClock clock, Consumer<String> violations) {

@@ -36,6 +36,11 @@ final class MmuServices implements MmuHost {
         }
 
         @Override
+        public boolean logs(long gfn) {
+            return log.logs(gfn);
+        }
+
+        @Override
         public void mark(long gfn) {
             fence.check();
             log.mark(gfn);

@@ -291,6 +291,11 @@ final class Swapper implements HotSwap {
         machine.kickAll();
     }
 
+    /** The structures of an MMU that is about to go lead out of the guest: {@code violation} says where. */
+    void broke(Attachment attachment, String violation) {
+        misconduct.add(String.format("design %s let the guest out: %s (%s)", attachment.plugin().title(), violation, Misconduct.OUTSIDE_LEASE.law()));
+    }
+
     /** Replaces the MMU if it failed: by the design before it, or the machine stops. Outside the gate only. */
     void recover() {
         Attachment failed = current;
@@ -391,7 +396,16 @@ final class Swapper implements HotSwap {
     @Override
     public void audit(Consumer<String> violations) {
         alone("to audit", attachment -> {
-            if (attachment != null) {
+            if (attachment == null) {
+                return;
+            }
+            boolean[] isolated = {true};
+            attachment.isolation(line -> {
+                isolated[0] = false;
+                violations.accept(line);
+            });
+            if (isolated[0]) {
+                // Structures that lead out of the lease are none that the MMU could walk.
                 attachment.mmu().audit(auditClock, violations);
             }
         });

@@ -11,6 +11,7 @@ import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
@@ -27,6 +28,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
 
 /**
@@ -46,6 +48,7 @@ final class VirtualCpu implements Vcpu {
     private final GuestState guest;
     private final InterruptLine line;
     private final Vmcs vmcs = new Vmcs();
+    private final GuestMemory guestMemory;
     private final Emulator emulator;
     private final Counter tlbFlushes;
     private final Counter emulations;
@@ -79,6 +82,7 @@ final class VirtualCpu implements Vcpu {
         this.guest = guest;
         this.line = processor.interruptLine();
         this.transition = transition;
+        this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.emulator = new Emulator(machine, this);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
@@ -128,6 +132,7 @@ final class VirtualCpu implements Vcpu {
         mmu = null;
         programmed = null;
         vmcs.enableEpt = false;
+        vmcs.unrestrictedGuest = false;
         vmcs.eptp = 0;
         vmcs.guestCr3 = registers.paging.cr3();
     }
@@ -265,6 +270,15 @@ final class VirtualCpu implements Vcpu {
             vmcs.eptp = ept.eptp();
             vmcs.guestCr3 = registers.paging.cr3();
         }
+        vmcs.unrestrictedGuest = vmcs.enableEpt;
+    }
+
+    /**
+     * Has {@code audit} look at what the processor can reach in this guest: through the root with which it was entered or, if it will
+     * be entered anew, with which it would be. While the vCPU is parked.
+     */
+    void isolation(IsolationAudit audit) {
+        audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
     }
 
     private boolean handleExit(ExitRecord exit) {
@@ -290,11 +304,7 @@ final class VirtualCpu implements Vcpu {
     @Override
     public void loadPaging(PagingState state, boolean keepPcid) {
         registers.paging = state;
-        vmcs.guestCr0 = state.cr0() | demand.forcedCr0();
-        vmcs.cr0ReadShadow = state.cr0();
-        vmcs.guestCr4 = state.cr4();
-        vmcs.cr4ReadShadow = state.cr4();
-        vmcs.guestEfer = state.efer();
+        RealRegisters.load(vmcs, state, demand);
         if (vmcs.enableEpt) {
             vmcs.guestCr3 = state.cr3();
         }
@@ -468,6 +478,11 @@ final class VirtualCpu implements Vcpu {
     @Override
     public Counters counters() {
         return machine.counters;
+    }
+
+    @Override
+    public GuestMemory guestMemory() {
+        return guestMemory;
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
-import org.penumbra.api.machine.MemoryDigest;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.memory.GuestMemoryException;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
@@ -49,6 +49,7 @@ final class VirtualMachine implements Machine, Notifier {
     private final Scheduler scheduler;
     private final DirtyLogging dirtyLog;
     private final HostPages hostPages;
+    private final MemorySlots slots;
     private final TranslationChecker checker;
     private final MachineRegistry registry;
     private final Watchdog watchdog;
@@ -77,6 +78,7 @@ final class VirtualMachine implements Machine, Notifier {
         this.scheduler = new Scheduler(this, timeline, config.threads());
         this.dirtyLog = new DirtyLogging(this);
         this.hostPages = new GuardedHostPages(this);
+        this.slots = new SlotControl(this, dirtyLog);
         this.watchdog = config.watchdogMillis() == 0 ? null : new Watchdog(this, config.watchdogMillis());
         start(guest, parts.processors());
     }
@@ -292,7 +294,7 @@ final class VirtualMachine implements Machine, Notifier {
         } finally {
             release();
         }
-        digest = MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek);
+        digest = memory.digest();
     }
 
     private void release() {
@@ -323,7 +325,7 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public long memoryDigest() {
-        return closed ? digest : MemoryDigest.of(config.memoryBytes(), memory.physical(), memory::peek);
+        return closed ? digest : memory.digest();
     }
 
     @Override
@@ -423,6 +425,11 @@ final class VirtualMachine implements Machine, Notifier {
     @Override
     public HostPages hostPages() {
         return hostPages;
+    }
+
+    @Override
+    public MemorySlots memorySlots() {
+        return slots;
     }
 
     @Override

@@ -4,6 +4,7 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -12,8 +13,10 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.InterruptTarget;
 import org.penumbra.api.interrupt.InterruptsFactory;
+import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.hardware.cpu.LogicalProcessorFactory;
 import org.penumbra.hardware.profile.JsonCostProfiles;
@@ -23,7 +26,9 @@ import org.penumbra.vmx.exit.EptViolationExit;
 import org.penumbra.vmx.exit.ExternalInterruptExit;
 import org.penumbra.vmx.exit.HaltExit;
 import org.penumbra.vmx.exit.InvlpgExit;
+import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.IoExit;
+import org.penumbra.vmx.exit.MsrWriteExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.memory.HostMemory;
@@ -39,17 +44,33 @@ final class Rig {
     final MmuPlugins designs = new MmuPlugins(registry);
     final Engines engines = new Engines(registry);
     final ExitDispatch dispatch = new ExitDispatch(registry);
-    final HostMemory memory = new HostMemory(MEMORY, 1, false);
+    final HostMemory memory;
     final List<Long> out = new ArrayList<>();
     private int number;
 
+    /** Writes that reached the bus, and whether something there takes them. */
+    final List<String> signalled = new ArrayList<>();
+    boolean devices;
+    /** Watches every translation; null for nobody. */
+    TranslationChecker checker;
+    /** Writes guest memory before the guest runs. */
+    Consumer<GuestBoot.Loader> image = loader -> {};
+
     Rig() {
+        this(MEMORY, 1);
+    }
+
+    /** A rig whose machine has {@code bytes} of memory on host pages of {@code pageLevel}. */
+    Rig(long bytes, int pageLevel) {
+        memory = new HostMemory(bytes, pageLevel, false);
         dispatch.add(new PageFaultExit(), 0, List.of("EXCEPTION_NMI"));
         dispatch.add(new CrAccessExit(), 0, List.of("CR_ACCESS"));
         dispatch.add(new EptMisconfigExit(), 0, List.of("EPT_MISCONFIG"));
         dispatch.add(new EptViolationExit(), 0, List.of("EPT_VIOLATION"));
         dispatch.add(new ExternalInterruptExit(), 0, List.of("EXTERNAL_INTERRUPT"));
         dispatch.add(new InvlpgExit(), 0, List.of("INVLPG"));
+        dispatch.add(new InvpcidExit(), 0, List.of("INVPCID"));
+        dispatch.add(new MsrWriteExit(), 0, List.of("MSR_WRITE"));
         dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
@@ -86,13 +107,14 @@ final class Rig {
         VirtualMachine.Parts parts = new VirtualMachine.Parts(
                 new LogicalProcessorFactory(), Ports::new, new NoInterrupts(), dispatch, designs, engines, registry);
         return new VirtualMachine(config, (loader, registers, bytes) -> {
+            image.accept(loader);
             GuestState[] guests = new GuestState[registers.length];
             for (int i = 0; i < guests.length; i++) {
                 registers[i].paging = STATE;
                 guests[i] = new GuestState(null);
             }
             return guests;
-        }, parts, memory, null);
+        }, parts, memory, checker);
     }
 
     /** Powered off by any write to a port. */
@@ -100,6 +122,12 @@ final class Rig {
         @Override
         public void out(int port, int width, long value) {
             out.add(value);
+        }
+
+        @Override
+        public boolean signal(Bus bus, long address, int width, long value) {
+            signalled.add(String.format("%s %x %d %x", bus, address, width, value));
+            return devices;
         }
 
         @Override

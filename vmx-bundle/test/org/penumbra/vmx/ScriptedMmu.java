@@ -22,7 +22,7 @@ import org.penumbra.api.paging.TranslationRoot;
  * A one-dimensional design with an empty table, so that every access exits, and answers that a test gives. Its software walk
  * takes the low 22 bits of gva for gpa.
  */
-final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
+class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     final List<String> calls = new ArrayList<>();
     Function<MmuFault, Resolution> resolve = fault -> Resolution.EMULATE;
     /** The software walk refuses this page. */
@@ -86,7 +86,7 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     @Override
     public ControlDemand controlDemand() {
         long owned = ControlBits.CR4_PKE | ControlBits.CR4_SMEP;
-        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, 0, ControlBits.CR4_PKE);
+        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, 0, 0, ControlBits.CR4_PKE);
     }
 
     @Override
@@ -120,6 +120,11 @@ final class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     @Override
     public void invalidatePage(long gva) {
         calls.add("invalidate " + Long.toHexString(gva));
+    }
+
+    @Override
+    public void invalidatePcid(int type, int pcid, long gva) {
+        calls.add("invalidate type " + type + " pcid " + pcid + " " + Long.toHexString(gva));
     }
 
     @Override

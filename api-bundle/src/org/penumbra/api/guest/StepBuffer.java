@@ -28,8 +28,8 @@ import org.penumbra.api.cpu.UpdateFunction;
  *  WRMSR         MSR                  new value
  * </pre>
  *
- * <p>Programs append by the methods; engines read the arrays, of which {@link #count} elements count. Not thread-safe. Appending
- * allocates only when the arrays grow.
+ * <p>Programs append by the methods, or by {@link #reserve} and the arrays where millions of steps come from arrays already. Engines
+ * read the arrays, of which {@link #count} elements count. Not thread-safe. Appending allocates only when the arrays grow.
  */
 public final class StepBuffer {
     public static final byte FETCH = 0;
@@ -82,6 +82,16 @@ public final class StepBuffer {
     /** Forgets all steps. */
     public void clear() {
         count = 0;
+    }
+
+    /**
+     * Makes room for {@code steps} more steps. Then the elements of all five arrays from {@link #count} on may be written, a step each as
+     * the table says, and {@link #count} be raised; what is written there is not checked.
+     */
+    public void reserve(int steps) {
+        if (kind.length - count < steps) {
+            resize(Math.max(count + steps, count * 2));
+        }
     }
 
     public void fetch(long gva, int bytes) {
@@ -238,7 +248,7 @@ public final class StepBuffer {
 
     private void add(byte stepKind, long gva, int bytes, long datum) {
         if (count == kind.length) {
-            grow();
+            resize(Math.max(16, count * 2));
         }
         int i = count++;
         kind[i] = stepKind;
@@ -248,8 +258,7 @@ public final class StepBuffer {
         function[i] = 0;
     }
 
-    private void grow() {
-        int capacity = Math.max(16, count * 2);
+    private void resize(int capacity) {
         kind = Arrays.copyOf(kind, capacity);
         function = Arrays.copyOf(function, capacity);
         width = Arrays.copyOf(width, capacity);

@@ -44,6 +44,11 @@ public interface HotSwap {
     /** What MMUs did against the contract, one line each, naming bundle and law; and swaps that could not be made on their own account. */
     List<String> misconduct();
 
-    /** Checks the invariants of the MMU's structures at an operation boundary, one line for each that does not hold. */
+    /**
+     * Checks the MMU at an operation boundary, one line for each violation: the invariants of its structures by its own
+     * {@link org.penumbra.api.mmu.Mmu#audit}, and isolation without its help: from the processors' roots on, every table lies in its
+     * lease and every leaf leads to a frame that the slots give the guest. Isolation is checked at every swap, too, before the MMU
+     * goes; what is found then is {@link #misconduct}.
+     */
     void audit(Consumer<String> violations);
 }

@@ -10,8 +10,8 @@ import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
 
 /**
- * A machine with a guest in it. Driven by one thread; {@link #hotSwap}, {@link #hostPages}, {@link #dirtyLog} and
- * {@link #interrupts} may be used by others meanwhile. Figures are read between two calls of {@link #run}; with several vCPUs they
+ * A machine with a guest in it. Driven by one thread; {@link #hotSwap}, {@link #hostPages}, {@link #memorySlots},
+ * {@link #dirtyLog} and {@link #interrupts} may be used by others meanwhile. Figures are read between two calls of {@link #run}; with several vCPUs they
  * are sums.
  */
 @ProviderType
@@ -70,6 +70,9 @@ public interface Machine extends AutoCloseable {
 
     /** What the host does to the guest's pages; null without a hypervisor. */
     HostPages hostPages();
+
+    /** Which guest-physical addresses lead to memory; null without a hypervisor. */
+    MemorySlots memorySlots();
 
     /** Which guest frames are written; null without a hypervisor. */
     DirtyLogControl dirtyLog();

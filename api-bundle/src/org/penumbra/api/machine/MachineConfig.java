@@ -7,7 +7,7 @@ import org.penumbra.api.cpu.EngineFactory;
 /**
  * Everything a person chooses about a machine.
  *
- * @param memoryBytes guest-physical memory from address 0, a multiple of 2 MiB
+ * @param memoryBytes guest-physical memory from address 0, a multiple of 2 MiB; what it does not touch costs next to nothing
  * @param hostPageLevel how the host backs it: 1 by 4 KiB pages, 2 by 2 MiB pages; without a hypervisor it has no meaning
  * @param hardware the processor model
  * @param mmu the design by {@code mmu.name}; empty without a hypervisor

@@ -12,7 +12,28 @@ public final class MemoryDigest {
     private static final long OFFSET = 0xcbf2_9ce4_8422_2325L;
     private static final long PRIME = 0x100_0000_01b3L;
 
-    private MemoryDigest() {}
+    private final PhysicalMemory memory;
+    private long digest = OFFSET;
+
+    /** The digest of no frame yet; frames lie in {@code memory}. */
+    public MemoryDigest(PhysicalMemory memory) {
+        this.memory = memory;
+    }
+
+    /** Adds the frame at {@code gpa}, whose contents are at {@code hpa}. Frames come by ascending gpa; those that are all zero may be left out. */
+    public void frame(long gpa, long hpa) {
+        for (int i = 0; i < PhysicalMemory.FRAME_BYTES; i += 8) {
+            long value = memory.load64(hpa + i);
+            if (value != 0) {
+                digest = Long.rotateLeft((Long.rotateLeft((digest ^ gpa + i) * PRIME, 31) ^ value) * PRIME, 31);
+            }
+        }
+    }
+
+    /** The digest of the frames so far. */
+    public long value() {
+        return digest;
+    }
 
     /**
      * The digest of {@code bytes} bytes from gpa 0.
@@ -20,19 +41,13 @@ public final class MemoryDigest {
      * @param gpaToHpa where a frame's first byte is; −1 for a frame that the host has not provided yet
      */
     public static long of(long bytes, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
-        long digest = OFFSET;
+        MemoryDigest digest = new MemoryDigest(memory);
         for (long frame = 0; frame < bytes; frame += PhysicalMemory.FRAME_BYTES) {
             long hpa = gpaToHpa.applyAsLong(frame);
-            if (hpa < 0) {
-                continue;
-            }
-            for (int i = 0; i < PhysicalMemory.FRAME_BYTES; i += 8) {
-                long value = memory.load64(hpa + i);
-                if (value != 0) {
-                    digest = Long.rotateLeft((Long.rotateLeft((digest ^ frame + i) * PRIME, 31) ^ value) * PRIME, 31);
-                }
+            if (hpa >= 0) {
+                digest.frame(frame, hpa);
             }
         }
-        return digest;
+        return digest.value();
     }
 }

@@ -7,9 +7,14 @@ import org.osgi.annotation.versioning.ProviderType;
  */
 @ProviderType
 public interface DirtyLog {
-    /** True while writes are logged: guest memory is mapped by 4 KiB then, and no write may go unnoticed. */
+    /** True while writes to some guest memory are logged. */
     boolean active();
 
-    /** {@code gfn} is about to become writable for a write, or was found dirty. Without effect while not active. KVM: {@code mark_page_dirty}. */
+    /** True while writes to {@code gfn} are logged: it is mapped by 4 KiB then, and no write to it may go unnoticed. */
+    default boolean logs(long gfn) {
+        return active();
+    }
+
+    /** {@code gfn} is about to become writable for a write, or was found dirty. Without effect while it is not logged. KVM: {@code mark_page_dirty}. */
     void mark(long gfn);
 }

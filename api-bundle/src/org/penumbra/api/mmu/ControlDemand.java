@@ -11,6 +11,7 @@ package org.penumbra.api.mmu;
  * @param ownedCr4 CR4 bits whose change by the guest must exit
  * @param forcedCr0 CR0 bits that are really 1 while the guest runs, whatever it sees
  * @param forcedCr4 CR4 bits that are really 1 while the guest runs, whatever it sees
+ * @param forcedEfer EFER bits that are really 1 while the guest runs, whatever it sees
  * @param hiddenCr4 CR4 bits of features that the design cannot give a guest: setting one is #GP; they are owned, too
  */
 public record ControlDemand(
@@ -21,7 +22,8 @@ public record ControlDemand(
         long ownedCr4,
         long forcedCr0,
         long forcedCr4,
+        long forcedEfer,
         long hiddenCr4) {
     /** Nothing: the guest's paging is its own business. */
-    public static final ControlDemand NONE = new ControlDemand(false, false, false, 0, 0, 0, 0, 0);
+    public static final ControlDemand NONE = new ControlDemand(false, false, false, 0, 0, 0, 0, 0, 0);
 }

@@ -47,6 +47,18 @@ public interface Mmu extends AutoCloseable {
     void hostRangeChanged(long gfn, long frames, CycleClock clock);
 
     /**
+     * The slots that give the {@code frames} guest frames from {@code gfn}, or gave them, change: on return nothing is reachable from
+     * any vCPU that was derived from these frames, as {@link #hostRangeChanged} says, nor from what tables in them held. While no
+     * vCPU runs; the generation ({@link org.penumbra.api.memory.GuestMemory#generation}) says that the change is going on. KVM:
+     * {@code kvm_arch_flush_shadow_memslot}.
+     *
+     * @param clock charged for the work
+     */
+    default void slotsChanged(long gfn, long frames, CycleClock clock) {
+        hostRangeChanged(gfn, frames, clock);
+    }
+
+    /**
      * Checks the invariants between the structures and reports each violation in a line. Changes nothing.
      *
      * @param clock charged for the reading: a spare one, if the run's cycles are not to show it

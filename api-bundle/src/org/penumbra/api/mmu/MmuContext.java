@@ -42,6 +42,14 @@ public interface MmuContext {
     void invalidatePage(long gva);
 
     /**
+     * The guest executed an INVPCID that exits: on return nothing that it drops is reachable from this vCPU, in structures or TLBs.
+     *
+     * @param type 0: {@code gva} under {@code pcid}; 1: everything under {@code pcid}; 2: everything; 3: everything but what is
+     *     global (SDM vol. 2, "INVPCID—Invalidate Process-Context Identifier"); dropping more is allowed
+     */
+    void invalidatePcid(int type, int pcid, long gva);
+
+    /**
      * Walks the guest's own tables in software for an access of kind {@code access}, setting accessed and dirty bits as a
      * processor would. KVM: {@code gva_to_gpa}.
      *

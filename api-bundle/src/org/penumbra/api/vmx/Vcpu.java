@@ -5,6 +5,7 @@ import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.observe.Counters;
@@ -36,6 +37,9 @@ public interface Vcpu {
 
     /** The machine's counters. */
     Counters counters();
+
+    /** Guest memory as the hypervisor reaches it, charged to this vCPU. */
+    GuestMemory guestMemory();
 
     /** What the MMU asks of the controls. */
     ControlDemand controlDemand();

@@ -2,6 +2,7 @@ package org.penumbra.experiments.cli;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
@@ -9,6 +10,7 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.penumbra.api.command.CommandLine;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.Experiment;
 import org.penumbra.experiments.run.ServiceRegistry;
@@ -64,10 +66,12 @@ public final class CommandLineService implements CommandLine {
         String previous = before.isEmpty() ? "" : before.get(before.size() - 1);
         List<String> names = switch (previous) {
             case "--workload" -> services.workloads().stream().map(ServiceRegistry.Named::name).toList();
-            case "--design" -> new Designs(services).offers().stream().map(Designs.Offer::name).toList();
+            case "--design", "--mmu" -> new Designs(services).offers().stream().map(Designs.Offer::name).toList();
             case "--hardware" -> services.costProfiles().map(p -> p.all().stream().map(m -> m.name()).toList()).orElse(List.of());
             case "--set" -> services.mmus().stream().flatMap(m -> m.service().settings().stream()).map(s -> s.key() + "=").toList();
-            default -> command.name().equals("run") && before.isEmpty() ? Experiment.ALL.stream().map(Experiment::id).toList()
+            case "--mode" -> Arrays.stream(PagingMode.values()).map(PagingMode::label).toList();
+            default -> command.name().equals("verify") && before.isEmpty()
+                    ? services.verifications().stream().map(ServiceRegistry.Named::name).toList() : command.name().equals("run") && before.isEmpty() ? Experiment.ALL.stream().map(Experiment::id).toList()
                     : before.isEmpty() ? List.copyOf(command.subcommands().keySet()) : List.of();
         };
         // lists are written with commas: the last name of them is completed

@@ -10,6 +10,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.Verification;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
@@ -98,6 +99,22 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             entries.add(entry("name", w.name(), "description", w.service().description(), "expected_operations", operations, "input",
                     w.service().inputIdentity()));
             table.row(w.name(), operations > 0 ? Figures.count(operations) : Figures.NONE, w.service().description());
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    /** Verifications, with the numbers of vectors that they have on {@code hardware}. */
+    static Listing verifications(ServiceRegistry services, CostProfile hardware) {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("llrl", "Verification", "Mode", "Vectors", "Description");
+        for (Named<Verification> v : services.verifications()) {
+            Map<String, Object> vectors = new LinkedHashMap<>();
+            for (PagingMode mode : PagingMode.values()) {
+                long number = v.service().vectors(mode, (int) hardware.figure("cpu.maxphyaddr"));
+                vectors.put(mode.label(), number);
+                table.row(v.name(), mode.label(), Figures.count(number), v.service().description());
+            }
+            entries.add(entry("name", v.name(), "description", v.service().description(), "hardware", hardware.name(), "vectors", vectors));
         }
         return new Listing(entries, List.of(table));
     }

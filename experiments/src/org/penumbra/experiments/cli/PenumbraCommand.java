@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
             "  penumbra run shadow-vs-ept                       the bundled programs under four designs",
             "  penumbra trace record --out ls.trace.xz -- ls    record what a program of yours does",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz   and run it",
+            "  penumbra walk --gva 0x7f1234567000               one page walk, step by step",
             "  penumbra list                                    experiments, designs, hardware, workloads",
             "  penumbra shell                                   swap designs while experiments run",
             "",
@@ -38,7 +39,7 @@ import picocli.CommandLine.Spec;
             "0:all went well",
             "1:something failed while running",
             "2:the request was refused; nothing was run or written",
-            "3:a translation was wrong, or a guest ran differently under two designs",
+            "3:a translation was wrong, a machine and the specification disagreed, or a guest ran differently under two designs",
             "130:interrupted; what had finished is kept"
         })
 final class PenumbraCommand implements Callable<Integer> {
@@ -66,12 +67,15 @@ final class PenumbraCommand implements Callable<Integer> {
     static CommandLine commandLine(Session session) {
         CommandLine line = new CommandLine(new PenumbraCommand(session));
         line.addSubcommand(new RunCommand(session));
+        line.addSubcommand(new WalkCommand(session));
+        line.addSubcommand(new VerifyCommand(session));
         line.addSubcommand(new ListCommand(session));
         line.addSubcommand(new ShellCommand(session));
         line.addSubcommand(new CommandLine(new TraceCommand())
                 // the options of the program that is recorded are its own
                 .addSubcommand(new CommandLine(new TraceRecordCommand(session)).setStopAtPositional(true))
-                .addSubcommand(new TraceInfoCommand(session)));
+                .addSubcommand(new TraceInfoCommand(session))
+                .addSubcommand(new TraceConvertCommand(session)));
         line.addSubcommand(new CommandLine(new HardwareCommand())
                 .addSubcommand(new HardwareListCommand(session))
                 .addSubcommand(new HardwareShowCommand(session)));

@@ -2,8 +2,10 @@ package org.penumbra.experiments.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.penumbra.experiments.report.ConsoleTable;
@@ -46,6 +48,8 @@ final class TraceInfoCommand implements Callable<Integer> {
     private Map<String, Object> document(TraceSummary s) {
         Map<String, Object> d = new LinkedHashMap<>();
         d.put("file", file.toString());
+        d.put("form", s.format().name().toLowerCase(Locale.ROOT));
+        d.put("comments", s.comments());
         d.put("records", s.records());
         d.put("fetches", s.fetches());
         d.put("loads", s.loads());
@@ -60,13 +64,16 @@ final class TraceInfoCommand implements Callable<Integer> {
     }
 
     private List<String> lines(TraceSummary s) {
+        List<String> lines = new ArrayList<>(s.comments());
+        lines.add("form: " + s.format().label());
+        lines.add("");
         ConsoleTable table = new ConsoleTable("lrr", "Records", "Number", "Share");
         row(table, "instruction fetches", s.fetches(), s.records());
         row(table, "loads", s.loads(), s.records());
         row(table, "stores", s.stores(), s.records());
         row(table, "modifies", s.modifies(), s.records());
         row(table, "all", s.records(), s.records());
-        List<String> lines = table.lines(session.console().emphasis());
+        lines.addAll(table.lines(session.console().emphasis()));
         ConsoleTable sizes = new ConsoleTable("rrr", "Bytes", "Number", "Share");
         s.sizes().forEach((size, number) -> row(sizes, Integer.toString(size), number, s.records()));
         lines.add("");

@@ -53,7 +53,8 @@ final class TraceRecordCommand implements Callable<Integer> {
     private List<String> command;
 
     @Option(names = "--out", paramLabel = "FILE",
-            description = "The trace to write; .gz, .xz or .zst at its end compresses it (default: PROGRAM.trace.xz).")
+            description = "The trace to write: binary if it ends in .ptrace, else text; .gz, .xz or .zst behind that compresses it (default: "
+                    + "PROGRAM.trace.xz).")
     private Path out;
 
     @Option(names = "--limit", paramLabel = "N", description = "Stop the program after N records (default: never).")

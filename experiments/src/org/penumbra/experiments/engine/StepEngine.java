@@ -8,6 +8,7 @@ import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -103,10 +104,13 @@ final class StepEngine implements ExecutionEngine {
                 }
                 continue;
             }
-            int outcome = step(steps, g.next);
+            boolean memory = steps.kind[g.next] <= StepBuffer.UPDATE;
+            int outcome = memory ? accesses(steps, budget - retired) : step(steps, g.next);
             if (outcome == Outcome.DONE) {
-                g.next++;
-                retired++;
+                if (!memory) {
+                    g.next++;
+                    retired++;
+                }
             } else if (outcome == Outcome.FAULT) {
                 deliver(cpu.exception());
             } else if (outcome == Outcome.EXIT) {
@@ -122,33 +126,81 @@ final class StepEngine implements ExecutionEngine {
         return Stop.BUDGET;
     }
 
-    /** Executes step {@code i} of {@code s}; an {@link Outcome}, {@link #HALT}, or {@link #PAUSE}. */
+    /**
+     * Executes the next step of {@code s}, which is one with a memory operand, and those that follow it up to one without, as long as
+     * they are done, the line is not raised, and no more than {@code most} (at least 1) have retired. What such steps cannot change,
+     * privilege for one, is looked at once.
+     *
+     * @return the {@link Outcome} of the step that is the next one now, DONE if it was not tried
+     */
+    private int accesses(StepBuffer s, long most) {
+        byte[] kinds = s.kind;
+        byte[] functions = s.function;
+        int[] widths = s.width;
+        long[] addresses = s.address;
+        long[] values = s.value;
+        int reading = registers.access(Access.READ);
+        int writing = registers.access(Access.WRITE);
+        int fetching = registers.access(Access.FETCH);
+        long acc = gpr[RAX];
+        long digest = guest.digest;
+        int first = guest.next;
+        int end = first + (int) Math.min(s.count - first, most);
+        int i = first;
+        try {
+            while (i < end) {
+                int outcome;
+                switch (kinds[i]) {
+                    case StepBuffer.FETCH:
+                        outcome = port.fetch(addresses[i], widths[i], fetching);
+                        if (outcome == Outcome.DONE) {
+                            registers.rip = addresses[i];
+                        }
+                        break;
+                    case StepBuffer.LOAD:
+                        outcome = port.load(addresses[i], widths[i], reading);
+                        if (outcome == Outcome.DONE) {
+                            acc = port.value;
+                            digest = digest(digest, acc, functions[i]);
+                        }
+                        break;
+                    case StepBuffer.STORE:
+                        outcome = port.store(addresses[i], widths[i], values[i], writing);
+                        break;
+                    case StepBuffer.STORE_ACC:
+                        outcome = port.store(addresses[i], widths[i], acc, writing);
+                        break;
+                    case StepBuffer.UPDATE:
+                        outcome = port.update(addresses[i], widths[i], functions[i] & ~StepBuffer.ENTRY, values[i], writing);
+                        if (outcome == Outcome.DONE) {
+                            acc = port.value;
+                            digest = digest(digest, acc, functions[i]);
+                        }
+                        break;
+                    default:
+                        return Outcome.DONE;
+                }
+                if (outcome != Outcome.DONE) {
+                    return outcome;
+                }
+                i++;
+                if (line.raised()) {
+                    break;
+                }
+            }
+            return Outcome.DONE;
+        } finally {
+            // Also when a walk has left physical memory: the guest may go on under another design.
+            gpr[RAX] = acc;
+            guest.digest = digest;
+            guest.next = i;
+            retired += i - first;
+        }
+    }
+
+    /** Executes step {@code i} of {@code s}, one without a memory operand; an {@link Outcome}, {@link #HALT}, or {@link #PAUSE}. */
     private int step(StepBuffer s, int i) {
-        int outcome;
         switch (s.kind[i]) {
-            case StepBuffer.FETCH:
-                outcome = port.fetch(s.address[i], s.width[i], registers.access(Access.FETCH));
-                if (outcome == Outcome.DONE) {
-                    registers.rip = s.address[i];
-                }
-                return outcome;
-            case StepBuffer.LOAD:
-                outcome = port.load(s.address[i], s.width[i], registers.access(Access.READ));
-                if (outcome == Outcome.DONE) {
-                    loaded(port.value, s.function[i]);
-                }
-                return outcome;
-            case StepBuffer.STORE:
-                return port.store(s.address[i], s.width[i], s.value[i], registers.access(Access.WRITE));
-            case StepBuffer.STORE_ACC:
-                return port.store(s.address[i], s.width[i], gpr[RAX], registers.access(Access.WRITE));
-            case StepBuffer.UPDATE:
-                int function = s.function[i] & ~StepBuffer.ENTRY;
-                outcome = port.update(s.address[i], s.width[i], function, s.value[i], registers.access(Access.WRITE));
-                if (outcome == Outcome.DONE) {
-                    loaded(port.value, s.function[i]);
-                }
-                return outcome;
             case StepBuffer.AND_ACC:
                 gpr[RAX] &= s.value[i];
                 return Outcome.DONE;
@@ -168,7 +220,7 @@ final class StepEngine implements ExecutionEngine {
                 registers.rflags &= ~ControlBits.RFLAGS_IF;
                 return Outcome.DONE;
             default:
-                outcome = privileged(s, i);
+                int outcome = privileged(s, i);
                 if (outcome == Outcome.DONE) {
                     tell(s, i);
                 }
@@ -209,15 +261,20 @@ final class StepEngine implements ExecutionEngine {
         return outcome == Outcome.DONE ? HALT : outcome;
     }
 
-    /**
-     * A value reached the guest; once per retired step, so that a repeated attempt does not count twice. When accessed and dirty
-     * bits are set depends on what a processor has cached, so an equal guest may read them differently.
-     */
+    /** A value reached the guest; once per retired step, so that a repeated attempt does not count twice. */
     private void loaded(long value, byte function) {
         gpr[RAX] = value;
+        guest.digest = digest(guest.digest, value, function);
+    }
+
+    /**
+     * The guest's digest after it has loaded {@code value}. When accessed and dirty bits are set depends on what a processor has
+     * cached, so an equal guest may read them differently.
+     */
+    private static long digest(long before, long value, byte function) {
         long seen = (function & StepBuffer.ENTRY) != 0 ? value & ~ACCESSED_DIRTY : value;
         // The rotation lets a difference in the high bits, which a product only moves up, reach the low ones.
-        guest.digest = Long.rotateLeft((guest.digest ^ seen) * FNV_PRIME, 31);
+        return Long.rotateLeft((before ^ seen) * FNV_PRIME, 31);
     }
 
     /** Tells the observer that step {@code i} of {@code s} retired, if it is one that changes what may be cached. */
@@ -236,6 +293,12 @@ final class StepEngine implements ExecutionEngine {
             case StepBuffer.MOV_CR3:
                 boolean keep = (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
                 observer.loaded(vcpu, registers.paging, keep);
+                break;
+            case StepBuffer.WRMSR:
+                int msr = (int) s.address[i];
+                if (msr == Msr.IA32_EFER || msr == Msr.IA32_PKRS) {
+                    observer.loaded(vcpu, registers.paging, true);
+                }
                 break;
             default:
                 break;

@@ -13,14 +13,17 @@ final class BootTables {
     private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
     private final TableFormat format;
-    /** Memory from {@link GuestLayout#BOOT_TABLES} on. */
+    private final long start;
+    /** Memory from {@link #start} on. */
     private long[] words = new long[0];
-    private long end = GuestLayout.BOOT_TABLES;
+    private long end;
     private final long root;
 
     /** The tables for {@code memoryBytes} of memory. */
     BootTables(GuestLayout layout, long memoryBytes) {
         format = layout.tables;
+        start = GuestLayout.bootTables(memoryBytes);
+        end = start;
         root = format.root(table());
         long page = format.largePage();
         for (long gpa = 0; gpa < memoryBytes; gpa += page) {
@@ -47,12 +50,14 @@ final class BootTables {
     private long table() {
         long gpa = end;
         end += GuestLayout.PAGE;
-        words = Arrays.copyOf(words, word(end));
+        if (word(end) > words.length) {
+            words = Arrays.copyOf(words, Math.max(word(end), 2 * words.length));
+        }
         return gpa;
     }
 
-    private static int word(long gpa) {
-        return (int) (gpa - GuestLayout.BOOT_TABLES >>> 3);
+    private int word(long gpa) {
+        return (int) (gpa - start >>> 3);
     }
 
     private long get(long table, int i) {
@@ -73,7 +78,7 @@ final class BootTables {
     void write(Loader loader) {
         for (int i = 0; i < words.length; i++) {
             if (words[i] != 0) {
-                loader.store64(GuestLayout.BOOT_TABLES + 8L * i, words[i]);
+                loader.store64(start + 8L * i, words[i]);
             }
         }
     }

@@ -16,6 +16,9 @@ import org.penumbra.api.paging.PagingMode;
  *  0x400000 …     frames for everything   5level     below 2^56              0xff11000000000000 + gpa    0xffffffff81000000
  *                 else, a part per vCPU
  * </pre>
+ *
+ * <p>With more than {@link #LOW_TABLES} bytes of memory the boot tables do not fit below the interrupt pages: they lie at 0x400000
+ * then, and the frames begin behind them.
  */
 final class GuestLayout {
     static final long PAGE = 4096;
@@ -43,6 +46,8 @@ final class GuestLayout {
     static final int INTERRUPT_ENTRY = 0xc000;
     static final int IDLE = 0xd000;
 
+    /** So much memory has its boot tables below the interrupt pages. */
+    private static final long LOW_TABLES = 256L << 30;
     private static final int FETCH = 16;
     private static final long USER_END_32 = 0xc000_0000L;
     /** What Linux maps for good in a 32-bit kernel half of 1 GiB; the rest is for vmalloc and fixed mappings. */
@@ -76,10 +81,22 @@ final class GuestLayout {
             case PAE:
                 return new GuestLayout(mode, USER_END_32, USER_END_32, USER_END_32 + TEXT_GPA, LOWMEM);
             case FOUR_LEVEL:
-                return new GuestLayout(mode, 1L << 47, 0xffff_8880_0000_0000L, 0xffff_ffff_8100_0000L, 256L << 30);
+                return new GuestLayout(mode, 1L << 47, 0xffff_8880_0000_0000L, 0xffff_ffff_8100_0000L, 1L << 40);
             default:
-                return new GuestLayout(mode, 1L << 56, 0xff11_0000_0000_0000L, 0xffff_ffff_8100_0000L, 256L << 30);
+                return new GuestLayout(mode, 1L << 56, 0xff11_0000_0000_0000L, 0xffff_ffff_8100_0000L, 1L << 40);
         }
+    }
+
+    /** Where the boot tables of {@code memoryBytes} of memory lie. */
+    static long bootTables(long memoryBytes) {
+        return memoryBytes <= LOW_TABLES ? BOOT_TABLES : FREE_FRAMES;
+    }
+
+    /** Where frames for everything else begin: behind boot tables that lie there, a page for 1 GiB and some above them. */
+    static long freeFrames(long memoryBytes) {
+        long tables = memoryBytes <= LOW_TABLES ? 0 : ((memoryBytes >>> 30) + 16) * PAGE;
+        long large = 2 << 20;
+        return FREE_FRAMES + (tables + large - 1 & -large);
     }
 
     boolean paged() {

@@ -143,7 +143,7 @@ public final class MiniatureGuest implements GuestBoot {
 
     /** Frames of a vCPU, in bytes: whole large pages. What is left over goes to the last vCPU. */
     private long part(int vcpus, long memoryBytes) {
-        return (memoryBytes - GuestLayout.FREE_FRAMES) / vcpus & -(vcpus == 1 ? PAGE : block());
+        return (memoryBytes - GuestLayout.freeFrames(memoryBytes)) / vcpus & -(vcpus == 1 ? PAGE : block());
     }
 
     @Override
@@ -164,7 +164,7 @@ public final class MiniatureGuest implements GuestBoot {
             vcpus[i].paging = paging(tables);
             vcpus[i].cpl = 0;
             vcpus[i].rip = layout.text;
-            long from = GuestLayout.FREE_FRAMES + i * part;
+            long from = GuestLayout.freeFrames(memoryBytes) + i * part;
             FrameAllocator frames = new FrameAllocator(needs, (int) (block() / PAGE), from, i == n - 1 ? memoryBytes : from + part);
             UserProgram program = first.apply(seedOf(seed, i));
             guests[i] = new GuestState(

@@ -94,6 +94,9 @@ public final class Measurements {
         add("host_swapped_out", "events", s.hostEvents().swappedOut());
         add("host_migrated", "events", s.hostEvents().migrated());
         add("host_merged", "events", s.hostEvents().merged());
+        add("host_collapsed", "events", s.hostEvents().collapsed());
+        add("host_split", "events", s.hostEvents().split());
+        add("host_young", "events", s.hostEvents().young());
         campaign.undisturbed(r).ifPresent(u -> {
             add("operations_difference", "operations", r.operations() - u.operations());
             add("guest_digest_same", "boolean", r.guestDigest() == u.guestDigest() ? 1 : 0);

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
 
@@ -34,9 +35,20 @@ public final class Designs {
 
     /** The designs of {@code request}, or else of {@code experiment}, with their settings. */
     List<Design> select(Experiment experiment, RunRequest request) {
+        List<String> names = request.designs().isEmpty() ? experiment.designs() : request.designs();
+        return select(names, request.settings(), "--design");
+    }
+
+    /**
+     * The designs {@code names} with their settings.
+     *
+     * @param given settings by key, those that differ from their defaults
+     * @param option by which a person names designs, for messages
+     * @throws RefusedException if a name, a key or a value is unknown, or a design needs a machine that no bundle offers
+     */
+    public List<Design> select(List<String> names, Map<String, String> given, String option) {
         List<Offer> offers = offers();
         List<Offer> chosen = new ArrayList<>();
-        List<String> names = request.designs().isEmpty() ? experiment.designs() : request.designs();
         for (String name : new LinkedHashSet<>(names)) {
             List<Offer> same = offers.stream().filter(o -> o.name().equals(name)).toList();
             if (same.isEmpty()) {
@@ -48,8 +60,17 @@ public final class Designs {
             }
             chosen.add(same.get(0));
         }
-        checkSettings(request.settings(), chosen);
-        return chosen.stream().map(o -> design(o, request.settings())).toList();
+        checkSettings(given, chosen, option);
+        List<Design> designs = chosen.stream().map(o -> design(o, given)).toList();
+        designs.forEach(this::requireMachine);
+        return designs;
+    }
+
+    private void requireMachine(Design d) {
+        if (services.machineFactory(d.machineKind()).isEmpty()) {
+            throw new RefusedException("design '" + d.name() + "' needs machines of kind '" + d.machineKind() + "', and no bundle"
+                    + " offers them" + (d.machineKind().equals(MachineFactory.VMX) ? "; install the VMX bundle" : ""));
+        }
     }
 
     private static Design design(Offer offer, Map<String, String> given) {
@@ -64,7 +85,7 @@ public final class Designs {
         return new Design(offer.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings);
     }
 
-    private void checkSettings(Map<String, String> given, List<Offer> chosen) {
+    private void checkSettings(Map<String, String> given, List<Offer> chosen, String option) {
         Map<String, MmuFactory.Setting> usable = new TreeMap<>();
         for (Offer o : chosen) {
             if (o.mmu() != null) {
@@ -74,7 +95,7 @@ public final class Designs {
         for (Map.Entry<String, String> e : new TreeMap<>(given).entrySet()) {
             MmuFactory.Setting setting = usable.get(e.getKey());
             if (setting == null) {
-                throw new RefusedException(explainUnusable(e.getKey(), usable.keySet()));
+                throw new RefusedException(explainUnusable(e.getKey(), usable.keySet(), option));
             }
             if (!setting.choices().isEmpty() && !setting.choices().contains(e.getValue())) {
                 throw new RefusedException("--set " + e.getKey() + "=" + e.getValue() + ": "
@@ -83,10 +104,10 @@ public final class Designs {
         }
     }
 
-    private String explainUnusable(String key, Set<String> usable) {
+    private String explainUnusable(String key, Set<String> usable, String option) {
         for (Named<MmuFactory> mmu : services.mmus()) {
             if (mmu.service().settings().stream().anyMatch(s -> s.key().equals(key))) {
-                return "setting '" + key + "' belongs to design '" + mmu.name() + "', which is not run; add it to --design";
+                return "setting '" + key + "' belongs to design '" + mmu.name() + "', which is not run; add it to " + option;
             }
         }
         return usable.isEmpty() ? "unknown setting '" + key + "'; the designs that are run have none"

@@ -6,18 +6,24 @@ import org.apache.commons.rng.simple.RandomSource;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.experiments.run.SwapFigures.HostEvents;
 
-/** A host that works on a guest's pages: random swap-outs, migrations and merges, the same for equal seeds. */
+/** A host that works on a guest's pages: random swap-outs, migrations, merges, collapses, splits and ageing, the same for equal seeds. */
 final class HostDisturbance {
     /** At each stop. Few pairs of frames have equal contents, so that many are tried. */
     private static final int SWAP_OUTS = 8;
     private static final int MIGRATIONS = 8;
     private static final int MERGES = 128;
+    private static final int COLLAPSES = 2;
+    private static final int SPLITS = 2;
+    private static final int AGEINGS = 16;
 
     private final HostPages pages;
     private final UniformRandomProvider random;
     private long swappedOut;
     private long migrated;
     private long merged;
+    private long collapsed;
+    private long split;
+    private long young;
     /** How far apart the last two frames were that could be merged: kernels of one guest lay out alike what they have alike. */
     private int distance;
 
@@ -38,6 +44,15 @@ final class HostDisturbance {
         for (int i = 0; i < MIGRATIONS; i++) {
             migrated += pages.migrate(any(frames)) ? 1 : 0;
         }
+        for (int i = 0; i < COLLAPSES; i++) {
+            collapsed += pages.collapse(any(frames)) ? 1 : 0;
+        }
+        for (int i = 0; i < SPLITS; i++) {
+            split += pages.split(any(frames)) ? 1 : 0;
+        }
+        for (int i = 0; i < AGEINGS; i++) {
+            young += pages.young(any(frames)) ? 1 : 0;
+        }
         for (int i = 0; i < MERGES; i++) {
             int gfn = any(frames);
             int other = i % 2 == 0 || distance == 0 ? any(frames) : gfn + distance;
@@ -53,6 +68,6 @@ final class HostDisturbance {
     }
 
     HostEvents events() {
-        return new HostEvents(swappedOut, migrated, merged);
+        return new HostEvents(swappedOut, migrated, merged, collapsed, split, young);
     }
 }

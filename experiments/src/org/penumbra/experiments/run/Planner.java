@@ -16,7 +16,6 @@ import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineConfig;
-import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
 
@@ -63,12 +62,6 @@ public final class Planner {
         List<Design> designs = new Designs(services).select(experiment, request);
         if (experiment.kind() == Experiment.Kind.SWAPS) {
             requireSwappable(designs);
-        }
-        for (Design d : designs) {
-            if (services.machineFactory(d.machineKind()).isEmpty()) {
-                throw new RefusedException("design '" + d.name() + "' needs machines of kind '" + d.machineKind() + "', and no bundle"
-                        + " offers them" + (d.machineKind().equals(MachineFactory.VMX) ? "; install the VMX bundle" : ""));
-            }
         }
         Hardware hardware = hardware(request.hardware(), request.figures());
         requireLinearAddresses(paging, hardware.profile());
@@ -187,7 +180,7 @@ public final class Planner {
      *
      * @throws RefusedException if there is no such model, or no such figure, or none that can have such a value
      */
-    private Hardware hardware(String nameOrFile, Map<String, Long> figures) {
+    public Hardware hardware(String nameOrFile, Map<String, Long> figures) {
         Hardware hardware = hardware(nameOrFile);
         if (figures.isEmpty()) {
             return hardware;

@@ -21,6 +21,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.verify.Verification;
 
 /**
  * What the container offers at this moment. Services come and go while it is used; every list is a snapshot, sorted by name.
@@ -70,6 +71,11 @@ public final class ServiceRegistry {
         return all(Workload.class);
     }
 
+    /** The verifications, by {@code verification.name}. */
+    public List<Named<Verification>> verifications() {
+        return all(Verification.class);
+    }
+
     /** The factory of machines of {@code kind}. */
     public Optional<MachineFactory> machineFactory(String kind) {
         return all(MachineFactory.class).stream().filter(n -> n.name().equals(kind)).map(Named::service).findFirst();
@@ -107,6 +113,15 @@ public final class ServiceRegistry {
     }
 
     void unbindWorkload(Workload service) {
+        services.remove(service);
+    }
+
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void bindVerification(Verification service, Map<String, Object> properties) {
+        add(service, Verification.VERIFICATION_NAME, properties);
+    }
+
+    void unbindVerification(Verification service) {
         services.remove(service);
     }
 

@@ -31,9 +31,13 @@ public record SwapFigures(
      */
     public record Dirty(long harvests, long frames, long recorded, long missed, long extra) {}
 
-    /** Events that took place; those for which there was nothing to do are not counted. */
-    public record HostEvents(long swappedOut, long migrated, long merged) {
-        static final HostEvents NONE = new HostEvents(0, 0, 0);
+    /**
+     * Events that took place; those for which there was nothing to do are not counted.
+     *
+     * @param young pages that were found to have been used since they were last asked about
+     */
+    public record HostEvents(long swappedOut, long migrated, long merged, long collapsed, long split, long young) {
+        static final HostEvents NONE = new HostEvents(0, 0, 0, 0, 0, 0);
     }
 
     public SwapFigures {

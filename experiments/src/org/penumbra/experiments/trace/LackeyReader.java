@@ -1,7 +1,11 @@
 package org.penumbra.experiments.trace;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 
 /**
  * Parses lackey's lines straight out of a byte buffer.
@@ -16,6 +20,8 @@ final class LackeyReader implements TraceReader {
     static final int MAX_LINE = 4096;
 
     private static final int BUFFER = 256 * 1024;
+    /** Comments at the head that are kept, in lines. */
+    private static final int MOST_COMMENTS = 100;
     /** The first three bytes of a record of each kind. */
     private static final int FETCH_MARK = 'I' << 16 | ' ' << 8 | ' ';
     private static final int LOAD_MARK = ' ' << 16 | 'L' << 8 | ' ';
@@ -46,6 +52,7 @@ final class LackeyReader implements TraceReader {
     private IOException sourceFailure;
     private IOException failure;
     private boolean closed;
+    private final List<String> comments = new ArrayList<>();
     private long line;
     private long records;
 
@@ -159,12 +166,20 @@ final class LackeyReader implements TraceReader {
         if (unfinished && (live || sourceFailure != null)) {
             position = limit;
         } else if (skippable()) {
+            keepComment(end);
             position = unfinished ? limit : end + 1;
             line++;
         } else if (end - position > MAX_LINE) {
             throw overlong();
         } else {
             throw bad(MalformedLine.explain(Arrays.copyOfRange(buffer, position, end), unfinished));
+        }
+    }
+
+    /** Keeps the line that ends before {@code end}, if it is a comment at the head. */
+    private void keepComment(int end) {
+        if (buffer[position] == '#' && records == 0 && comments.size() < MOST_COMMENTS && end - position <= MAX_LINE) {
+            comments.add(new String(buffer, position + 1, end - position - 1, StandardCharsets.UTF_8).strip());
         }
     }
 
@@ -253,6 +268,16 @@ final class LackeyReader implements TraceReader {
     private TraceFormatException bad(String what) {
         line++;
         return source.bad(line, what);
+    }
+
+    @Override
+    public TraceFormat format() {
+        return TraceFormat.LACKEY;
+    }
+
+    @Override
+    public List<String> comments() {
+        return Collections.unmodifiableList(comments);
     }
 
     @Override

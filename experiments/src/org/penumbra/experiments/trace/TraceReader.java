@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Reads the records of a trace from beginning to end, once.
@@ -27,7 +28,7 @@ import java.nio.file.Path;
 public interface TraceReader extends Closeable {
 
     /**
-     * Opens a trace file, or a pipe. Its compression is found from its first bytes; its name does not matter.
+     * Opens a trace file, or a pipe. Its form and compression are found from its first bytes; its name does not matter.
      *
      * @throws TraceFormatException if there is no such file, it is a directory, it cannot be read or is empty, or its
      *         compressed stream is bad at the very start
@@ -53,14 +54,26 @@ public interface TraceReader extends Closeable {
      * Replaces the batch's contents by the next records: as many as fit, fewer only at the end of the trace.
      *
      * @return the number of records, {@code batch.count}; 0 at the end of the trace and ever after
-     * @throws TraceFormatException at a line that is no record, at the end of a damaged or truncated stream, and at the end
+     * @throws TraceFormatException at a line or place that is no record, at the end of a damaged or truncated stream, and at the end
      *         of a trace without any record; the batch then holds the good records that came just before, and further calls
      *         throw the same exception
      * @throws IOException if the device fails, or the reader is closed
      */
     int read(TraceBatch batch) throws IOException;
 
-    /** The number of lines read so far, in the decompressed text; after an exception for a line, that line's number. */
+    /** The form of the trace. */
+    TraceFormat format();
+
+    /**
+     * The comments at the head of the trace, without marks; known as soon as a record has been read. Of text, those that stand before
+     * the first record, up to a number that no provenance needs.
+     */
+    List<String> comments();
+
+    /**
+     * The number of lines read so far, in the decompressed text; after an exception for a line, that line's number. 0 for a trace that
+     * is no text.
+     */
     long line();
 
     /** The number of records delivered so far. */

@@ -12,6 +12,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.tukaani.xz.MemoryLimitException;
 
 /** The decompressed bytes of a trace, and what to say when they cannot be had. */
@@ -20,13 +21,19 @@ final class TraceSource implements Closeable {
     private final String name;
     private final Tap file;
     private final TraceCompression compression;
-    private final InputStream text;
+    private final InputStream bytes;
+    /** The first bytes, which were looked at to find the form of the trace. */
+    private final byte[] head = new byte[BinaryForm.MAGIC.length];
+    private int headLength;
+    private int headTaken;
+    /** What was thrown while they were looked at; it is thrown again in its place. */
+    private IOException headFailure;
 
-    private TraceSource(String name, Tap file, TraceCompression compression, InputStream text) {
+    private TraceSource(String name, Tap file, TraceCompression compression, InputStream bytes) {
         this.name = name;
         this.file = file;
         this.compression = compression;
-        this.text = text;
+        this.bytes = bytes;
     }
 
     static TraceReader open(Path file) throws IOException {
@@ -55,7 +62,8 @@ final class TraceSource implements Closeable {
             compression = TraceCompression.ofMagic(head, n);
             PushbackInputStream whole = new PushbackInputStream(file, head.length);
             whole.unread(head, 0, n);
-            return new LackeyReader(new TraceSource(name, file, compression, compression.decode(whole)), false);
+            TraceSource source = new TraceSource(name, file, compression, compression.decode(whole));
+            return source.binary() ? new BinaryReader(source) : new LackeyReader(source, false);
         } catch (IOException e) {
             close(file, e);
             throw explain(name, 1, file, compression, e);
@@ -79,11 +87,32 @@ final class TraceSource implements Closeable {
         return new LackeyReader(new TraceSource(name, file, TraceCompression.NONE, file), true);
     }
 
+    /** Whether the decompressed bytes begin as {@link BinaryForm} does. Nothing was read before. */
+    private boolean binary() {
+        try {
+            for (int n = 0; n >= 0 && headLength < head.length; n = bytes.read(head, headLength, head.length - headLength)) {
+                headLength += n;
+            }
+        } catch (IOException e) {
+            headFailure = e;
+        }
+        return Arrays.equals(head, BinaryForm.MAGIC);
+    }
+
     /** As {@link InputStream#read(byte[], int, int)}, but never 0 for a positive length. */
-    int read(byte[] bytes, int offset, int length) throws IOException {
+    int read(byte[] into, int offset, int length) throws IOException {
+        if (headTaken < headLength) {
+            int n = Math.min(length, headLength - headTaken);
+            System.arraycopy(head, headTaken, into, offset, n);
+            headTaken += n;
+            return n;
+        }
+        if (headFailure != null) {
+            throw headFailure;
+        }
         int n;
         do {
-            n = text.read(bytes, offset, length);
+            n = bytes.read(into, offset, length);
         } while (n == 0);
         return n;
     }
@@ -101,7 +130,7 @@ final class TraceSource implements Closeable {
 
     @Override
     public void close() throws IOException {
-        text.close();
+        bytes.close();
         // A decoder whose own close failed may have left the file open; twice does no harm.
         file.close();
     }

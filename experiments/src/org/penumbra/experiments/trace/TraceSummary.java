@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -11,6 +12,8 @@ import java.util.TreeMap;
 /**
  * What is in a trace: how many records of each kind and size, and how many distinct pages they touch.
  *
+ * @param format the form of the trace
+ * @param comments the comments at its head
  * @param fetches instruction fetches
  * @param loads loads
  * @param stores stores
@@ -22,14 +25,15 @@ import java.util.TreeMap;
  * @param pageCrossings accesses that cross a 4 KiB page boundary
  */
 public record TraceSummary(
-        long fetches, long loads, long stores, long modifies, SortedMap<Integer, Long> sizes, long pages, long largePages,
-        long codePages, long pageCrossings) {
+        TraceFormat format, List<String> comments, long fetches, long loads, long stores, long modifies, SortedMap<Integer, Long> sizes,
+        long pages, long largePages, long codePages, long pageCrossings) {
 
     private static final int PAGE_SHIFT = 12;
     private static final int LARGE_PAGE_SHIFT = 21;
 
-    /** Keeps a copy of the map of sizes that nobody can change. */
+    /** Keeps copies of comments and sizes that nobody can change. */
     public TraceSummary {
+        comments = List.copyOf(comments);
         sizes = Collections.unmodifiableSortedMap(new TreeMap<>(sizes));
     }
 
@@ -83,7 +87,7 @@ public record TraceSummary(
                 sizes.put(size, bySize[size]);
             }
         }
-        return new TraceSummary(kinds[TraceBatch.FETCH], kinds[TraceBatch.LOAD], kinds[TraceBatch.STORE],
+        return new TraceSummary(reader.format(), reader.comments(), kinds[TraceBatch.FETCH], kinds[TraceBatch.LOAD], kinds[TraceBatch.STORE],
                 kinds[TraceBatch.MODIFY], sizes, all.size(), large.size(), code.size(), crossings);
     }
 

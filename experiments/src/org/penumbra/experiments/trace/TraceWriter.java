@@ -4,7 +4,6 @@ import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -13,7 +12,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 
 /**
- * Writes a trace that {@link TraceReader} reads, compressed as its name says ({@link TraceCompression#ofName}).
+ * Writes a trace that {@link TraceReader} reads, in the form and with the compression that its name says
+ * ({@link TraceFormat#ofName}, {@link TraceCompression#ofName}).
  *
  * <p>All or nothing: the records go to a temporary file beside the target, named {@code .NAME.….part}, and
  * {@link #commit} gives it the target's name in one step, over an older file of that name. Closing a writer that was not
@@ -21,19 +21,10 @@ import java.util.List;
  */
 public final class TraceWriter implements Closeable {
 
-    private static final byte[][] MARK = {
-        {'I', ' ', ' '}, {' ', 'L', ' '}, {' ', 'S', ' '}, {' ', 'M', ' '}
-    };
-    private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
-    /** Lackey pads addresses to at least so many digits. */
-    private static final int MIN_DIGITS = 8;
-    private static final int MAX_RECORD = 3 + 16 + 1 + 4 + 1;
-
     private final Path target;
     private final Path part;
     private final OutputStream out;
-    private final byte[] buffer = new byte[64 * 1024];
-    private int position;
+    private final RecordEncoder encoder;
     private long records;
     private boolean closed;
 
@@ -41,6 +32,7 @@ public final class TraceWriter implements Closeable {
         this.target = target;
         this.part = part;
         this.out = out;
+        this.encoder = TraceFormat.ofName(target).encoder(out);
     }
 
     /**
@@ -73,10 +65,7 @@ public final class TraceWriter implements Closeable {
         TraceWriter writer = null;
         try {
             writer = new TraceWriter(target, part, TraceCompression.ofName(target).encode(file));
-            for (String comment : comments) {
-                String line = "# " + comment.replaceAll("\\p{Cntrl}", "?") + "\n";
-                writer.out.write(line.getBytes(StandardCharsets.UTF_8));
-            }
+            writer.encoder.head(comments.stream().map(c -> c.replaceAll("\\p{Cntrl}", "?")).toList());
             return writer;
         } catch (Throwable t) {
             try (file) {
@@ -108,41 +97,18 @@ public final class TraceWriter implements Closeable {
             throw new IOException("the trace writer is closed");
         }
         for (int i = from; i < to; i++) {
-            if (buffer.length - position < MAX_RECORD) {
-                flushBuffer();
-            }
             put(batch.kind[i], batch.address[i], batch.size[i]);
         }
     }
 
-    private void put(byte kind, long address, int size) {
-        if (kind < 0 || kind >= MARK.length || size < 1 || size > TraceBatch.MAX_SIZE || address < 0
+    private void put(byte kind, long address, int size) throws IOException {
+        if (kind < TraceBatch.FETCH || kind > TraceBatch.MODIFY || size < 1 || size > TraceBatch.MAX_SIZE || address < 0
                 || address > TraceBatch.ADDRESS_END - size) {
             throw new IllegalArgumentException(String.format(
                     "no record of a trace: kind %d, address %x, size %d", kind, address, size));
         }
-        byte[] b = buffer;
-        int p = position;
-        byte[] mark = MARK[kind];
-        b[p++] = mark[0];
-        b[p++] = mark[1];
-        b[p++] = mark[2];
-        int digits = Math.max(MIN_DIGITS, (67 - Long.numberOfLeadingZeros(address)) / 4);
-        for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
-            b[p++] = HEX[(int) (address >>> shift) & 15];
-        }
-        b[p++] = ',';
-        for (int unit = size < 10 ? 1 : size < 100 ? 10 : size < 1000 ? 100 : 1000; unit > 0; unit /= 10) {
-            b[p++] = HEX[size / unit % 10];
-        }
-        b[p++] = '\n';
-        position = p;
+        encoder.put(kind, address, size);
         records++;
-    }
-
-    private void flushBuffer() throws IOException {
-        out.write(buffer, 0, position);
-        position = 0;
     }
 
     /** The number of records written so far. */
@@ -161,7 +127,7 @@ public final class TraceWriter implements Closeable {
             throw new IOException("the trace writer is closed");
         }
         try {
-            flushBuffer();
+            encoder.end(records);
             out.close();
             long size = Files.size(part);
             Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

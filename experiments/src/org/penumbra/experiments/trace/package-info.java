@@ -1,7 +1,8 @@
 /**
- * Recorded memory traces of real programs: reading, writing, recording.
+ * Recorded memory traces of real programs: reading, writing, converting, recording.
  *
- * <p>A trace is the text that Valgrind's tool <em>lackey</em> prints under {@code --trace-mem=yes}, one access a line, as
+ * <p>A trace has one of two forms ({@link org.penumbra.experiments.trace.TraceFormat}). The one is Penumbra's own, binary. The other is
+ * the text that Valgrind's tool <em>lackey</em> prints under {@code --trace-mem=yes}, one access a line, as
  * plain text or compressed with gzip, xz or zstd:
  *
  * <pre>

@@ -17,6 +17,10 @@ import org.penumbra.experiments.trace.TraceReader;
  */
 final class TraceProgram implements UserProgram {
     private static final int BATCH = 4096;
+    /** By kind of record: the step, its function, and whether it has a value. */
+    private static final byte[] STEP = {StepBuffer.FETCH, StepBuffer.LOAD, StepBuffer.STORE, StepBuffer.UPDATE};
+    private static final byte[] FUNCTION = {0, 0, 0, UpdateFunction.ADD};
+    private static final long[] VALUE = {0, 0, -1, -1};
 
     private final TraceReader reader;
     private final long seed;
@@ -50,14 +54,15 @@ final class TraceProgram implements UserProgram {
                 return new SystemCall.Exit();
             }
         }
+        if (fold == null) {
+            appendAll(steps);
+            next = records.count;
+            return null;
+        }
         for (; next < records.count; next++) {
             byte kind = records.kind[next];
             long gva = records.address[next];
             int bytes = records.size[next];
-            if (fold == null) {
-                append(steps, kind, gva, bytes);
-                continue;
-            }
             long start = fold.addMissing(gva, bytes);
             if (start >= 0) {
                 return memory(start, RegionFold.REGION);
@@ -97,6 +102,41 @@ final class TraceProgram implements UserProgram {
                     steps.store(gva, bytes, value);
                 }
         }
+    }
+
+    /** Appends the whole batch as it is. */
+    private void appendAll(StepBuffer steps) {
+        int n = records.count;
+        steps.reserve(2 * n);
+        byte[] kinds = steps.kind;
+        byte[] functions = steps.function;
+        int[] widths = steps.width;
+        long[] addresses = steps.address;
+        long[] values = steps.value;
+        int at = steps.count;
+        for (int i = 0; i < n; i++) {
+            byte kind = records.kind[i];
+            int size = records.size[i];
+            long value = Mix.of(seed + position + i);
+            if (kind == TraceBatch.MODIFY && size > 8) {
+                // A read-modify-write wider than 8 bytes is not atomic on x86 either, CMPXCHG16B apart.
+                kinds[at] = StepBuffer.LOAD;
+                functions[at] = 0;
+                widths[at] = size;
+                addresses[at] = records.address[i];
+                values[at] = 0;
+                at++;
+                kind = TraceBatch.STORE;
+            }
+            kinds[at] = STEP[kind];
+            functions[at] = FUNCTION[kind];
+            widths[at] = size;
+            addresses[at] = records.address[i];
+            values[at] = value & VALUE[kind];
+            at++;
+        }
+        position += n;
+        steps.count = at;
     }
 
     private int read() {

@@ -80,12 +80,14 @@ class CommandsTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "rnu | unknown command 'rnu'; did you mean 'run'? known: hardware, help, list, run, shell, trace (see 'penumbra --help')",
-        "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace",
+        "rnu | unknown command 'rnu'; did you mean 'run'? known: hardware, help, list, run, shell, trace, verify, walk (see 'penumbra --help')",
+        "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace, verify, walk",
         "trace | missing required subcommand (see 'penumbra trace --help')",
-        "trace inf x | unknown command 'inf'; did you mean 'info'? known: info, record (see 'penumbra trace --help')",
+        "trace inf x | unknown command 'inf'; did you mean 'info'? known: convert, info, record (see 'penumbra trace --help')",
         "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging",
         "hardware show skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
+        "trace convert a | missing required parameter: 'OUT' (see 'penumbra trace convert --help')",
+        "trace convert a /etc/passwd | '/etc/passwd' exists; give another name, or --force to replace it",
         "trace record | missing required parameter: 'COMMAND' (see 'penumbra trace record --help')",
         "trace record --limit 0 ls | cannot stop after 0 records; record 1 or more",
         "trace record --skip -1 ls | cannot skip -1 records; skip 0 or more",
@@ -183,6 +185,25 @@ class CommandsTest {
     }
 
     @Test
+    @DisplayName("X03 trace convert writes the form that the name says, and trace info reads it whatever it is called")
+    void traceConvert() throws IOException {
+        Path text = Files.writeString(folder.resolve("a.trace"), "# command: ls\nI  04001000,3\n L 04002ffe,8\n");
+        Path binary = folder.resolve("a.ptrace");
+        assertThat(penumbra.run("trace", "convert", text.toString(), binary.toString())).isZero();
+        assertThat(penumbra.out()).contains("2 records in " + binary + ", Penumbra's binary form");
+        Path renamed = Files.move(binary, folder.resolve("b"));
+        assertThat(penumbra.run("trace", "info", renamed.toString(), "--json")).isZero();
+        assertThat(penumbra.json().get("form").asText()).isEqualTo("binary");
+        assertThat(penumbra.json().get("records").asInt()).isEqualTo(2);
+        assertThat(penumbra.json().get("comments").toString()).isEqualTo("[\"command: ls\"]");
+
+        assertThat(penumbra.run("trace", "convert", renamed.toString(), text.toString(), "--force", "--json")).isZero();
+        assertThat(penumbra.json().get("from").asText()).isEqualTo("binary");
+        assertThat(penumbra.json().get("to").asText()).isEqualTo("lackey");
+        assertThat(text).hasContent("# command: ls\nI  04001000,3\n L 04002ffe,8\n");
+    }
+
+    @Test
     @DisplayName("a command's own options may follow in 'trace record' with and without --")
     void traceRecordArguments() {
         penumbra.run("trace", "record", "--out", "/nowhere/x.xz", "--", "ls", "-l", "--json");
@@ -209,9 +230,9 @@ class CommandsTest {
     @Test
     @DisplayName("X04 the remaining time is the elapsed time scaled by what is left")
     void remaining() {
-        assertThat(ProgressLine.remaining(0.5, 30)).isEqualTo("about 30 s left");
-        assertThat(ProgressLine.remaining(0.25, 30)).isEqualTo("about 1 min 30 s left");
-        assertThat(ProgressLine.remaining(0.001, 30)).isEmpty();
-        assertThat(ProgressLine.remaining(0.5, 0.1)).isEmpty();
+        assertThat(StatusLine.remaining(0.5, 30)).isEqualTo("about 30 s left");
+        assertThat(StatusLine.remaining(0.25, 30)).isEqualTo("about 1 min 30 s left");
+        assertThat(StatusLine.remaining(0.001, 30)).isEmpty();
+        assertThat(StatusLine.remaining(0.5, 0.1)).isEmpty();
     }
 }

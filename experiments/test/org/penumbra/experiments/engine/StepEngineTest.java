@@ -14,6 +14,7 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.guest.GuestState;
@@ -398,6 +399,9 @@ class StepEngineTest {
             s.movToCr3(0x3000 | ControlBits.CR3_NO_FLUSH);
             s.movToCr3(0x3001);
             s.invlpg(0x5000);
+            s.wrmsr(Msr.IA32_EFER, ControlBits.EFER_NXE);
+            s.wrmsr(Msr.X2APIC_EOI, 0);
+            s.wrmsr(Msr.IA32_PKRS, 4);
         });
         engine.run(2);
         engine.run(1);
@@ -412,6 +416,9 @@ class StepEngineTest {
         assertThat(engine.run(ALL)).isEqualTo(Stop.EXIT);
         engine.skip();
         assertThat(told).containsExactly("cr3 3001 false", "invlpg 5000");
+        told.clear();
+        assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+        assertThat(told).as("a WRMSR drops nothing by itself").containsExactly("cr3 3001 true", "cr3 3001 true");
     }
 
     @Test

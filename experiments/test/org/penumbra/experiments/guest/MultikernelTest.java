@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.cpu.ExecutionEngine.Stop;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.GuestRig.Cpu;
 
 @DisplayName("Miniature guest on several vCPUs")
@@ -186,7 +187,7 @@ class MultikernelTest {
     void impossibleMemory() {
         MiniatureGuest guest = new MiniatureGuest("w", 1, seed -> steps -> new SystemCall.Exit());
         assertThatThrownBy(() -> new GuestRig(18 << 20, guest, VCPUS)).isInstanceOf(MachineException.class)
-                .hasMessage("the miniature guest runs on 4 vCPUs in 20 MiB to 256 GiB of memory with 4level paging, not in 18 MiB; choose with --memory");
+                .hasMessage("the miniature guest runs on 4 vCPUs in 20 MiB to 1024 GiB of memory with 4level paging, not in 18 MiB; choose with --memory");
         new GuestRig(20 << 20, guest, VCPUS).finish();
     }
 
@@ -211,5 +212,23 @@ class MultikernelTest {
         GuestRig rig = new GuestRig(20 << 20, new MiniatureGuest("hungry", 1, seed -> hungry), VCPUS);
         assertThatThrownBy(() -> rig.cpus.get(0).run(1_000_000)).isInstanceOf(MachineException.class)
                 .hasMessage("guest out of memory: workload hungry needs more than 20 MiB on 4 vCPUs; give more with --memory");
+    }
+
+    @Test
+    @DisplayName("H02 a guest of 1 TiB boots, its last frame in the direct map, and touches some MiB of it")
+    void terabyte() {
+        MiniatureGuest guest = new MiniatureGuest("w", 1, seed -> steps -> new SystemCall.Exit());
+        GuestRig rig = new GuestRig(1L << 40, guest, 2);
+        rig.finish();
+        long last = (1L << 40) - 8;
+        GuestLayout layout = GuestLayout.of(PagingMode.FOUR_LEVEL);
+        for (GuestRig.Cpu cpu : rig.cpus) {
+            long table = cpu.processor.registers.paging.root();
+            for (int level = 4; level > 1; level--) {
+                table = rig.memory.load64(table + 8L * layout.tables.index(layout.direct(last), level)) & 0x000f_ffff_ffff_f000L;
+                assertThat(table).isNotZero();
+            }
+        }
+        assertThat(rig.memory.residentFrames() * 4096).isLessThan(8 << 20);
     }
 }

@@ -20,6 +20,7 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.Verification;
 
 /**
  * A container with two processor models, the MMUs "shadow" and "ept", the workloads "fork-heavy", "trace:a" and "trace:b" and
@@ -85,6 +86,11 @@ public final class FakeContainer {
         Workload workload = new FakeWorkload(name);
         registry.bindWorkload(workload, properties(Workload.WORKLOAD_NAME, name));
         return workload;
+    }
+
+    /** Installs a verification. */
+    public void verification(String name, Verification verification) {
+        registry.bindVerification(verification, properties(Verification.VERIFICATION_NAME, name));
     }
 
     private FakeMachine create(MachineConfig config, GuestBoot guest) {

@@ -22,6 +22,7 @@ import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
@@ -85,7 +86,7 @@ public final class FakeMachine implements Machine {
 
     FakeMachine(MachineConfig config, GuestBoot guest, Behaviour behaviour, Runnable closed) {
         this.config = config;
-        this.guest = (Guest) guest;
+        this.guest = guest instanceof Guest g ? g : new Guest("another", 0, PagingMode.FOUR_LEVEL);
         this.behaviour = behaviour;
         this.closed = closed;
         this.cycles = new CycleClock(config.hardware());
@@ -179,6 +180,11 @@ public final class FakeMachine implements Machine {
     @Override
     public HotSwap hotSwap() {
         return config.mmu().isEmpty() ? null : new Swapping();
+    }
+
+    @Override
+    public MemorySlots memorySlots() {
+        return null;
     }
 
     @Override
@@ -304,7 +310,7 @@ public final class FakeMachine implements Machine {
         }
     }
 
-    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8. */
+    /** Swaps out even frames, migrates odd ones, and merges where the sum is a multiple of 8; collapses and splits as asked; all are young. */
     private final class Host implements HostPages {
         @Override
         public long frames() {
@@ -327,6 +333,29 @@ public final class FakeMachine implements Machine {
         public boolean merge(long gfn, long other) {
             behaviour.asked.add("merge " + gfn + " " + other);
             return (gfn + other) % 8 == 0;
+        }
+
+        @Override
+        public boolean collapse(long gfn) {
+            behaviour.asked.add("collapse " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean split(long gfn) {
+            behaviour.asked.add("split " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean young(long gfn) {
+            behaviour.asked.add("age " + gfn);
+            return true;
+        }
+
+        @Override
+        public boolean testYoung(long gfn) {
+            return true;
         }
     }
 

@@ -119,10 +119,13 @@ class SwapDriverTest {
     void hostEvents() {
         request.hostEvents();
         SwapFigures s = swaps();
-        List<String> events = behaviour.asked.stream().filter(a -> a.matches("(swap out|migrate|merge) .*")).toList();
-        assertThat(events).isNotEmpty().allMatch(a -> a.matches("(swap out|migrate|merge)( (8|9|1[6-9]|2[0-9]))+"));
+        List<String> events = behaviour.asked.stream().filter(a -> a.matches("(swap out|migrate|merge|collapse|split|age) .*")).toList();
+        assertThat(events).isNotEmpty().allMatch(a -> a.matches("(swap out|migrate|merge|collapse|split|age)( (8|9|1[6-9]|2[0-9]))+"));
         assertThat(s.hostEvents().swappedOut()).isEqualTo(events.stream().filter(a -> a.matches("swap out .*[02468]")).count());
         assertThat(s.hostEvents().migrated()).isEqualTo(events.stream().filter(a -> a.matches("migrate .*[13579]")).count());
+        assertThat(s.hostEvents().collapsed()).isPositive().isEqualTo(asked("collapse").size());
+        assertThat(s.hostEvents().split()).isPositive().isEqualTo(asked("split").size());
+        assertThat(s.hostEvents().young()).isPositive().isEqualTo(asked("age").size());
         assertThat(s.hostEvents().merged()).isPositive().isLessThan(asked("merge").size());
         FakeContainer other = new FakeContainer();
         request.run(other);

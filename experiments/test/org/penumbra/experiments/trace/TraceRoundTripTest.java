@@ -19,7 +19,7 @@ import org.penumbra.experiments.trace.TraceFiles.Access;
 class TraceRoundTripTest {
 
     @Property(tries = 100)
-    @Label("X03 any records come back as they were written, in each compression")
+    @Label("X03 any records come back as they were written, in each form and compression")
     void roundTrip(@ForAll("accesses") List<Access> accesses, @ForAll("endings") String ending) throws IOException {
         Path file = Files.createTempFile("penumbra-round-trip-", ending);
         try {
@@ -45,6 +45,6 @@ class TraceRoundTripTest {
 
     @Provide
     Arbitrary<String> endings() {
-        return Arbitraries.of(".txt", ".gz", ".xz", ".zst");
+        return Arbitraries.of(".txt", ".gz", ".xz", ".zst", ".ptrace", ".ptrace.zst");
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.DisplayName;
@@ -32,7 +33,7 @@ class TraceSummaryTest {
                 """);
 
         assertThat(summary).isEqualTo(new TraceSummary(
-                2, 2, 2, 1, new TreeMap<>(Map.of(1, 1L, 4, 2L, 8, 3L, 256, 1L)), 6, 2, 2, 2));
+                TraceFormat.LACKEY, List.of(), 2, 2, 2, 1, new TreeMap<>(Map.of(1, 1L, 4, 2L, 8, 3L, 256, 1L)), 6, 2, 2, 2));
         assertThat(summary.records()).isEqualTo(7);
     }
 

@@ -19,6 +19,7 @@ import org.penumbra.api.machine.HotSwap;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MemoryDigest;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.ExitTable;
@@ -130,6 +131,11 @@ final class BareMachine implements Machine {
 
     @Override
     public HotSwap hotSwap() {
+        return null;
+    }
+
+    @Override
+    public MemorySlots memorySlots() {
         return null;
     }
 

@@ -1,5 +1,8 @@
 package org.penumbra.hardware.machine;
 
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongUnaryOperator;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -33,17 +36,21 @@ public final class BareMachineFactory implements MachineFactory {
             policyOption = ReferencePolicyOption.GREEDY)
     volatile TranslationCheckerFactory checkers;
 
-    @Reference(
-            target = "(" + EngineFactory.ENGINE_NAME + "=" + EngineFactory.STEPS + ")",
-            cardinality = ReferenceCardinality.OPTIONAL,
-            policy = ReferencePolicy.DYNAMIC,
-            policyOption = ReferencePolicyOption.GREEDY)
-    volatile EngineFactory engines;
+    private final Map<String, EngineFactory> engines = new ConcurrentHashMap<>();
 
     @Activate
     public BareMachineFactory(@Reference ProcessorFactory processors, @Reference IoPortsFactory devices) {
         this.processors = processors;
         this.devices = devices;
+    }
+
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void bindEngine(EngineFactory factory, Map<String, Object> properties) {
+        engines.put(String.valueOf(properties.get(EngineFactory.ENGINE_NAME)), factory);
+    }
+
+    void unbindEngine(EngineFactory factory) {
+        engines.values().remove(factory);
     }
 
     @Override
@@ -55,10 +62,10 @@ public final class BareMachineFactory implements MachineFactory {
         if (config.vcpus() != 1) {
             throw new MachineException("a bare machine has one processor, and " + config.vcpus() + " were asked for");
         }
-        EngineFactory engine = engines;
-        if (engine == null || !config.engine().equals(EngineFactory.STEPS)) {
-            throw new MachineException("a bare machine runs the engine '" + EngineFactory.STEPS + "', which "
-                    + (engine == null ? "is not in the container" : "is not '" + config.engine() + "'"));
+        EngineFactory engine = engines.get(config.engine());
+        if (engine == null) {
+            throw new MachineException("there is no execution engine '" + config.engine() + "' in the container; there is "
+                    + (engines.isEmpty() ? "none" : new TreeSet<>(engines.keySet())));
         }
         PhysicalMemory memory = new PhysicalMemory(config.memoryBytes());
         TranslationChecker checker = config.check() ? checker(config, memory) : null;

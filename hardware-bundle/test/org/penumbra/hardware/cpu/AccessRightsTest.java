@@ -6,8 +6,6 @@ import static org.penumbra.api.paging.ControlBits.CR4_PKE;
 import static org.penumbra.api.paging.ControlBits.CR4_PKS;
 import static org.penumbra.api.paging.ControlBits.CR4_SMAP;
 import static org.penumbra.api.paging.ControlBits.CR4_SMEP;
-import static org.penumbra.api.paging.ControlBits.EFER_LMA;
-import static org.penumbra.api.paging.ControlBits.EFER_LME;
 
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -139,51 +137,66 @@ class AccessRightsTest {
         }
     }
 
+    /** In every mode that has what the row is about: 32-bit paging has no XD, and only 4- and 5-level paging have keys. */
     private void expect(String registers, String page, int pkru, int pkrs, String expected) {
+        for (Layout layout : Layout.values()) {
+            boolean hasExecuteDisable = layout != Layout.BITS_32;
+            boolean hasKeys = layout.largest() == 3;
+            if ((hasExecuteDisable || !registers.contains("NXE")) && (hasKeys || pkru == 0 && pkrs == 0)) {
+                expect(layout, registers, page, pkru, pkrs, expected);
+            }
+        }
+    }
+
+    private static void expect(Layout layout, String registers, String page, int pkru, int pkrs, String expected) {
         String[] codes = expected.trim().split(" +");
         for (int i = 0; i < KINDS.length; i++) {
             if (codes[i].equals("-")) {
                 continue;
             }
-            Rig rig = rig(registers, page, pkru, pkrs);
-            check(rig, KINDS[i], codes[i]);
+            Rig rig = rig(layout, registers, page, pkru, pkrs);
+            check(rig, layout, KINDS[i], codes[i]);
         }
         for (int first = 0; first < KINDS.length; first++) {
-            Rig rig = rig(registers, page, pkru, pkrs);
-            rig.use(GVA, KINDS[first]);
+            Rig rig = rig(layout, registers, page, pkru, pkrs);
+            rig.use(layout.address(), KINDS[first]);
             for (int i = 0; i < KINDS.length; i++) {
                 if (!codes[i].equals("-")) {
-                    check(rig, KINDS[i], codes[i]);
+                    check(rig, layout, KINDS[i], codes[i]);
                 }
             }
         }
     }
 
-    private static void check(Rig rig, int access, String code) {
+    private static void check(Rig rig, Layout layout, int access, String code) {
+        long gva = layout.address() | 0x123;
         if (code.equals(".")) {
-            assertThat(rig.use(GVA | 0x123, access)).isEqualTo(0x5123);
+            assertThat(rig.use(gva, access)).as("%s", layout).isEqualTo(0x5123);
         } else {
-            rig.expectFault(GVA | 0x123, access, Integer.parseInt(code, 16));
+            rig.expectFault(gva, access, Integer.parseInt(code, 16));
         }
     }
 
-    private static Rig rig(String registers, String page, int pkru, int pkrs) {
+    private static Rig rig(Layout layout, String registers, String page, int pkru, int pkrs) {
         Rig rig = new Rig();
-        long root = rig.longMode();
+        long root = rig.paging(layout);
         if (!registers.contains("WP")) {
             rig.cr0(0, CR0_WP);
         }
         if (!registers.contains("NXE")) {
-            rig.efer(EFER_LME | EFER_LMA);
+            rig.efer(layout.efer & ~0x800);
         }
         rig.cr4((registers.contains("SMEP") ? CR4_SMEP : 0) | (registers.contains("SMAP") ? CR4_SMAP : 0)
                 | (registers.contains("PKE") ? CR4_PKE : 0) | (registers.contains("PKS") ? CR4_PKS : 0));
         rig.keys(pkru, pkrs);
-        long bits = Rig.P | 1L << 59;
+        long bits = Rig.P | (layout.largest() == 3 ? 1L << 59 : 0);
         bits |= page.contains("U") ? Rig.U : 0;
         bits |= page.contains("W") ? Rig.W : 0;
         bits |= page.contains("NX") ? Rig.XD : 0;
-        rig.map(root, GVA, 0x5000, bits);
+        rig.put(root, layout.address(), 1, 0x5000 | bits);
+        if (layout == Layout.PAE) {
+            rig.pdptes();
+        }
         return rig;
     }
 }

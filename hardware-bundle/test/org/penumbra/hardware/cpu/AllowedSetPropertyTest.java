@@ -120,8 +120,11 @@ class AllowedSetPropertyTest {
             }
         }
         boolean two = dimension != Dimension.ONE;
-        allowed = new AbstractTlb(CPUS, 40, memory,
-                gpa -> !two || gpa >= 0x10_0000 && gpa < 0x20_0000 ? gpa : gpa < 0x10_0000 || gpa >= 0x40_0000 && gpa < 0x100_0000 ? gpa + shift : -1);
+        allowed = new AbstractTlb(CPUS, 40, memory, gpa -> {
+            boolean inPlace = gpa >= 0x10_0000 && gpa < 0x20_0000;
+            boolean moved = gpa < 0x10_0000 || gpa >= 0x40_0000 && gpa < 0x100_0000;
+            return !two || inPlace ? gpa : moved ? gpa + shift : -1;
+        });
         for (int c = 0; c < CPUS; c++) {
             Rig r = rigs[c];
             r.layout = layout;
@@ -221,11 +224,13 @@ class AllowedSetPropertyTest {
     private void edit(long gva) {
         Rig b = rigs[0];
         long root = roots[random.nextInt(2)];
-        int level = random.nextInt(10) < 6 ? 1 : random.nextInt(10) < 8 ? 2 : Math.min(3, layout.levels() - (layout == Layout.PAE ? 1 : 0));
+        int highest = Math.min(3, layout.levels() - (layout == Layout.PAE ? 1 : 0));
+        int level = random.nextInt(10) < 6 ? 1 : random.nextInt(10) < 8 ? 2 : highest;
         long table = root;
         long slot = 0;
         for (int l = layout.levels(); l >= level; l--) {
-            slot = table + (gva >>> layout.shift(l) & (layout == Layout.PAE && l == 3 ? 3 : 4096 / layout.bytes - 1)) * layout.bytes;
+            int entries = layout == Layout.PAE && l == 3 ? 4 : 4096 / layout.bytes;
+            slot = table + (gva >>> layout.shift(l) & entries - 1) * layout.bytes;
             long entry = memory.load(slot, layout.bytes);
             if (l > level && ((entry & 1) == 0 || (entry & 0x80) != 0 && l <= layout.largest())) {
                 return;

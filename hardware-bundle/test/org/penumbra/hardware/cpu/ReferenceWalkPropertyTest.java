@@ -145,6 +145,9 @@ class ReferenceWalkPropertyTest {
             int access = KINDS[random.nextInt(KINDS.length)];
             Rig rig = fresh();
             walker.walk(state, gva | 0x123, access, memory::load64, walk);
+            if (sharesEntries(walk)) {
+                continue;
+            }
             long hpa = rig.use(gva | 0x123, access);
             String what = layout + " " + Access.describe(access) + " of 0x" + Long.toHexString(gva);
             Statistics.collect(walk.allowed() ? TwoDimensionalWalker.Outcome.ALLOWED : TwoDimensionalWalker.Outcome.GUEST_FAULT);
@@ -155,7 +158,7 @@ class ReferenceWalkPropertyTest {
                 assertThat(hpa).as(what).isEqualTo(Processor.FAULT);
                 assertThat(rig.cpu.exception().errorCode).as(what).isEqualTo(walk.outcome);
             }
-            if (layout != null && !sharesEntries(walk)) {
+            if (layout != null) {
                 assertThat(rig.cpu.statistics().guestReferences()).as(what).isEqualTo(walk.top + 1 - walk.lowest);
             }
         }
@@ -164,7 +167,7 @@ class ReferenceWalkPropertyTest {
 
     /**
      * One entry serves at two levels, or in both dimensions (a bit that was turned over made it so): setting its flag changes what was
-     * read, and the walk begins anew.
+     * read, and the walk begins anew with another outcome.
      */
     private boolean sharesEntries(Walk walk) {
         for (int level = walk.lowest; level <= walk.top; level++) {
@@ -187,9 +190,6 @@ class ReferenceWalkPropertyTest {
     }
 
     private void flags(String what, Walk walk, Layout layout, int access) {
-        if (sharesEntries(walk)) {
-            return;
-        }
         for (int level = walk.top; level > 0 && level >= walk.lowest; level--) {
             assertThat(memory.load(walk.entryGpa(level), layout.bytes)).as("%s, level %d", what, level)
                     .isEqualTo(walk.entryAfter(level, Access.isWrite(access)));
@@ -252,6 +252,9 @@ class ReferenceWalkPropertyTest {
             rig.enter();
             long at = gva | 0x123;
             TwoDimensionalWalker.Outcome expected = walker.walk(state, at, access, memory::load64);
+            if (sharesEntries(walker.guest)) {
+                continue;
+            }
             long hpa = rig.use(at, access);
             String what = layout + " " + Access.describe(access) + " of 0x" + Long.toHexString(at) + ": " + expected;
             Statistics.collect(expected);
@@ -269,8 +272,8 @@ class ReferenceWalkPropertyTest {
                     assertThat(ExitReason.of(rig.cpu.exit().reason)).as(what)
                             .isEqualTo(violation ? ExitReason.EPT_VIOLATION : ExitReason.EPT_MISCONFIG);
                     assertThat(rig.cpu.exit().guestPhysical).as(what).isEqualTo(walker.gpa);
-                    // Whether a flag update counts as a read, too, is left to the implementation.
-                    boolean update = (walker.code & 0x102) == 2;
+                    // Without EPT's own flags it is left to the implementation whether a flag update in a guest table is a read, too.
+                    boolean update = (walker.code & 0x102) == 2 && (eptp & 1 << 6) == 0;
                     assertThat(rig.cpu.exit().qualification | (update ? 1 : 0)).as(what).isEqualTo(walker.code | (update ? 1 : 0));
             }
             expectReferences(what, rig, walker);
@@ -288,9 +291,6 @@ class ReferenceWalkPropertyTest {
     }
 
     private void expectReferences(String what, Rig rig, TwoDimensionalWalker walker) {
-        if (sharesEntries(walker.guest)) {
-            return;
-        }
         if (walker.outcome == TwoDimensionalWalker.Outcome.ALLOWED || walker.outcome == TwoDimensionalWalker.Outcome.GUEST_FAULT) {
             assertThat(rig.cpu.statistics().guestReferences() + rig.cpu.statistics().hostReferences()).as(what).isEqualTo(walker.references);
         }
@@ -353,6 +353,9 @@ class ReferenceWalkPropertyTest {
             TwoDimensionalWalker.Outcome expected = walker.walk(state, at, access, memory::load64);
             if (host.levels() < 4 && beyond(walker.guest)) {
                 // The specification takes gpas that the host's mode can hold.
+                continue;
+            }
+            if (sharesEntries(walker.guest)) {
                 continue;
             }
             long hpa = rig.use(at, access);

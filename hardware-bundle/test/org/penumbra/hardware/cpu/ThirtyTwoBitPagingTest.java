@@ -2,6 +2,7 @@ package org.penumbra.hardware.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -54,6 +55,7 @@ class ThirtyTwoBitPagingTest {
         assertThat(rig.get(root, GVA, 2)).isEqualTo(0x0180_0000L | Rig.P | Rig.W | Rig.PS | Rig.A | Rig.D);
         assertThat(rig.use(0xc040_0abcL, Rig.SR)).as("the other half of the page").isEqualTo(0x0180_0abcL);
         assertThat(rig.use(0xc07f_ffffL, Rig.SR)).isEqualTo(0x01bf_ffffL);
+        assertThat(rig.walks()).as("one before, and one for each half").isEqualTo(3);
     }
 
     /** SDM vol. 3, table "Format of a 32-Bit Page-Directory Entry that Maps a 4-MByte Page": bits 20:13 hold bits 39:32 of the address. */
@@ -128,10 +130,17 @@ class ThirtyTwoBitPagingTest {
         long mine = rig.place(root, GVA, 1);
         long theirs = rig.place(root, GVA ^ 0x1000, 1);
         assertThat(mine & ~7).isEqualTo(theirs & ~7);
-        int changes = 100_000;
+        int changes = 300_000;
+        AtomicInteger lost = new AtomicInteger();
         Thread other = new Thread(() -> {
             for (int i = 1; i <= changes; i++) {
-                rig.memory.store(theirs, 4, i << 12);
+                if (rig.memory.load(theirs, 4) != i - 1) {
+                    lost.incrementAndGet();
+                }
+                rig.memory.store(theirs, 4, i);
+                for (int n = 0; n < 20; n++) {
+                    Thread.onSpinWait();
+                }
             }
         });
         other.start();
@@ -144,7 +153,8 @@ class ThirtyTwoBitPagingTest {
             updates++;
         }
         other.join();
-        assertThat(rig.memory.load(theirs, 4)).isEqualTo((long) changes << 12 & 0xffff_ffffL);
+        assertThat(lost.get()).as("changes that the walker has overwritten").isZero();
+        assertThat(rig.memory.load(theirs, 4)).isEqualTo(changes);
         assertThat(rig.cpu.cycles().events(Work.WALK_UPDATE)).as("one per page and once the PDE").isEqualTo(updates + 1);
     }
 

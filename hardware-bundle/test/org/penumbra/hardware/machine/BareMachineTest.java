@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.MemoryHooks;
@@ -102,7 +103,7 @@ class BareMachineTest {
     /** A guest whose tables are at 1 MiB and map gva 2 MiB to gpa 2 MiB. */
     @SafeVarargs
     private final GuestBoot guest(Consumer<Script>... steps) {
-        factory.engines = state -> new Script(List.of(steps));
+        factory.bindEngine(state -> new Script(List.of(steps)), Map.of(EngineFactory.ENGINE_NAME, EngineFactory.STEPS));
         return (loader, registers, bytes) -> {
             assertThat(bytes).isEqualTo(MEMORY);
             loader.store64(0x10_0000, 0x10_1003);

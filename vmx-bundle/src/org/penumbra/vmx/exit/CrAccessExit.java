@@ -3,6 +3,7 @@ package org.penumbra.vmx.exit;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitQualification;
@@ -17,41 +18,72 @@ public final class CrAccessExit implements VmExitHandler {
 
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
-        PagingState now = vcpu.registers().paging;
         long value = vcpu.engine().operation().value;
+        boolean done;
         // The exit takes priority over the check of the value (SDM vol. 3, "Relative Priority of Faults and VM Exits").
         switch (ExitQualification.cr(exit.qualification)) {
             case 0:
-                if (!ControlRegisterRules.cr0Allowed(value, now.cr4(), now.efer())) {
-                    return refuse(vcpu);
-                }
-                vcpu.loadPaging(now.withCr0(value).withEfer(ControlRegisterRules.efer(value, now.efer())), false);
+                done = cr0(vcpu, value);
                 break;
             case 3:
-                if (!ControlRegisterRules.cr3Allowed(value, now.cr4(), 1L << vcpu.physicalAddressBits())) {
-                    return refuse(vcpu);
-                }
-                // Bit 63 of the operand is no part of CR3 (SDM vol. 2, "MOV—Move to/from Control Registers").
-                boolean pcide = now.has4(ControlBits.CR4_PCIDE);
-                boolean keep = pcide && (value & ControlBits.CR3_NO_FLUSH) != 0;
-                vcpu.loadPaging(now.withCr3(pcide ? value & ~ControlBits.CR3_NO_FLUSH : value), keep);
+                done = cr3(vcpu, value);
                 break;
             case 4:
-                boolean hidden = (value & vcpu.controlDemand().hiddenCr4()) != 0;
-                if (hidden || !ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer())) {
-                    return refuse(vcpu);
-                }
-                vcpu.loadPaging(now.withCr4(value), false);
+                done = cr4(vcpu, value);
                 break;
             default:
                 return Disposition.error(EINVAL, "access to CR" + ExitQualification.cr(exit.qualification) + " exits, and should not");
         }
-        vcpu.engine().skip();
+        if (done) {
+            vcpu.engine().skip();
+        } else {
+            vcpu.injectGeneralProtection();
+        }
         return Disposition.RESUME;
     }
 
-    private static Disposition refuse(Vcpu vcpu) {
-        vcpu.injectGeneralProtection();
-        return Disposition.RESUME;
+    private static boolean cr0(Vcpu vcpu, long value) {
+        PagingState now = vcpu.registers().paging;
+        if (!ControlRegisterRules.cr0Allowed(value, now.cr4(), now.efer())) {
+            return false;
+        }
+        PagingState next = now.withCr0(value).withEfer(ControlRegisterRules.efer(value, now.efer()));
+        return load(vcpu, next, loadsPdptes(now, next), false);
+    }
+
+    private static boolean cr3(Vcpu vcpu, long value) {
+        PagingState now = vcpu.registers().paging;
+        if (!ControlRegisterRules.cr3Allowed(value, now.cr4(), 1L << vcpu.physicalAddressBits())) {
+            return false;
+        }
+        // Bit 63 of the operand is no part of CR3 (SDM vol. 2, "MOV—Move to/from Control Registers").
+        boolean pcide = now.has4(ControlBits.CR4_PCIDE);
+        boolean keep = pcide && (value & ControlBits.CR3_NO_FLUSH) != 0;
+        PagingState next = now.withCr3(pcide ? value & ~ControlBits.CR3_NO_FLUSH : value);
+        return load(vcpu, next, now.mode() == PagingMode.PAE, keep);
+    }
+
+    private static boolean cr4(Vcpu vcpu, long value) {
+        PagingState now = vcpu.registers().paging;
+        boolean hidden = (value & vcpu.controlDemand().hiddenCr4()) != 0;
+        if (hidden || !ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer())) {
+            return false;
+        }
+        PagingState next = now.withCr4(value);
+        return load(vcpu, next, loadsPdptes(now, next), false);
+    }
+
+    private static boolean loadsPdptes(PagingState now, PagingState next) {
+        return ControlRegisterRules.loadsPdptes(now.cr0(), now.cr4(), next.cr0(), next.cr4(), next.efer());
+    }
+
+    /** Answers false, having done nothing, if a PDPTE must not be loaded. */
+    private static boolean load(Vcpu vcpu, PagingState next, boolean loadsPdptes, boolean keepPcid) {
+        PagingState state = loadsPdptes ? PdpteRegisters.load(vcpu, next) : next;
+        if (state == null) {
+            return false;
+        }
+        vcpu.loadPaging(state, keepPcid);
+        return true;
     }
 }

@@ -1,25 +1,70 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.Msr;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.ControlRegisterRules;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
-/** WRMSR in the guest's stead: the x2APIC's EOI register; every other MSR is #GP. KVM: kvm_emulate_wrmsr. */
+/**
+ * WRMSR in the guest's stead: the x2APIC's EOI register and the MSRs that paging depends on; every other MSR is #GP. KVM:
+ * kvm_emulate_wrmsr.
+ */
 @Component(property = VmExitHandler.EXIT_REASON + "=MSR_WRITE")
 public final class MsrWriteExit implements VmExitHandler {
-    /** SDM vol. 3, "x2APIC Register Address Space": EOI, of which only 0 may be written. */
-    private static final int X2APIC_EOI = 0x80b;
-
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
-        if (vcpu.engine().operation().msr != X2APIC_EOI || vcpu.engine().operation().value != 0) {
+        if (write(vcpu, vcpu.engine().operation().msr, vcpu.engine().operation().value)) {
+            vcpu.engine().skip();
+        } else {
             vcpu.injectGeneralProtection();
-            return Disposition.RESUME;
+        }
+        return Disposition.RESUME;
+    }
+
+    private static boolean write(Vcpu vcpu, int msr, long value) {
+        switch (msr) {
+            case Msr.X2APIC_EOI:
+                return endOfInterrupt(vcpu, value);
+            case Msr.IA32_EFER:
+                return efer(vcpu, value);
+            case Msr.IA32_PKRS:
+                return pkrs(vcpu, value);
+            default:
+                return false;
+        }
+    }
+
+    /** SDM vol. 3, "x2APIC Register Address Space": of EOI, only 0 may be written. */
+    private static boolean endOfInterrupt(Vcpu vcpu, long value) {
+        if (value != 0) {
+            return false;
         }
         vcpu.interrupts().endOfInterrupt(vcpu.id());
-        vcpu.engine().skip();
-        return Disposition.RESUME;
+        return true;
+    }
+
+    /** LMA keeps its value whatever is written (KVM: set_efer). A write drops no translations by itself. */
+    private static boolean efer(Vcpu vcpu, long value) {
+        PagingState now = vcpu.registers().paging;
+        if (!ControlRegisterRules.eferAllowed(value, now.efer(), now.cr0())) {
+            return false;
+        }
+        vcpu.loadPaging(now.withEfer(value & ~ControlBits.EFER_LMA | now.efer() & ControlBits.EFER_LMA), true);
+        return true;
+    }
+
+    /** Bits 63:32 are reserved (SDM vol. 4, "IA-32 Architectural MSRs"). A guest whose keys are hidden has no such MSR. */
+    private static boolean pkrs(Vcpu vcpu, long value) {
+        boolean hidden = (vcpu.controlDemand().hiddenCr4() & ControlBits.CR4_PKS) != 0;
+        if (hidden || value >>> 32 != 0) {
+            return false;
+        }
+        vcpu.loadPaging(vcpu.registers().paging.withPkrs((int) value), true);
+        return true;
     }
 }

@@ -1,43 +1,84 @@
 package org.penumbra.vmx.memory;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
 import org.penumbra.api.memory.DirtyLog;
 
-/** The dirty log: a bit per guest frame, in pieces that exist once a frame of theirs was written. Any thread. */
+/**
+ * The dirty log: a bit per guest frame, in pieces that exist once a frame of theirs was written. Logs the slots that ask for it, or,
+ * while it is {@link #activate on}, all. Any thread.
+ *
+ * <pre>
+ *  gfn bits 39:27  index of a group of pieces
+ *           26:15  index of the piece in it
+ *           14:0   bit in the piece
+ * </pre>
+ */
 public final class DirtyBitmap implements DirtyLog {
     private static final int PIECE_BITS = 15;
+    private static final int GROUP_BITS = 12;
+    private static final int GROUPS = 1 << HostMemory.GFN_BITS - GROUP_BITS - PIECE_BITS;
     private static final int WORDS = 1 << PIECE_BITS - 6;
 
-    private final AtomicReferenceArray<AtomicLongArray> pieces;
-    private volatile boolean active;
+    private final AtomicReferenceArray<AtomicReferenceArray<AtomicLongArray>> groups = new AtomicReferenceArray<>(GROUPS);
+    /** No piece at or above this exists. */
+    private final AtomicInteger end = new AtomicInteger();
+    private volatile SlotSet slots;
+    private volatile boolean all;
 
-    DirtyBitmap(long frames) {
-        pieces = new AtomicReferenceArray<>((int) (frames + (1 << PIECE_BITS) - 1 >>> PIECE_BITS));
+    DirtyBitmap(SlotSet slots) {
+        this.slots = slots;
+    }
+
+    /** The slots that say what is logged. */
+    void slots(SlotSet now) {
+        slots = now;
     }
 
     @Override
     public boolean active() {
-        return active;
+        return all || slots.logging();
     }
 
-    /** Switches the log; switched off, it is empty. */
+    @Override
+    public boolean logs(long gfn) {
+        return all || slots.logs(gfn);
+    }
+
+    /** True while everything is logged, whatever the slots ask for. */
+    public boolean activated() {
+        return all;
+    }
+
+    /** Switches whether everything is logged. Frames of slots that are not logged any more leave the log. */
     public void activate(boolean on) {
-        active = on;
+        all = on;
         if (!on) {
-            for (int i = 0; i < pieces.length(); i++) {
-                pieces.set(i, null);
-            }
+            forgetUnlogged();
         }
+    }
+
+    /** Frames that nobody wants to be logged leave the log. */
+    void forgetUnlogged() {
+        SlotSet now = slots;
+        visit(0, Long.MAX_VALUE, (piece, word, first) -> {
+            for (long bits = piece.get(word); bits != 0; bits &= bits - 1) {
+                if (!all && !now.logs(first + Long.numberOfTrailingZeros(bits))) {
+                    long gone = Long.lowestOneBit(bits);
+                    piece.getAndUpdate(word, old -> old & ~gone);
+                }
+            }
+        });
     }
 
     @Override
     public void mark(long gfn) {
-        if (!active) {
+        if (!logs(gfn) || gfn >>> HostMemory.GFN_BITS != 0) {
             return;
         }
-        AtomicLongArray piece = piece((int) (gfn >>> PIECE_BITS));
+        AtomicLongArray piece = piece(gfn);
         int word = (int) (gfn >>> 6) & WORDS - 1;
         long bit = 1L << (gfn & 63);
         if ((piece.get(word) & bit) == 0) {
@@ -45,36 +86,66 @@ public final class DirtyBitmap implements DirtyLog {
         }
     }
 
-    private AtomicLongArray piece(int i) {
-        AtomicLongArray piece = pieces.get(i);
+    private AtomicLongArray piece(long gfn) {
+        int g = (int) (gfn >>> GROUP_BITS + PIECE_BITS);
+        AtomicReferenceArray<AtomicLongArray> group = groups.get(g);
+        if (group == null) {
+            groups.compareAndSet(g, null, new AtomicReferenceArray<>(1 << GROUP_BITS));
+            group = groups.get(g);
+        }
+        int p = (int) (gfn >>> PIECE_BITS) & (1 << GROUP_BITS) - 1;
+        AtomicLongArray piece = group.get(p);
         if (piece == null) {
-            pieces.compareAndSet(i, null, new AtomicLongArray(WORDS));
-            piece = pieces.get(i);
+            end.accumulateAndGet((int) (gfn >>> PIECE_BITS) + 1, Math::max);
+            group.compareAndSet(p, null, new AtomicLongArray(WORDS));
+            piece = group.get(p);
         }
         return piece;
     }
 
-    /** Tells every marked gfn in ascending order and unmarks it. */
-    public void take(LongConsumer gfns) {
-        for (int i = 0; i < pieces.length(); i++) {
-            AtomicLongArray piece = pieces.get(i);
-            for (int word = 0; piece != null && word < WORDS; word++) {
-                for (long bits = piece.getAndSet(word, 0); bits != 0; bits &= bits - 1) {
-                    gfns.accept(((long) i << PIECE_BITS) + ((long) word << 6) + Long.numberOfTrailingZeros(bits));
+    private interface Visitor {
+        void word(AtomicLongArray piece, int word, long firstGfn);
+    }
+
+    /** Every word that exists and has a bit of the gfns from {@code from} up to, not including, {@code to}. */
+    private void visit(long from, long to, Visitor visitor) {
+        for (int p = 0; p < end.get(); p++) {
+            AtomicReferenceArray<AtomicLongArray> group = groups.get(p >>> GROUP_BITS);
+            AtomicLongArray piece = group == null ? null : group.get(p & (1 << GROUP_BITS) - 1);
+            long first = (long) p << PIECE_BITS;
+            for (int w = 0; piece != null && w < WORDS; w++) {
+                long gfn = first + 64L * w;
+                if (gfn < to && gfn + 64 > from) {
+                    visitor.word(piece, w, gfn);
                 }
             }
         }
     }
 
+    /** Tells every marked gfn in ascending order and unmarks it. */
+    public void take(LongConsumer gfns) {
+        take(0, Long.MAX_VALUE, gfns);
+    }
+
+    /** The same for the gfns from {@code from} up to, not including, {@code to}. */
+    public void take(long from, long to, LongConsumer gfns) {
+        visit(from, to, (piece, word, first) -> {
+            long wanted = upFrom(from - first) & ~upFrom(to - first);
+            for (long bits = piece.getAndUpdate(word, old -> old & ~wanted) & wanted; bits != 0; bits &= bits - 1) {
+                gfns.accept(first + Long.numberOfTrailingZeros(bits));
+            }
+        });
+    }
+
+    /** The bits of a word from {@code bit}, which may lie before or behind it, upwards. */
+    private static long upFrom(long bit) {
+        return bit <= 0 ? -1 : bit >= 64 ? 0 : -1L << bit;
+    }
+
     /** Number of marked frames. */
     public long count() {
-        long n = 0;
-        for (int i = 0; i < pieces.length(); i++) {
-            AtomicLongArray piece = pieces.get(i);
-            for (int word = 0; piece != null && word < WORDS; word++) {
-                n += Long.bitCount(piece.get(word));
-            }
-        }
-        return n;
+        long[] n = {0};
+        visit(0, Long.MAX_VALUE, (piece, word, first) -> n[0] += Long.bitCount(piece.get(word)));
+        return n[0];
     }
 }

@@ -4,6 +4,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.memory.MemorySlot;
 
 /** Guest memory through the slots of one machine, charged to one clock, as long as the fence is open. */
 final class GuestMemoryView implements GuestMemory {
@@ -52,15 +53,20 @@ final class GuestMemoryView implements GuestMemory {
     }
 
     @Override
+    public long generation() {
+        return host.generation();
+    }
+
+    @Override
     public long load(long gpa, int width) {
         charge(Work.LOAD);
-        return host.at(known(gpa), false, fence, hpa -> host.physical().load(hpa, width));
+        return host.at(hva(gpa, false), false, fence, hpa -> host.physical().load(hpa, width));
     }
 
     @Override
     public void store(long gpa, int width, long value) {
         charge(Work.STORE);
-        host.at(known(gpa), true, fence, hpa -> {
+        host.at(hva(gpa, true), true, fence, hpa -> {
             host.physical().store(hpa, width, value);
             host.dirty().mark(gpa >>> 12);
             return 0;
@@ -70,7 +76,11 @@ final class GuestMemoryView implements GuestMemory {
     @Override
     public boolean compareAndSet(long gpa, long expected, long value) {
         charge(Work.COMPARE_AND_SET);
-        return host.at(known(gpa), true, fence, hpa -> {
+        long hva = hva(gpa, false);
+        if (host.slot(gpa >>> 12, true) == null) {
+            return host.at(hva, false, fence, hpa -> host.physical().load64(hpa)) == expected;
+        }
+        return host.at(hva, true, fence, hpa -> {
             if (!host.compareAndSet(hpa, expected, value)) {
                 return 0;
             }
@@ -84,10 +94,11 @@ final class GuestMemoryView implements GuestMemory {
         clock.charge(work);
     }
 
-    private long known(long gpa) {
-        if (!host.hasSlot(gpa >>> 12)) {
+    private long hva(long gpa, boolean write) {
+        MemorySlot slot = host.slot(gpa >>> 12, write);
+        if (slot == null) {
             throw new GuestMemoryException(gpa);
         }
-        return gpa;
+        return slot.hvaOf(gpa >>> 12) | gpa & 0xfff;
     }
 }

@@ -1,20 +1,24 @@
 package org.penumbra.vmx.memory;
 
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.penumbra.api.memory.PhysicalMemory;
 
 /**
- * What the host's memory management does to guest pages: fault in, swap out, migrate, merge. Everything that takes a frame away goes
- * through the notifier first, with the sequence that turns back faults which raced. One event at a time.
+ * What the host's memory management does to guest pages: fault in, swap out, migrate, merge, collapse, split. Everything that takes a
+ * frame away goes through the notifier first, with the sequence that turns back faults which raced. One event at a time. An event
+ * concerns pages of the host address space, and thereby every guest frame that shows one of them.
  *
  * <p>Events take turns by a token and not by a lock, because an event can be stuck in an MMU, and is given up then.
  *
  * <p>The swap device is a part of physical memory that no guest and no MMU has, so that a page in swap still has an address.
  */
 public final class HostEvents {
+    private static final long PAGE = PhysicalMemory.FRAME_BYTES;
+    private static final long LARGE_PAGE = HostAddressSpace.PAGES * PAGE;
+
     private final HostMemory memory;
-    private final long frames;
     /** Pages that share a frame, by pfn. */
     private final LongIntHashMap sharers = new LongIntHashMap();
     private Notifier notifier;
@@ -22,9 +26,8 @@ public final class HostEvents {
     private Thread turn;
     private int depth;
 
-    HostEvents(HostMemory memory, long frames) {
+    HostEvents(HostMemory memory) {
         this.memory = memory;
-        this.frames = frames;
     }
 
     /** Sets who is told. Before the guest runs. */
@@ -32,9 +35,25 @@ public final class HostEvents {
         notifier = whom;
     }
 
-    /** Number of guest frames. */
+    /** See {@link org.penumbra.api.machine.HostPages#frames}. */
     public long frames() {
-        return frames;
+        return memory.slots().endGfn();
+    }
+
+    /** Tells every guest frame that shows the page which {@code gfn} shows, itself included; none if no slot has it. */
+    public void aliases(long gfn, LongConsumer gfns) {
+        long hva = memory.hva(gfn);
+        if (hva >= 0) {
+            each(hva, PAGE, gfns);
+        }
+    }
+
+    private void each(long hva, long bytes, LongConsumer gfns) {
+        memory.slots().showing(hva, bytes, (first, n) -> {
+            for (long gfn = first; gfn < first + n; gfn++) {
+                gfns.accept(gfn);
+            }
+        });
     }
 
     /** Events so far. */
@@ -58,9 +77,9 @@ public final class HostEvents {
     }
 
     private boolean move(long gfn, boolean toSwap) {
-        return event(gfn, gfn, () -> {
+        long hva = memory.hva(gfn);
+        return hva >= 0 && event(hva, hva, this::dropSplitting, () -> {
             HostAddressSpace space = memory.space;
-            long hva = memory.hva(gfn);
             if (!space.usable(hva, true)) {
                 return false;
             }
@@ -73,10 +92,10 @@ public final class HostEvents {
 
     /** See {@link org.penumbra.api.machine.HostPages#merge}. */
     public boolean merge(long gfn, long other) {
-        return gfn != other && event(gfn, other, () -> {
+        long hva = memory.hva(gfn);
+        long otherHva = memory.hva(other);
+        return hva >= 0 && otherHva >= 0 && hva != otherHva && event(hva, otherHva, this::dropSplitting, () -> {
             HostAddressSpace space = memory.space;
-            long hva = memory.hva(gfn);
-            long otherHva = memory.hva(other);
             if (!space.usable(hva, false) || !space.usable(otherHva, false)) {
                 return false;
             }
@@ -93,9 +112,58 @@ public final class HostEvents {
         });
     }
 
-    /** Makes {@code gfn} usable: there, in memory, and not shared if {@code write}. */
-    void faultIn(long gfn, boolean write) {
+    /** See {@link org.penumbra.api.machine.HostPages#collapse}. */
+    public boolean collapse(long gfn) {
         long hva = memory.hva(gfn);
+        long base = hva & -LARGE_PAGE;
+        boolean done = hva >= 0 && event(base, base, this::dropLarge, () -> collapsible(base) && gather(base));
+        if (done) {
+            each(base, LARGE_PAGE, notifier::moved);
+        }
+        return done;
+    }
+
+    private boolean collapsible(long base) {
+        boolean used = false;
+        for (long hva = base; hva < base + LARGE_PAGE; hva += PAGE) {
+            if (memory.space.shared(hva)) {
+                return false;
+            }
+            used |= memory.space.frame(hva) >= 0;
+        }
+        return used && !memory.space.large(base);
+    }
+
+    private boolean gather(long base) {
+        long first = memory.pool.allocateBlock(FramePool.GUEST);
+        if (first < 0) {
+            return false;
+        }
+        for (int i = 0; i < HostAddressSpace.PAGES; i++) {
+            long from = memory.space.frame(base + i * PAGE);
+            if (from >= 0) {
+                copyTo(from, first + i);
+                memory.pool.free(from);
+            }
+        }
+        memory.space.placeBlock(base, first);
+        return true;
+    }
+
+    /** See {@link org.penumbra.api.machine.HostPages#split}. */
+    public boolean split(long gfn) {
+        long hva = memory.hva(gfn);
+        return hva >= 0 && event(hva, hva, this::dropLarge, () -> {
+            if (!memory.space.large(hva) || memory.space.frame(hva) < 0) {
+                return false;
+            }
+            memory.space.split(hva);
+            return true;
+        });
+    }
+
+    /** Makes the page at {@code hva} usable: there, in memory, and not shared if {@code write}. */
+    void faultIn(long hva, boolean write) {
         boolean arrived = false;
         memory.pages.writeLock().lock();
         try {
@@ -112,29 +180,27 @@ public final class HostEvents {
             memory.pages.writeLock().unlock();
         }
         if (arrived) {
-            notifier.moved(gfn);
+            each(hva, PAGE, notifier::moved);
         }
         if (write) {
-            unshare(gfn);
+            unshare(hva);
         }
     }
 
     private void provide(long hva) {
-        if (memory.space.large(hva)) {
-            long first = memory.pool.allocateBlock(FramePool.GUEST);
-            long base = hva & -(1L << 21);
-            for (int i = 0; i < 512; i++) {
-                memory.space.place(base + ((long) i << 12), first + i, false, false);
-            }
+        long first = memory.space.large(hva) ? memory.pool.allocateBlock(FramePool.GUEST) : -1;
+        if (first >= 0) {
+            memory.space.placeBlock(hva, first);
         } else {
+            // Of 2 MiB nothing is left in one piece: the host goes on with 4 KiB.
+            memory.space.split(hva);
             memory.space.place(hva, memory.pool.allocate(FramePool.GUEST), false, false);
         }
     }
 
-    /** Gives {@code gfn} a frame of its own again: copy on write. */
-    private void unshare(long gfn) {
-        event(gfn, gfn, () -> {
-            long hva = memory.hva(gfn);
+    /** Gives the page at {@code hva} a frame of its own again: copy on write. */
+    private void unshare(long hva) {
+        event(hva, hva, this::dropSplitting, () -> {
             if (!memory.space.shared(hva)) {
                 return false;
             }
@@ -163,22 +229,20 @@ public final class HostEvents {
     }
 
     /**
-     * One event for one or two frames: announced, translations dropped, frames changed, over. KVM's
-     * {@code mmu_notifier_invalidate_range_start} and {@code _end}; with two frames the range covers both, as KVM's does.
+     * One event for one or two pages: announced, translations dropped by {@code drop}, frames changed, over. KVM's
+     * {@code mmu_notifier_invalidate_range_start} and {@code _end}; with two pages the range covers both, as KVM's does.
      */
-    private boolean event(long gfn, long other, BooleanSupplier change) {
-        long low = Math.min(gfn, other);
-        long high = Math.max(gfn, other);
-        if (low < 0 || high >= frames) {
-            return false;
-        }
+    private boolean event(long hva, long other, LongConsumer drop, BooleanSupplier change) {
         begin();
-        memory.invalidations.begin(low & -512L, (high | 511) + 1);
+        long[] range = {Long.MAX_VALUE, 0};
+        cover(range, hva);
+        cover(range, other);
+        memory.invalidations.begin(range[0], range[1]);
         boolean changed = false;
         try {
-            invalidate(gfn);
-            if (other != gfn) {
-                invalidate(other);
+            drop.accept(hva);
+            if (other != hva) {
+                drop.accept(other);
             }
             memory.pages.writeLock().lock();
             try {
@@ -190,12 +254,20 @@ public final class HostEvents {
             finish();
         }
         if (changed) {
-            notifier.moved(gfn);
-            if (other != gfn) {
-                notifier.moved(other);
+            each(hva, PAGE, notifier::moved);
+            if (other != hva) {
+                each(other, PAGE, notifier::moved);
             }
         }
         return changed;
+    }
+
+    /** Widens {@code range} so that it has every guest frame that shows a part of the 2 MiB around {@code hva}. */
+    private void cover(long[] range, long hva) {
+        memory.slots().showing(hva & -LARGE_PAGE, LARGE_PAGE, (gfn, n) -> {
+            range[0] = Math.min(range[0], gfn);
+            range[1] = Math.max(range[1], gfn + n);
+        });
     }
 
     private synchronized void begin() {
@@ -239,9 +311,8 @@ public final class HostEvents {
         }
     }
 
-    /** A large host page is split by the event: all that it maps has to be mapped anew, by 4 KiB. */
-    private void invalidate(long gfn) {
-        long hva = memory.hva(gfn);
+    /** The page at {@code hva} is to change. A large host page around it is split: all that it maps has to be mapped anew, by 4 KiB. */
+    private void dropSplitting(long hva) {
         memory.pages.writeLock().lock();
         boolean large;
         try {
@@ -252,18 +323,31 @@ public final class HostEvents {
         } finally {
             memory.pages.writeLock().unlock();
         }
-        notifier.invalidate(large ? gfn & -512L : gfn, large ? 512 : 1);
+        if (large) {
+            dropLarge(hva);
+        } else {
+            memory.slots().showing(hva, PAGE, notifier::invalidate);
+        }
+    }
+
+    /** All 2 MiB around {@code hva} are to change. */
+    private void dropLarge(long hva) {
+        memory.slots().showing(hva & -LARGE_PAGE, LARGE_PAGE, notifier::invalidate);
     }
 
     private long copy(long from, byte owner) {
         long to = memory.pool.allocate(owner);
+        copyTo(from, to);
+        return to;
+    }
+
+    private void copyTo(long from, long to) {
         for (int i = 0; i < PhysicalMemory.FRAME_BYTES; i += 8) {
             long value = memory.physical().load64((from << 12) + i);
             if (value != 0) {
                 memory.physical().store64((to << 12) + i, value);
             }
         }
-        return to;
     }
 
     private boolean equal(long a, long b) {

@@ -1,0 +1,162 @@
+package org.penumbra.experiments.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.verify.VectorSelection;
+import org.penumbra.api.verify.Verification;
+import org.penumbra.api.verify.VerificationGuest;
+import org.penumbra.api.verify.VerificationReport;
+import org.penumbra.api.verify.VerificationReport.Disagreement;
+
+/** {@code penumbra verify} over a fake container and a verification of a thousand vectors in each mode. */
+class VerifyCommandTest {
+    private final CommandLineFixture line = new CommandLineFixture();
+    private VectorSelection asked;
+    private List<Disagreement> wrong = List.of();
+
+    private final Verification verification = new Verification() {
+        @Override
+        public String description() {
+            return "what is so";
+        }
+
+        @Override
+        public long vectors(PagingMode mode, int physicalAddressBits) {
+            return 1000L + mode.ordinal();
+        }
+
+        @Override
+        public VerificationGuest guest(VectorSelection selection) {
+            asked = selection;
+            if (selection.first() >= 1000) {
+                throw new IllegalArgumentException("vector " + selection.first() + " is asked for");
+            }
+            return new Guest();
+        }
+    };
+
+    private final class Guest implements VerificationGuest {
+        @Override
+        public String engine() {
+            return "its-own";
+        }
+
+        @Override
+        public long memoryBytes() {
+            return 4 << 20;
+        }
+
+        @Override
+        public PagingState bootState() {
+            return PagingState.longMode(0);
+        }
+
+        @Override
+        public long planned() {
+            return 1000;
+        }
+
+        @Override
+        public long done() {
+            return 500;
+        }
+
+        @Override
+        public VerificationReport report() {
+            return new VerificationReport(1000, 990, Map.of("no need", 10L), wrong.size(), wrong);
+        }
+
+        @Override
+        public GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes) {
+            throw new UnsupportedOperationException();
+        }
+    }
+
+    @BeforeEach
+    void install() {
+        line.container.verification("things", verification);
+    }
+
+    @Test
+    @DisplayName("without a name, verify lists the verifications with their numbers of vectors in each mode")
+    void lists() {
+        assertThat(line.run("verify")).isZero();
+        assertThat(line.out()).contains("things", "32bit", "1,001", "5level", "what is so");
+    }
+
+    @Test
+    @DisplayName("a verification in which nothing disagrees ends with 0, and says what was run and skipped")
+    void agrees() {
+        assertThat(line.run("verify", "things", "--mmu", "shadow-2m", "--mode", "pae", "--sample", "50", "--seed", "9",
+                "--set", "shadow.unsync=off", "--json")).isZero();
+        assertThat(asked.mode()).isEqualTo(PagingMode.PAE);
+        assertThat(asked.sample()).isEqualTo(50);
+        assertThat(asked.seed()).isEqualTo(9);
+        assertThat(line.container.made).singleElement().satisfies(c -> {
+            assertThat(c.mmu()).isEqualTo("shadow");
+            assertThat(c.hostPageLevel()).isEqualTo(2);
+            assertThat(c.engine()).isEqualTo("its-own");
+            assertThat(c.settings()).containsEntry("shadow.unsync", "off");
+        });
+        assertThat(line.container.open).isZero();
+        JsonNode json = line.json();
+        assertThat(json.get("run").asLong()).isEqualTo(990);
+        assertThat(json.get("skipped").get("no need").asLong()).isEqualTo(10);
+        assertThat(json.get("disagreements").asLong()).isZero();
+        assertThat(json.get("interrupted").asBoolean()).isFalse();
+    }
+
+    @Test
+    @DisplayName("disagreements end with 3, and are told with the vector's number")
+    void disagrees() {
+        wrong = List.of(new Disagreement(77, "SMAP 1", "no fault; specification: #PF"));
+        assertThat(line.run("verify", "things")).isEqualTo(ExitCodes.WRONG);
+        assertThat(line.err()).contains("1 vector disagrees", "vector 77: SMAP 1", "no fault; specification: #PF");
+        assertThat(line.out()).contains("990");
+    }
+
+    @Test
+    @DisplayName("a machine that cannot go on ends with 1, and what had been found is printed")
+    void fails() {
+        line.container.behaviour("").failure = new MachineException("out of frames");
+        assertThat(line.run("verify", "things", "--json")).isEqualTo(ExitCodes.FAILED);
+        assertThat(line.err()).contains("out of frames");
+        assertThat(line.json().get("run").asLong()).isEqualTo(990);
+    }
+
+    @Test
+    @DisplayName("Ctrl-C ends with 130, and what had been found is printed")
+    void interrupted() {
+        line.container.behaviour("").atBatch = () -> line.interrupt.ask();
+        assertThat(line.run("verify", "things", "--json")).isEqualTo(ExitCodes.INTERRUPTED);
+        assertThat(line.json().get("interrupted").asBoolean()).isTrue();
+        assertThat(line.json().get("run").asLong()).isEqualTo(990);
+    }
+
+    @Test
+    @DisplayName("what is not there is refused with one line that says what is")
+    void refused() {
+        refuses("unknown verification 'thngs'", "verify", "thngs");
+        refuses("unknown paging mode 'pea'", "verify", "things", "--mode", "pea");
+        refuses("unknown design 'shdow'", "verify", "things", "--mmu", "shdow");
+        refuses("vector 1000 is asked for", "verify", "things", "--first", "1000");
+        refuses("--vectors needs at least 1", "verify", "things", "--vectors", "0");
+        assertThat(line.container.made).isEmpty();
+    }
+
+    private void refuses(String message, String... arguments) {
+        assertThat(line.run(arguments)).isEqualTo(ExitCodes.REFUSED);
+        assertThat(line.errLines()).singleElement().satisfies(l -> assertThat(l).contains(message));
+    }
+}

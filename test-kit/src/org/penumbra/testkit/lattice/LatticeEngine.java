@@ -1,0 +1,255 @@
+package org.penumbra.testkit.lattice;
+
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.FirstLevelTlb;
+import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.InterruptLine;
+import org.penumbra.api.cpu.MemoryHooks;
+import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Outcome;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.memory.PhysicalAddressException;
+import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
+
+/**
+ * Executes the scripts of a {@link LatticeGuest}, operation by operation. An exception ends its operation and is written down. All that
+ * lasts from one call to the next is in the guest, so that another engine of this kind can go on.
+ */
+final class LatticeEngine implements ExecutionEngine {
+    /** A design may need some exits for one operation, a table of each level after the other; more is a design that does nothing. */
+    private static final int MOST_EXITS = 64;
+    private static final Kind[] EXPOSED = {
+        Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null
+    };
+
+    private final LatticeGuest guest;
+    private final Script script;
+    private final GuestOperation operation = new GuestOperation();
+    private Processor cpu;
+    private MemoryPort port;
+    private RegisterFile registers;
+    private FirstLevelTlb code;
+    private InterruptLine line;
+    private boolean exited;
+    private long retired;
+
+    LatticeEngine(LatticeGuest guest) {
+        this.guest = guest;
+        this.script = guest.script;
+    }
+
+    @Override
+    public void attach(Processor processor, MemoryPort memory, int vcpu) {
+        if (processor.observer() != null) {
+            throw new MachineException("the access lattice compares by itself and tells no checker: leave out the check of the machine");
+        }
+        cpu = processor;
+        port = memory;
+        registers = processor.registers();
+        code = processor.instructionTlb();
+        line = processor.interruptLine();
+    }
+
+    @Override
+    public Stop run(long budget) {
+        exited = false;
+        GuestException event = cpu.takeInjectedEvent();
+        if (event != null) {
+            if (event.external) {
+                throw new MachineException("external interrupt " + event.vector + " for a guest that has no device");
+            }
+            raised(event);
+        }
+        if (guest.exits > MOST_EXITS) {
+            script.exception[guest.next] = Script.STUCK;
+            done();
+        }
+        try {
+            return execute(budget);
+        } finally {
+            settle();
+        }
+    }
+
+    private Stop execute(long budget) {
+        Script s = script;
+        LatticeGuest g = guest;
+        while (retired < budget) {
+            if (line.raised() && cpu.interrupted() == Outcome.EXIT) {
+                return Stop.EXIT;
+            }
+            int i = g.next;
+            if (i == s.count) {
+                g.next = 0;
+                if (!g.advance(registers.paging)) {
+                    return Stop.FINISHED;
+                }
+                continue;
+            }
+            int outcome = attempt(s, i);
+            if (outcome == Outcome.DONE) {
+                done();
+            } else if (outcome == Outcome.FAULT) {
+                raised(cpu.exception());
+            } else {
+                g.exits++;
+                expose(s, i);
+                exited = true;
+                return Stop.EXIT;
+            }
+        }
+        return Stop.BUDGET;
+    }
+
+    /** An access that is allowed by mistake may lead where no memory is. */
+    private int attempt(Script s, int i) {
+        try {
+            return step(s, i);
+        } catch (PhysicalAddressException e) {
+            s.exception[i] = Script.NOWHERE;
+            return Outcome.DONE;
+        }
+    }
+
+    private int step(Script s, int i) {
+        switch (s.kind[i]) {
+            case Script.LOAD: {
+                int outcome = port.load(s.address[i], s.width[i], access(s, i));
+                if (outcome == Outcome.DONE) {
+                    s.value[i] = port.value;
+                }
+                return outcome;
+            }
+            case Script.STORE:
+                return port.store(s.address[i], s.width[i], s.value[i], access(s, i));
+            case Script.FETCH:
+                return fetch(s, i);
+            default:
+                return privileged(s, i);
+        }
+    }
+
+    /** A fetch has no result to compare, so the contents of memory where the translation leads stand for it. */
+    private int fetch(Script s, int i) {
+        int access = access(s, i);
+        int outcome = port.fetch(s.address[i], s.width[i], access);
+        if (outcome == Outcome.DONE) {
+            long hpa = code.lookup(s.address[i], access);
+            if (hpa < 0) {
+                hpa = cpu.translate(s.address[i], access);
+            }
+            s.value[i] = hpa < 0 ? ~s.value[i] : cpu.memory().load(hpa, s.width[i]);
+            registers.rip = s.address[i];
+        }
+        return outcome;
+    }
+
+    private int access(Script s, int i) {
+        registers.cpl = Access.isUser(s.access[i]) ? 3 : 0;
+        registers.rflags = s.ac[i] ? registers.rflags | ControlBits.RFLAGS_AC : registers.rflags & ~ControlBits.RFLAGS_AC;
+        return registers.access(s.access[i] & 3);
+    }
+
+    private int privileged(Script s, int i) {
+        registers.cpl = 0;
+        long value = s.value[i];
+        switch (s.kind[i]) {
+            case Script.INVLPG:
+                return cpu.invlpg(s.address[i]);
+            case Script.CR0:
+                return cpu.movToCr0(value);
+            case Script.CR3:
+                return cpu.movToCr3(value);
+            case Script.CR4:
+                return cpu.movToCr4(value);
+            case Script.WRMSR:
+                return cpu.wrmsr((int) s.address[i], value);
+            case Script.WRPKRU:
+                return cpu.wrpkru((int) value);
+            default:
+                throw new IllegalStateException("no operation has kind " + s.kind[i]);
+        }
+    }
+
+    private void raised(GuestException e) {
+        int i = guest.next;
+        script.exception[i] = e.vector;
+        script.errorCode[i] = e.errorCode;
+        if (e.vector == GuestException.PF) {
+            registers.cr2 = e.address;
+            script.cr2[i] = e.address;
+        }
+        cpu.cycles().charge(Work.EXCEPTION);
+        done();
+    }
+
+    private void done() {
+        guest.next++;
+        guest.exits = 0;
+        retired++;
+    }
+
+    private void expose(Script s, int i) {
+        boolean msr = s.kind[i] == Script.WRMSR;
+        operation.kind = EXPOSED[s.kind[i]];
+        operation.gva = msr ? 0 : s.address[i];
+        operation.msr = msr ? (int) s.address[i] : 0;
+        operation.width = s.width[i];
+        operation.value = s.value[i];
+    }
+
+    @Override
+    public GuestOperation operation() {
+        return operation;
+    }
+
+    @Override
+    public boolean complete(MemoryHooks hooks) {
+        requireExit("complete");
+        int i = guest.next;
+        int access = script.access[i] & 3;
+        if (operation.kind != Kind.LOAD && operation.kind != Kind.STORE && operation.kind != Kind.FETCH) {
+            throw new IllegalStateException(operation.kind + " has no memory operand to complete; it is skipped when its work is done");
+        }
+        if (!hooks.prepare(operation.gva, operation.width, access)) {
+            return false;
+        }
+        if (operation.kind == Kind.STORE) {
+            hooks.store(operation.gva, operation.width, operation.value);
+        } else {
+            script.value[i] = hooks.load(operation.gva, operation.width);
+        }
+        retireExited();
+        return true;
+    }
+
+    @Override
+    public void skip() {
+        requireExit("skip");
+        retireExited();
+    }
+
+    private void requireExit(String what) {
+        if (!exited) {
+            throw new IllegalStateException("nothing to " + what + ": the engine did not stop at an exit, or is past it");
+        }
+    }
+
+    private void retireExited() {
+        exited = false;
+        done();
+        settle();
+    }
+
+    private void settle() {
+        cpu.guestTime().retire(retired);
+        cpu.cycles().charge(Work.OPERATION, retired);
+        retired = 0;
+    }
+}

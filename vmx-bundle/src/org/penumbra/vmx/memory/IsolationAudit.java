@@ -1,0 +1,154 @@
+package org.penumbra.vmx.memory;
+
+import java.util.function.Consumer;
+import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.api.vmx.Vmcs;
+
+/**
+ * Checks what a processor could reach through the structures of one MMU, without asking it: from a root on, by the format that the
+ * processor walks, each table must be held under the MMU's lease and each leaf lead to memory that the slots give the guest. Of a
+ * two-dimensional root it must be the very frame that they give for the guest frame; of a one-dimensional one any of the guest's, since
+ * which of them is the guest's tables' business.
+ *
+ * <p>Entries that the processor would not use, because a bit is reserved or rights are misconfigured, lead nowhere. Nothing is charged
+ * and nothing changed; the machine stands still meanwhile.
+ *
+ * <pre>
+ *  SDM vol. 3, "4-Level Paging and 5-Level Paging"        SDM vol. 3, "The Extended Page Table Mechanism (EPT)"
+ *  bit  0      P    present                               bits 2:0   R, W, X; W without R is a misconfiguration
+ *  bit  1      R/W  writable                              bit  10    X for user mode, with mode-based execute control
+ *  bit  7      PS   maps a page, in levels 2 and 3        bit  7     maps a page, in levels 2 and 3
+ *  bits 51:12       frame                                 bits 51:12 frame
+ * </pre>
+ */
+public final class IsolationAudit {
+    private static final long PRESENT = 1;
+    private static final long READ = 1;
+    private static final long WRITE = 1 << 1;
+    private static final long EPT_RWX = 7;
+    private static final long USER_EXECUTE = 1 << 10;
+    private static final long LARGE = 1 << 7;
+    private static final long FRAME = 0x000f_ffff_ffff_f000L;
+    /** Tables above this many for each frame of the lease are reached again and again: the structures lead round in a circle. */
+    private static final int MOST_VISITS = 8;
+
+    private final HostMemory host;
+    private final Lease lease;
+    private final long reserved;
+    private final Consumer<String> violations;
+    /** Tables seen by (address, level), of one-dimensional roots, which may share them. */
+    private final LongHashSet seen = new LongHashSet();
+    private long visits;
+    private LongHashSet readable;
+    private LongHashSet writable;
+    private boolean nested;
+    private long present;
+
+    /** @param physicalAddressBits MAXPHYADDR: address bits of an entry from here up are reserved */
+    public IsolationAudit(HostMemory host, Lease lease, int physicalAddressBits, Consumer<String> violations) {
+        this.host = host;
+        this.lease = lease;
+        this.reserved = FRAME & -(1L << physicalAddressBits);
+        this.violations = violations;
+    }
+
+    /** Checks all that can be reached from {@code root} on, with the controls and registers in {@code vmcs}. */
+    public void run(TranslationRoot root, Vmcs vmcs) {
+        if (root instanceof TranslationRoot.TwoDimensional two) {
+            nested = true;
+            present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
+            table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
+        } else if (root instanceof TranslationRoot.OneDimensional one) {
+            nested = false;
+            present = PRESENT;
+            oneDimensional(one.cr3(), vmcs);
+        }
+    }
+
+    private void oneDimensional(long cr3, Vmcs vmcs) {
+        PagingMode mode = PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer);
+        switch (mode) {
+            case FOUR_LEVEL, FIVE_LEVEL -> table(cr3 & FRAME, mode.levels(), 0, true, cr3);
+            case PAE -> pointers(cr3 & 0xffff_ffe0L);
+            default -> violations.accept("the processor runs the guest in paging mode " + mode.label() + ", in which no structures of the MMU keep it in");
+        }
+    }
+
+    /** The four entries of PAE paging that the PDPTE registers are loaded from. */
+    private void pointers(long hpa) {
+        if (!holds(hpa, hpa)) {
+            return;
+        }
+        for (int i = 0; i < 4; i++) {
+            long entry = host.physical().load64(hpa + 8L * i);
+            if ((entry & PRESENT) != 0 && (entry & reserved) == 0) {
+                table(entry & FRAME, 2, (long) i << 18, true, entry);
+            }
+        }
+    }
+
+    private boolean holds(long table, long from) {
+        if (lease.holds(table)) {
+            return true;
+        }
+        violations.accept(String.format("0x%x leads to a table at 0x%x, which the MMU does not hold", from, table));
+        return false;
+    }
+
+    /** The table at {@code hpa} of {@code level}, for frames from {@code first}; {@code from} is what leads to it, for writes if {@code write}. */
+    private void table(long hpa, int level, long first, boolean write, long from) {
+        if (!holds(hpa, from) || !nested && !seen.add(hpa | level << 1 | (write ? 1 : 0))) {
+            return;
+        }
+        if (++visits > MOST_VISITS * (lease.frames() + 1)) {
+            if (visits == MOST_VISITS * (lease.frames() + 1) + 1) {
+                violations.accept("the structures lead to the same tables again and again: the audit was given up");
+            }
+            return;
+        }
+        for (int i = 0; i < 512; i++) {
+            long entry = host.physical().load64(hpa + 8L * i);
+            if (!used(entry)) {
+                continue;
+            }
+            long frame = first + ((long) i << 9 * (level - 1));
+            boolean writes = write && (entry & WRITE) != 0;
+            if (level == 1 || level <= 3 && (entry & LARGE) != 0) {
+                leaf(entry, level, frame, writes);
+            } else {
+                table(entry & FRAME, level - 1, frame, writes, entry);
+            }
+        }
+    }
+
+    private boolean used(long entry) {
+        boolean misconfigured = nested && (entry & READ) == 0 && (entry & WRITE) != 0;
+        return (entry & present) != 0 && (entry & reserved) == 0 && !misconfigured;
+    }
+
+    private void leaf(long entry, int level, long frame, boolean write) {
+        long frames = 1L << 9 * (level - 1);
+        long pfn = (entry & FRAME) >>> 12 & -frames;
+        for (long i = 0; i < frames; i++) {
+            String problem = nested ? host.objection(frame + i, pfn + i, write) : objection(pfn + i, write);
+            if (!problem.isEmpty()) {
+                violations.accept(String.format("entry 0x%x of level %d leads %s 0x%x to frame 0x%x, %s",
+                        entry, level, nested ? "guest frame" : "linear page", frame + i, pfn + i, problem));
+                return;
+            }
+        }
+    }
+
+    private String objection(long pfn, boolean write) {
+        if (readable == null) {
+            readable = host.given(false);
+            writable = host.given(true);
+        }
+        if (!readable.contains(pfn)) {
+            return "which no slot gives the guest";
+        }
+        return write && !writable.contains(pfn) ? "writable, which is shared or read-only" : "";
+    }
+}
