@@ -1,5 +1,6 @@
 package org.penumbra.api.cpu;
 
+import java.util.Arrays;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
 
@@ -21,6 +22,8 @@ public final class MemoryPort {
     private final FirstLevelTlb code;
     private final TranslationObserver observer;
     private final int vcpu;
+    /** By the index of an entry of the small pages' TLB: the frame that a load found there. */
+    private final long[][] frames;
     private long second;
     private long accesses;
     private long misses;
@@ -36,17 +39,26 @@ public final class MemoryPort {
         this.code = cpu.instructionTlb();
         this.observer = cpu.observer();
         this.vcpu = vcpu;
+        this.frames = new long[data.small.entries()][];
+        Arrays.fill(frames, memory.frame(0));
     }
 
     /** Reads {@code width} bytes, zero-extended, into {@link #value}. */
     public int load(long gva, int width, int access) {
-        long hpa = data.lookup(gva, access);
-        if (hpa >= 0 && plain(gva, width)) {
+        int i = data.inSmall(gva, access);
+        if (i >= 0 && plain(gva, width)) {
             accesses++;
-            value = memory.load(hpa, width);
+            long page = data.small.word[i];
+            long[] frame = frames[i];
+            if (!PhysicalMemory.holds(frame, page)) {
+                frame = memory.frame(page);
+                frames[i] = frame;
+            }
+            long word = PhysicalMemory.word(frame, gva) >>> ((int) gva << 3);
+            value = width == 8 ? word : word & (1L << (width << 3)) - 1;
             return Outcome.DONE;
         }
-        return loadAny(gva, width, access);
+        return loadAny(data.hpa(i, gva, access), gva, width, access);
     }
 
     /** An access within 8 bytes that nobody watches: what most accesses are. */
@@ -54,8 +66,8 @@ public final class MemoryPort {
         return (gva & 7) + width <= 8 && observer == null;
     }
 
-    private int loadAny(long gva, int width, int access) {
-        long hpa = translate(data, gva, width, access);
+    private int loadAny(long found, long gva, int width, int access) {
+        long hpa = translate(data, found, gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -71,11 +83,11 @@ public final class MemoryPort {
             memory.store(hpa, width, datum);
             return Outcome.DONE;
         }
-        return storeAny(gva, width, datum, access);
+        return storeAny(hpa, gva, width, datum, access);
     }
 
-    private int storeAny(long gva, int width, long datum, int access) {
-        long hpa = translate(data, gva, width, access);
+    private int storeAny(long found, long gva, int width, long datum, int access) {
+        long hpa = translate(data, found, gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -88,7 +100,7 @@ public final class MemoryPort {
      * {@link UpdateFunction}) of them and {@code operand}; atomic if the operand is aligned. {@code access} is a write kind.
      */
     public int update(long gva, int width, int function, long operand, int access) {
-        long hpa = translate(data, gva, width, access);
+        long hpa = translate(data, data.lookup(gva, access), gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -107,7 +119,7 @@ public final class MemoryPort {
 
     /** Translates for an instruction fetch of {@code width} bytes; {@code access} is a fetch kind. */
     public int fetch(long gva, int width, int access) {
-        long hpa = translate(code, gva, width, access);
+        long hpa = translate(code, code.lookup(gva, access), gva, width, access);
         return hpa < 0 ? outcome(hpa) : Outcome.DONE;
     }
 
@@ -121,12 +133,14 @@ public final class MemoryPort {
         return misses;
     }
 
-    private long translate(FirstLevelTlb tlb, long gva, int width, int access) {
-        long hpa = page(tlb, gva, access);
+    /** {@code found}: what {@code tlb} has for {@code gva}. */
+    private long translate(FirstLevelTlb tlb, long found, long gva, int width, int access) {
+        long hpa = page(found, gva, access);
         if (hpa < 0 || (gva & PAGE - 1) + width <= PAGE) {
             return hpa;
         }
-        long next = page(tlb, (gva | PAGE - 1) + 1, access);
+        long upper = (gva | PAGE - 1) + 1;
+        long next = page(tlb.lookup(upper, access), upper, access);
         if (next < 0) {
             return next;
         }
@@ -134,9 +148,9 @@ public final class MemoryPort {
         return hpa;
     }
 
-    private long page(FirstLevelTlb tlb, long gva, int access) {
+    private long page(long found, long gva, int access) {
         accesses++;
-        long hpa = tlb.lookup(gva, access);
+        long hpa = found;
         if (hpa < 0) {
             misses++;
             hpa = cpu.translate(gva, access);

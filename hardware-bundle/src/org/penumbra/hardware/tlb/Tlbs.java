@@ -75,7 +75,12 @@ final class Tlbs {
 
     /** Index in the second level of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
     int findSecond(long gva, int context, int other) {
-        for (int s = 12, bits = sizes; bits != 0; s += 9, bits >>>= 1) {
+        int i = (sizes & 1) == 0 ? -1 : second.find(PageTag.of(gva, 12), context, other);
+        return i >= 0 || sizes <= 1 ? i : findLarge(gva, context, other);
+    }
+
+    private int findLarge(long gva, int context, int other) {
+        for (int s = 21, bits = sizes >>> 1; bits != 0; s += 9, bits >>>= 1) {
             int i = (bits & 1) == 0 ? -1 : second.find(PageTag.of(gva, s), context, other);
             if (i >= 0) {
                 return i;
