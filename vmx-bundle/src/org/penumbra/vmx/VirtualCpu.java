@@ -275,10 +275,12 @@ final class VirtualCpu implements Vcpu {
 
     /**
      * Has {@code audit} look at what the processor can reach in this guest: through the root with which it was entered or, if it will
-     * be entered anew, with which it would be. While the vCPU is parked.
+     * be entered anew, with which it would be. Before its first entry under this MMU it reaches nothing. While the vCPU is parked.
      */
     void isolation(IsolationAudit audit) {
-        audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
+        if (programmed != null) {
+            audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
+        }
     }
 
     private boolean handleExit(ExitRecord exit) {
