@@ -494,4 +494,9 @@ final class VirtualCpu implements Vcpu {
     public int physicalAddressBits() {
         return machine.physicalAddressBits();
     }
+
+    @Override
+    public int linearAddressBits() {
+        return machine.linearAddressBits();
+    }
 }

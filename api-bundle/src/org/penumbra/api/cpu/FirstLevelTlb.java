@@ -15,14 +15,18 @@ public final class FirstLevelTlb {
     public final TlbArray small;
     /** Translations of 2 MiB pages, tagged by gva &gt;&gt;&gt; 21. */
     public final TlbArray large;
+    /** Translations of 1 GiB pages, tagged by gva &gt;&gt;&gt; 30; null if such pages are held as pieces of 2 MiB. */
+    public final TlbArray huge;
     /** Context of the current address space. */
     public int context;
     /** Context of global translations of the current virtual processor, or -1 while CR4.PGE = 0. */
     public int globalContext = -1;
 
-    public FirstLevelTlb(TlbArray small, TlbArray large) {
+    /** @param huge may be null */
+    public FirstLevelTlb(TlbArray small, TlbArray large, TlbArray huge) {
         this.small = small;
         this.large = large;
+        this.huge = huge;
     }
 
     /** The hpa of {@code gva} for an access of kind {@code access}, or {@link #MISS}. */
@@ -36,12 +40,20 @@ public final class FirstLevelTlb {
         if (i >= 0) {
             return (small.word[i] >>> access & 1) != 0 ? small.word[i] & ~TlbArray.ALLOWED | gva & 0xfff : MISS;
         }
-        return large.isEmpty() ? MISS : inLarge(gva, access, other);
+        return large.isEmpty() ? inHuge(gva, access, other) : inLarge(gva, access, other);
     }
 
     private long inLarge(long gva, int access, int other) {
         int i = large.find(page(gva, 21), context, other);
-        return i >= 0 && large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
+        if (i >= 0) {
+            return large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
+        }
+        return inHuge(gva, access, other);
+    }
+
+    private long inHuge(long gva, int access, int other) {
+        int i = huge == null || huge.isEmpty() ? -1 : huge.find(page(gva, 30), context, other);
+        return i >= 0 && huge.allows(i, access) ? huge.frame(i) | gva & 0x3fff_ffff : MISS;
     }
 
     /** The page number that tags {@code gva}: its bits 56:{@code shift}, which fit a tag beside the context. */

@@ -28,7 +28,7 @@ class TlbArrayTest {
     @Test
     @DisplayName("T09 a first-level hit needs the access kind's right; globals match through their own context")
     void firstLevel() {
-        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4));
+        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4), null);
         tlb.context = 1;
         tlb.small.insert(FirstLevelTlb.page(0x7000, 12), 1, 0x9000, 0, 1 << Access.READ);
         assertThat(tlb.lookup(0x7123, Access.READ)).isEqualTo(0x9123);
