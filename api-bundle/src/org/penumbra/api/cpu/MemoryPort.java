@@ -46,7 +46,7 @@ public final class MemoryPort {
             value = memory.load(hpa, width);
             return Outcome.DONE;
         }
-        return loadAny(gva, width, access);
+        return loadAny(hpa, gva, width, access);
     }
 
     /** An access within 8 bytes that nobody watches: what most accesses are. */
@@ -54,8 +54,8 @@ public final class MemoryPort {
         return (gva & 7) + width <= 8 && observer == null;
     }
 
-    private int loadAny(long gva, int width, int access) {
-        long hpa = translate(data, gva, width, access);
+    private int loadAny(long found, long gva, int width, int access) {
+        long hpa = translate(data, found, gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -71,11 +71,11 @@ public final class MemoryPort {
             memory.store(hpa, width, datum);
             return Outcome.DONE;
         }
-        return storeAny(gva, width, datum, access);
+        return storeAny(hpa, gva, width, datum, access);
     }
 
-    private int storeAny(long gva, int width, long datum, int access) {
-        long hpa = translate(data, gva, width, access);
+    private int storeAny(long found, long gva, int width, long datum, int access) {
+        long hpa = translate(data, found, gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -88,7 +88,7 @@ public final class MemoryPort {
      * {@link UpdateFunction}) of them and {@code operand}; atomic if the operand is aligned. {@code access} is a write kind.
      */
     public int update(long gva, int width, int function, long operand, int access) {
-        long hpa = translate(data, gva, width, access);
+        long hpa = translate(data, data.lookup(gva, access), gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -107,7 +107,7 @@ public final class MemoryPort {
 
     /** Translates for an instruction fetch of {@code width} bytes; {@code access} is a fetch kind. */
     public int fetch(long gva, int width, int access) {
-        long hpa = translate(code, gva, width, access);
+        long hpa = translate(code, code.lookup(gva, access), gva, width, access);
         return hpa < 0 ? outcome(hpa) : Outcome.DONE;
     }
 
@@ -121,12 +121,14 @@ public final class MemoryPort {
         return misses;
     }
 
-    private long translate(FirstLevelTlb tlb, long gva, int width, int access) {
-        long hpa = page(tlb, gva, access);
+    /** {@code found}: what {@code tlb} has for {@code gva}. */
+    private long translate(FirstLevelTlb tlb, long found, long gva, int width, int access) {
+        long hpa = page(found, gva, access);
         if (hpa < 0 || (gva & PAGE - 1) + width <= PAGE) {
             return hpa;
         }
-        long next = page(tlb, (gva | PAGE - 1) + 1, access);
+        long upper = (gva | PAGE - 1) + 1;
+        long next = page(tlb.lookup(upper, access), upper, access);
         if (next < 0) {
             return next;
         }
@@ -134,9 +136,9 @@ public final class MemoryPort {
         return hpa;
     }
 
-    private long page(FirstLevelTlb tlb, long gva, int access) {
+    private long page(long found, long gva, int access) {
         accesses++;
-        long hpa = tlb.lookup(gva, access);
+        long hpa = found;
         if (hpa < 0) {
             misses++;
             hpa = cpu.translate(gva, access);

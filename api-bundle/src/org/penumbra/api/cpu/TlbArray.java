@@ -15,8 +15,8 @@ import java.util.Arrays;
  * A <em>context</em> stands for the combination of VPID, PCID and EPT root that tags an entry; the hardware numbers them. The
  * arrays are public because lookups sit on the path of every access; only the hardware that owns the TLB writes them. One thread.
  *
- * <p>Where a page was found last is remembered by the low bits of its number, so that a hit costs one comparison whatever way it is
- * in; the tag decides, and a wrong guess costs a search of the set.
+ * <p>Entries are found by the low bits of their page number, through an index of short chains, so that a hit costs one comparison
+ * whatever way it is in, and most misses none. Sets and ways only say which entry has to give way.
  */
 public final class TlbArray {
     /** Bits of a tag that hold the context. */
@@ -24,7 +24,7 @@ public final class TlbArray {
     /** Bits of a word that hold the allowed kinds. */
     public static final long ALLOWED = 0xfff;
 
-    private static final int MOST_GUESSES = 4096;
+    private static final int MOST_CHAINS = 4096;
     private static final int INDEX_BITS = 15;
 
     public final long[] tag;
@@ -35,7 +35,9 @@ public final class TlbArray {
      * a branch; an empty entry was used at 0.
      */
     private final long[] stamp;
-    private final short[] guess;
+    /** By the low bits of a page number: the entry with which the chain of such pages begins, -1 if there is none; then entry by entry. */
+    private final short[] first;
+    private final short[] next;
     private final int sets;
     private final int ways;
     private final int mask;
@@ -55,9 +57,15 @@ public final class TlbArray {
         word = new long[entries];
         rights = new long[entries];
         stamp = new long[entries];
-        guess = new short[Math.min(MOST_GUESSES, Integer.highestOneBit(4 * entries))];
+        first = new short[Math.min(MOST_CHAINS, Integer.highestOneBit(4 * entries))];
+        next = new short[entries];
+        empty();
+    }
+
+    private void empty() {
         Arrays.fill(tag, -1);
-        for (int i = 0; i < entries; i++) {
+        Arrays.fill(first, (short) -1);
+        for (int i = 0; i < stamp.length; i++) {
             stamp[i] = i;
         }
     }
@@ -74,21 +82,11 @@ public final class TlbArray {
     /** Like {@link #find(long, int)}, of an entry in {@code context} or in {@code other}. */
     public int find(long page, int context, int other) {
         long wanted = page << CONTEXT_BITS | context;
-        int i = guess[(int) page & guess.length - 1];
-        long t = tag[i];
-        if (t == wanted || t == (page << CONTEXT_BITS | other)) {
-            touch(i);
-            return i;
-        }
-        return live == 0 ? -1 : search(page, wanted, page << CONTEXT_BITS | other);
-    }
-
-    private int search(long page, long wanted, long alternative) {
-        int i = start(page);
-        for (int end = i + ways; i < end; i++) {
-            if (tag[i] == wanted || tag[i] == alternative) {
+        long alternative = page << CONTEXT_BITS | other;
+        for (int i = first[chain(page)]; i >= 0; i = next[i]) {
+            long t = tag[i];
+            if (t == wanted || t == alternative) {
                 touch(i);
-                guess[(int) page & guess.length - 1] = (short) i;
                 return i;
             }
         }
@@ -97,28 +95,51 @@ public final class TlbArray {
 
     /** Puts an entry in place of an equal tag, an empty one, or the least recently used of its set; returns its index. */
     public int insert(long page, int context, long hpa, long rawRights, int allowedMask) {
-        long wanted = page << CONTEXT_BITS | context;
-        int start = start(page);
-        long oldest = Long.MAX_VALUE;
-        for (int i = start; i < start + ways; i++) {
-            if (tag[i] == wanted) {
-                return put(i, page, wanted, hpa, rawRights, allowedMask);
+        int i = find(page, context);
+        if (i < 0) {
+            i = victim(page);
+            if (tag[i] == -1) {
+                live++;
+            } else {
+                unlink(i);
             }
-            oldest = Math.min(oldest, stamp[i]);
+            int c = chain(page);
+            next[i] = first[c];
+            first[c] = (short) i;
+            tag[i] = page << CONTEXT_BITS | context;
+            touch(i);
         }
-        if (oldest >>> INDEX_BITS == 0) {
-            live++;
-        }
-        return put((int) oldest & (1 << INDEX_BITS) - 1, page, wanted, hpa, rawRights, allowedMask);
-    }
-
-    private int put(int i, long page, long wanted, long hpa, long rawRights, int allowedMask) {
-        tag[i] = wanted;
         word[i] = hpa & ~ALLOWED | allowedMask;
         rights[i] = rawRights;
-        touch(i);
-        guess[(int) page & guess.length - 1] = (short) i;
         return i;
+    }
+
+    private int victim(long page) {
+        int start = start(page);
+        long oldest = stamp[start];
+        for (int i = start + 1; i < start + ways; i++) {
+            // The minimum, without a branch that nobody can predict: stamps are never negative.
+            long younger = stamp[i] - oldest;
+            oldest += younger & younger >> 63;
+        }
+        return (int) oldest & (1 << INDEX_BITS) - 1;
+    }
+
+    private int chain(long page) {
+        return (int) page & first.length - 1;
+    }
+
+    private void unlink(int index) {
+        int c = chain(tag[index] >>> CONTEXT_BITS);
+        int i = first[c];
+        if (i == index) {
+            first[c] = next[index];
+            return;
+        }
+        while (next[i] != index) {
+            i = next[i];
+        }
+        next[i] = next[index];
     }
 
     /** The hpa of the first byte of the page of entry {@code index}. */
@@ -144,6 +165,7 @@ public final class TlbArray {
     /** Empties entry {@code index}. */
     public void drop(int index) {
         if (tag[index] != -1) {
+            unlink(index);
             tag[index] = -1;
             stamp[index] = index;
             live--;
@@ -153,10 +175,7 @@ public final class TlbArray {
     /** Empties every entry. */
     public void clear() {
         if (live > 0) {
-            Arrays.fill(tag, -1);
-            for (int i = 0; i < stamp.length; i++) {
-                stamp[i] = i;
-            }
+            empty();
             live = 0;
         }
     }

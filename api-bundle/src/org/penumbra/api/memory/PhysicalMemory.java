@@ -12,9 +12,14 @@ import java.util.Arrays;
  * containing 8 bytes, so that concurrent neighbours are kept. An access that crosses an 8-byte boundary is two accesses, as
  * the SDM allows (vol. 3, "Guaranteed Atomic Operations"). Accesses may come from any thread.
  *
- * <p>A frame's array has one word more than the frame, the first: its mark, by which a frame that is found in the table of recently used
- * ones is known to be the right one, and still in use. So most accesses need two dependent reads, and not the three of a walk
- * through the directory of chunks.
+ * <p>A frame's array has one word more than the frame, the first: its mark, by which whoever has kept the array knows that it is the
+ * right one, and still in use. So most accesses need two dependent reads, and not the three of a walk through the directory of chunks;
+ * and a walker that keeps the frames of its tables ({@link #frame}) needs not even wait for the address.
+ *
+ * <pre>
+ *  word 0       hpa of the frame's first byte; -1 if the array is of no frame, or not any more
+ *  words 1-512  its contents
+ * </pre>
  */
 public final class PhysicalMemory {
     /** Bytes of a frame. */
@@ -24,6 +29,8 @@ public final class PhysicalMemory {
     private static final int CHUNK = 1 << CHUNK_BITS;
     private static final int WORDS = FRAME_BYTES / 8;
     private static final int RECENT = 4096;
+    private static final long BASE = -FRAME_BYTES;
+    private static final long UNUSED = -1;
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle FRAME = MethodHandles.arrayElementVarHandle(long[][].class);
     private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(long[][][].class);
@@ -32,6 +39,8 @@ public final class PhysicalMemory {
     private final long[][][] chunks;
     /** By the low bits of the pfn: a frame that was found not long ago. Written by any thread at any time. */
     private final long[][] recent = new long[RECENT][];
+    /** Stands for each frame that was never written: reads as zero, and its mark fits no address. */
+    private final long[] nothing = new long[WORDS + 1];
 
     /**
      * Empty memory of {@code bytes} bytes.
@@ -44,7 +53,8 @@ public final class PhysicalMemory {
         }
         this.bytes = bytes;
         this.chunks = new long[(int) ((bytes / FRAME_BYTES + CHUNK - 1) >>> CHUNK_BITS)][][];
-        Arrays.fill(recent, new long[WORDS + 1]);
+        nothing[0] = UNUSED;
+        Arrays.fill(recent, nothing);
     }
 
     /** Size in bytes. */
@@ -54,14 +64,26 @@ public final class PhysicalMemory {
 
     /** Reads the aligned 8 bytes that contain {@code hpa}. */
     public long load64(long hpa) {
+        return word(frame(hpa), hpa);
+    }
+
+    /**
+     * The array of the frame that contains {@code hpa}, for {@link #word}. It may be kept, and {@link #holds} asked before each use: the
+     * frame may come into being later, or be given back.
+     */
+    public long[] frame(long hpa) {
         long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
-        if (f[0] != mark(hpa)) {
-            f = find(hpa);
-            if (f == null) {
-                return 0;
-            }
-        }
-        return (long) WORD.getAcquire(f, 1 + ((int) (hpa >>> 3) & WORDS - 1));
+        return holds(f, hpa) ? f : find(hpa);
+    }
+
+    /** True if {@code frame} is the array of the frame that contains {@code hpa}. */
+    public static boolean holds(long[] frame, long hpa) {
+        return frame[0] == (hpa & BASE);
+    }
+
+    /** Reads the aligned 8 bytes of {@code frame} that bits 11:3 of {@code hpa} select; as atomic and ordered as {@link #load64}. */
+    public static long word(long[] frame, long hpa) {
+        return (long) WORD.getAcquire(frame, 1 + ((int) (hpa >>> 3) & WORDS - 1));
     }
 
     /** Writes the aligned 8 bytes that contain {@code hpa}. */
@@ -108,7 +130,7 @@ public final class PhysicalMemory {
         long[][] chunk = chunks[index(hpa)];
         int i = (int) (hpa >>> 12) & CHUNK - 1;
         if (chunk != null && chunk[i] != null) {
-            chunk[i][0] = 0;
+            chunk[i][0] = UNUSED;
             chunk[i] = null;
         }
     }
@@ -142,27 +164,19 @@ public final class PhysicalMemory {
         return (int) (hpa >>> 12 + CHUNK_BITS);
     }
 
-    /** What the first word of the array of the frame at {@code hpa} holds while it is in use: never 0. */
-    private static long mark(long hpa) {
-        return hpa >>> 12 | 1L << 63;
-    }
-
     private long[] find(long hpa) {
         long[][] chunk = chunks[index(hpa)];
         long[] f = chunk == null ? null : chunk[(int) (hpa >>> 12) & CHUNK - 1];
-        if (f != null) {
-            recent[(int) (hpa >>> 12) & RECENT - 1] = f;
+        if (f == null) {
+            return nothing;
         }
+        recent[(int) (hpa >>> 12) & RECENT - 1] = f;
         return f;
     }
 
     private long[] materialise(long hpa) {
-        long[] f = recent[(int) (hpa >>> 12) & RECENT - 1];
-        if (f[0] == mark(hpa)) {
-            return f;
-        }
-        f = find(hpa);
-        return f != null ? f : create(hpa);
+        long[] f = frame(hpa);
+        return f != nothing ? f : create(hpa);
     }
 
     private long[] create(long hpa) {
@@ -173,7 +187,7 @@ public final class PhysicalMemory {
         long[][] chunk = (long[][]) CHUNKS.getAcquire(chunks, c);
         int i = (int) (hpa >>> 12) & CHUNK - 1;
         long[] empty = new long[WORDS + 1];
-        empty[0] = mark(hpa);
+        empty[0] = hpa & BASE;
         FRAME.compareAndSet(chunk, i, null, empty);
         return (long[]) FRAME.getAcquire(chunk, i);
     }

@@ -118,7 +118,7 @@ public final class TranslationUnit {
 
     /** Has {@code listener} told of each step; null for nobody. */
     public void listen(WalkListener listener) {
-        meter.listener = listener;
+        meter.listen(listener);
     }
 
     /** The error code of the last page fault. */

@@ -1,5 +1,6 @@
 package org.penumbra.hardware.walk;
 
+import java.util.Arrays;
 import org.penumbra.api.paging.EntryFormat;
 
 /**
@@ -39,6 +40,14 @@ public final class Format implements EntryFormat {
     record Bits(int entryBytes, long present, long pageBit, long path, long inverted, long leaf, long accessed, long dirty, long address,
             int illegalLow, int legalTypes, long highAddress, long noRights) {}
 
+    /** Bits that no entry has under a mask which leaves out any. */
+    static final long NONE = -1;
+
+    private static final int ANY_TYPE = 0xff;
+    /** Entry bits 5:3 in a format with memory types, and write-back in them. */
+    private static final long TYPE = 7 << 3;
+    private static final long WRITE_BACK = 6 << 3;
+
     private final String name;
     private final Row[] rows;
     private final EntryNames names;
@@ -53,6 +62,8 @@ public final class Format implements EntryFormat {
     final long dirty;
     final long address;
     final long highAddress;
+    /** Each table fills a frame with 512 entries of 8 bytes, which have all the rights of the format. */
+    final boolean regular;
     /** By level. */
     final int[] shift;
     /** By level: as many ones as bits select an entry. */
@@ -98,6 +109,7 @@ public final class Format implements EntryFormat {
             reservedInPage[level] = r.reservedInPage;
         }
         implied[n - 1] = bits.noRights;
+        regular = bits.entryBytes == 8 && bits.noRights == 0 && Arrays.stream(rows).allMatch(r -> r.bits == 9);
     }
 
     /** How many levels a walk from the root goes through. */
@@ -138,6 +150,20 @@ public final class Format implements EntryFormat {
     long usualMask(int level, long usual) {
         // A PDPTE that is read in the walk has no accessed flag: no mask finds its usual value.
         return (usual & reservedInTable[level]) != 0 ? 0 : usual | pageBit | reservedInTable[level];
+    }
+
+    /** Bits of an entry of {@code level} that maps a page as software usually leaves it; {@link #NONE} where no entry maps a page. */
+    long usualPage(int level, long usual) {
+        return !mapsPage[level] ? NONE : usual | (level == 1 ? 0 : pageBit) | (hasTypes() ? WRITE_BACK : 0);
+    }
+
+    /** The bits by which an entry with the bits {@link #usualPage} is known to map a page, and to be well-formed. */
+    long usualPageMask(int level, long usual) {
+        return usual | reservedInPage[level] | (level == 1 ? 0 : pageBit) | (hasTypes() ? TYPE : 0);
+    }
+
+    private boolean hasTypes() {
+        return legalTypes != ANY_TYPE;
     }
 
     /** First byte of the page that {@code entry} of {@code level} maps. */

@@ -56,6 +56,13 @@ public final class GuestRights {
     /** PKRU, IA32_PKRS: 0 unless keys apply. */
     private int pkru;
     private int pkrs;
+    /** By R/W, U/S and XD of the rights, as bits 0, 1, 2: the kinds they permit under these registers, but for keys. */
+    private final int[] kinds = new int[8];
+
+    /** As the registers are before {@link #load}: all 0. */
+    public GuestRights() {
+        derive();
+    }
 
     /**
      * Sets the registers; true if that may change the allowed kinds of some translation. Without paging none of them counts; 32-bit
@@ -75,7 +82,14 @@ public final class GuestRights {
         smap = newSmap;
         pkru = newPkru;
         pkrs = newPkrs;
+        derive();
         return changed;
+    }
+
+    private void derive() {
+        for (int i = 0; i < kinds.length; i++) {
+            kinds[i] = kindsWithoutKeys((i & 1) != 0, (i & 2) != 0, (i & 4) != 0);
+        }
     }
 
     /** True if XD is a right and not a reserved bit. */
@@ -85,32 +99,38 @@ public final class GuestRights {
 
     /** One bit per {@link Access} kind that {@code rights} permit, whether a dirty flag is set or not. */
     public int allowed(long rights) {
-        boolean user = (rights & Paging.US) != 0;
-        boolean write = (rights & Paging.RW) != 0;
-        boolean execute = !nxe || (rights & Paging.XD) != 0;
-        int kinds = S_READ | AC_READ;
+        return kinds[index(rights)] & ~deniedByKey(rights);
+    }
+
+    private static int index(long rights) {
+        return (int) (rights >>> 1) & 3 | (int) (rights >>> 61) & 4;
+    }
+
+    private int kindsWithoutKeys(boolean write, boolean user, boolean xd) {
+        boolean execute = !nxe || xd;
+        int permitted = S_READ | AC_READ;
         if (write || !wp) {
-            kinds |= S_WRITE | AC_WRITE;
+            permitted |= S_WRITE | AC_WRITE;
         }
         if (execute) {
-            kinds |= S_FETCH;
+            permitted |= S_FETCH;
         }
         if (user) {
-            kinds |= U_READ | (write ? U_WRITE : 0) | (execute ? U_FETCH : 0);
+            permitted |= U_READ | (write ? U_WRITE : 0) | (execute ? U_FETCH : 0);
             if (smap) {
-                kinds &= ~(S_READ | S_WRITE);
+                permitted &= ~(S_READ | S_WRITE);
             }
             if (smep) {
-                kinds &= ~S_FETCH;
+                permitted &= ~S_FETCH;
             }
         }
-        return kinds & ~deniedByKey(rights);
+        return permitted;
     }
 
     /** The kinds for which a cached translation with {@code rights} may be used without a walk. */
     public int usable(long rights) {
-        int kinds = allowed(rights) & SecondStage.allowed(rights >>> STAGE_SHIFT, (rights & Paging.US) != 0);
-        return (rights & Paging.D) != 0 ? kinds : kinds & ~WRITES;
+        int usable = allowed(rights) & SecondStage.allowed(rights >>> STAGE_SHIFT, (rights & Paging.US) != 0);
+        return (rights & Paging.D) != 0 ? usable : usable & ~WRITES;
     }
 
     /** The #PF error code for {@code access} after a walk that ended with {@code result} and {@code rights}. */

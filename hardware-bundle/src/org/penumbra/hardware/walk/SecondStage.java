@@ -42,6 +42,12 @@ public final class SecondStage {
     private boolean modeBasedExecute;
     private boolean flags;
     private boolean countsAsWrite;
+    /** The access to entries of the guest's tables: operation, right, and the bits that the tables must grant. */
+    private int entryOperation;
+    private long entryRight;
+    private long entryNeeds;
+    /** The dirty flag of the format. */
+    private long dirty;
 
     /** hpa of the last translated address. */
     public long hpa;
@@ -77,8 +83,9 @@ public final class SecondStage {
         ept = true;
         modeBasedExecute = mbec;
         flags = (eptp & Ept.EPTP_FLAGS) != 0;
-        countsAsWrite = flags;
         width = format.addressBits();
+        dirty = format.dirty;
+        accessEntries(flags);
         walker.load(format, eptp & format.address, null, context, 0, flags, false);
     }
 
@@ -87,9 +94,17 @@ public final class SecondStage {
         ept = false;
         modeBasedExecute = false;
         flags = true;
-        countsAsWrite = true;
         width = format.addressBits();
+        dirty = format.dirty;
+        accessEntries(true);
         walker.load(format, root, null, context, noExecute || format.entryShift == 2 ? 0 : Paging.XD, true, false);
+    }
+
+    private void accessEntries(boolean asWrites) {
+        countsAsWrite = asWrites;
+        entryOperation = asWrites ? Access.WRITE : Access.READ;
+        entryRight = asWrites ? W : R;
+        entryNeeds = needed(entryRight);
     }
 
     /** Has {@code nestedContext} tag guest-physical mappings from now on. */
@@ -109,12 +124,14 @@ public final class SecondStage {
      * @param user the linear address is a user-mode one by the guest's tables
      */
     public long page(long gpa, int access, boolean user) {
-        return translate(gpa, access & 3, true, user);
+        int op = access & 3;
+        long right = op == Access.READ ? R : op == Access.WRITE ? W : user ? XU : X;
+        return translate(gpa, op, right, needed(right), true);
     }
 
     /** The hpa of {@code gpa}, where the processor reads PDPTEs to be loaded into registers; −1 if refused. Never a write. */
     public long pdptes(long gpa) {
-        return translate(gpa, Access.READ, false, false);
+        return translate(gpa, Access.READ, R, needed(R), false);
     }
 
     /** True if the tables say memory types: EPT. */
@@ -133,7 +150,7 @@ public final class SecondStage {
      * Page Faults, Fault Ordering").
      */
     long entry(long gpa) {
-        return translate(gpa, countsAsWrite ? Access.WRITE : Access.READ, false, false);
+        return translate(gpa, entryOperation, entryRight, entryNeeds, false);
     }
 
     /**
@@ -141,7 +158,7 @@ public final class SecondStage {
      * was read by does not allow it: that may have been a cached one, and the tables may say otherwise by now.
      */
     long update(long gpa) {
-        return translate(gpa, Access.WRITE, false, false);
+        return translate(gpa, Access.WRITE, W, needed(W), false);
     }
 
     /** Drops the guest-physical mappings that would be used for {@code gpa}. */
@@ -155,8 +172,7 @@ public final class SecondStage {
         structures.dropUsed(gpa, context, walker.format());
     }
 
-    private long translate(long gpa, int op, boolean last, boolean user) {
-        long wanted = op == Access.READ ? R : op == Access.WRITE ? W : user ? XU : X;
+    private long translate(long gpa, int op, long wanted, long needed, boolean last) {
         if (nested != null && !nested.isEmpty() && cached(gpa, wanted)) {
             return hpa;
         }
@@ -164,13 +180,13 @@ public final class SecondStage {
             refuse(Walker.NOT_PRESENT, gpa, op, last, 0);
             return -1;
         }
-        int result = walker.walk(gpa, op, needed(wanted));
+        int result = walker.walk(gpa, op, needed);
         long now = normal(walker.rights);
         if (result != Walker.DONE) {
             refuse(result, gpa, op, last, now);
             return -1;
         }
-        if (flags && (walker.rights & dirty()) == 0) {
+        if (flags && (walker.rights & dirty) == 0) {
             now &= ~W;
         }
         shift = cut(walker.shift);
@@ -204,10 +220,6 @@ public final class SecondStage {
     /** A page of 4 MiB is cached by pieces of 2 MiB. */
     private static int cut(int size) {
         return size == 22 ? 21 : size;
-    }
-
-    private long dirty() {
-        return ept ? Ept.D : Paging.D;
     }
 
     /** The bits of combined rights that the tables must grant; every nested access is a user-mode one to nested page tables. */

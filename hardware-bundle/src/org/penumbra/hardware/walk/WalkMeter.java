@@ -11,36 +11,51 @@ import org.penumbra.hardware.cache.DataCaches;
  */
 public final class WalkMeter {
     /** By the answer of {@link #readAt}. */
-    private static final Work[] SERVED = {Work.WALK_REFERENCE, Work.WALK_L1, Work.WALK_L2, Work.WALK_LLC, Work.WALK_MEMORY};
+    private static final Work[] SERVED = {null, Work.WALK_L1, Work.WALK_L2, Work.WALK_LLC, Work.WALK_MEMORY};
 
     private final CycleClock clock;
     /** Null if data caches are not modelled. */
     private final DataCaches caches;
-    private final long[] references = new long[SERVED.length];
+    /** References while data caches are not modelled. */
+    private long unserved;
+    /** By the data cache that served them. */
+    private final long[] served = new long[SERVED.length];
 
-    /** Told of each step; null if nobody is. */
+    private boolean each;
+    /** Told of each step; null if nobody is. Set by {@link #listen}. */
     public WalkListener listener;
 
     /** @param caches null if data caches are not modelled */
     public WalkMeter(CycleClock clock, DataCaches caches) {
         this.clock = clock;
         this.caches = caches;
+        this.each = caches != null;
+    }
+
+    /** Has {@code told} told of each step; null for nobody. */
+    public void listen(WalkListener told) {
+        listener = told;
+        each = caches != null || told != null;
     }
 
     /** True if each reference has to be told by {@link #readAt}, and not only how many there were. */
     boolean seesEach() {
-        return caches != null || listener != null;
+        return each;
     }
 
     /** {@code entries} entries were read. */
     void read(int entries) {
-        references[0] += entries;
+        unserved += entries;
     }
 
     /** An entry at {@code hpa} was read. Answers which level of the data caches served it, 0 if they are not modelled. */
     int readAt(long hpa) {
-        int level = caches == null ? 0 : caches.reference(hpa);
-        references[level]++;
+        if (caches == null) {
+            unserved++;
+            return 0;
+        }
+        int level = caches.reference(hpa);
+        served[level]++;
         return level;
     }
 
@@ -51,10 +66,14 @@ public final class WalkMeter {
 
     /** Charges what was noted since the last call. */
     public void settle() {
-        for (int level = 0; level < SERVED.length; level++) {
-            if (references[level] != 0) {
-                clock.charge(SERVED[level], references[level]);
-                references[level] = 0;
+        if (unserved != 0) {
+            clock.charge(Work.WALK_REFERENCE, unserved);
+            unserved = 0;
+        }
+        for (int level = 1; caches != null && level < SERVED.length; level++) {
+            if (served[level] != 0) {
+                clock.charge(SERVED[level], served[level]);
+                served[level] = 0;
             }
         }
     }

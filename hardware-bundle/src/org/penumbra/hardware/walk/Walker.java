@@ -26,6 +26,7 @@ public final class Walker {
     /** The stage below refused an access to an entry. */
     public static final int REFUSED = 4;
     private static final int CHANGED = 5;
+    private static final int UNDECIDED = 6;
     private static final int MOST_LEVELS = 5;
 
     private final PhysicalMemory memory;
@@ -40,6 +41,7 @@ public final class Walker {
     private final long[] slotRights = new long[MOST_LEVELS + 1];
     private final long[] entries = new long[MOST_LEVELS + 1];
     private final long[] paths = new long[MOST_LEVELS + 1];
+    private final Step[] steps = new Step[MOST_LEVELS + 1];
 
     private Format format;
     private long root;
@@ -48,12 +50,8 @@ public final class Walker {
     private long reserved;
     private boolean flags;
     private SecondStage stage;
-    /**
-     * By level: an entry whose bits under this mask are {@link #usual} refers to a table and needs no closer look. It is present, has no
-     * reserved bit, and its accessed flag is set if flags are maintained.
-     */
-    private final long[] usualMask = new long[MOST_LEVELS + 1];
-    private long usual;
+    /** Where {@link #straight} begins; null if it may not be tried. */
+    private Step start;
     /** Paging-structure caches are there and want to be filled. */
     private final boolean fills;
     /** A bit per level of the last walk whose entry was not a usual one. */
@@ -83,6 +81,9 @@ public final class Walker {
         this.updates = updates;
         this.nested = below == null;
         this.fills = !caches.isNone();
+        for (int level = 1; level <= MOST_LEVELS; level++) {
+            steps[level] = new Step(level, steps[level - 1], memory);
+        }
     }
 
     /**
@@ -105,10 +106,9 @@ public final class Walker {
         reserved = alsoReserved;
         flags = setFlags;
         stage = throughBelow ? below : null;
-        usual = tables.usual(setFlags);
-        // At level 1, where every entry maps a page, the mask stays 0 and lets none pass.
-        for (int level = 2; level <= tables.levels(); level++) {
-            usualMask[level] = tables.usualMask(level, usual) | alsoReserved;
+        start = tables.regular && stage == null && !fills && registers == null ? steps[tables.levels()] : null;
+        for (int level = 1; level <= tables.levels(); level++) {
+            steps[level].load(tables, alsoReserved, setFlags);
         }
     }
 
@@ -129,11 +129,53 @@ public final class Walker {
 
     /** Like {@link #walk(long, int)}; the walk is denied, too, unless it finds all bits of {@code needed} in the combined rights. */
     public int walk(long address, int access, long needed) {
+        if (start != null && !meter.seesEach() && straight(address, access, needed) == DONE) {
+            return DONE;
+        }
         int result;
         do {
             result = attempt(address, access, needed);
         } while (result == CHANGED);
         return result;
+    }
+
+    /**
+     * The walk as it is most of the time: nothing is cached, nobody watches, and usual entries that take no right away lead down to a usual
+     * one that maps a page and allows the access. {@link #UNDECIDED}, and nothing is done, if it meets anything else.
+     */
+    private int straight(long address, int access, long needed) {
+        Format f = format;
+        long tableBits = f.address;
+        long table = root;
+        long entry = 0;
+        Step at = start;
+        for (; at.lower != null; at = at.lower) {
+            entry = PhysicalMemory.word(at.frame(table), address >>> at.shift << 3);
+            if ((entry & at.openMask) != at.open) {
+                break;
+            }
+            table = entry & tableBits;
+        }
+        if (at.lower == null) {
+            entry = memory.load64(table | (address >>> at.shift & at.index) << 3);
+        }
+        long combined = f.path & (entry ^ f.inverted) | entry & f.leaf;
+        if ((entry & at.pageMask) != at.page || flags && Access.isWrite(access) && (entry & f.dirty) == 0
+                || !allows(combined, access, needed)) {
+            return UNDECIDED;
+        }
+        rights = rule == null ? combined : withPat(combined, at.level, entry);
+        shift = at.shift;
+        page = entry & at.pageBits;
+        return ended(DONE, start.level - at.level + 1, false);
+    }
+
+    private boolean allows(long combined, int access, long needed) {
+        return rule == null ? (combined & needed) == needed : (rule.allowed(combined) >>> access & 1) != 0;
+    }
+
+    private static long withPat(long combined, int level, long leaf) {
+        return combined | (level == 1 ? leaf : leaf >>> 5) & Paging.PAT;
     }
 
     private int attempt(long address, int access, long needed) {
@@ -160,20 +202,9 @@ public final class Walker {
         }
         boolean each = meter.seesEach();
         unusual = 0;
-        int first = top;
-        if (stage == null && !fills && !each && f.entryShift == 3) {
-            // Down through usual entries, which is most of most walks.
-            for (; first > 1; first--) {
-                long entry = memory.load64(table + ((address >>> f.shift[first] & f.index[first]) << 3));
-                if ((entry & usualMask[first]) != usual) {
-                    break;
-                }
-                path &= entry ^ f.inverted;
-                table = entry & f.address;
-            }
-        }
-        for (int level = first; ; level--) {
-            long slot = table + ((address >>> f.shift[level] & f.index[level]) << f.entryShift);
+        for (Step step = steps[top]; ; step = step.lower) {
+            int level = step.level;
+            long slot = table + ((address >>> step.shift & step.index) << f.entryShift);
             long at = slot;
             long had = SecondStage.ALL;
             if (stage != null && (cached == 0 || level < top)) {
@@ -186,20 +217,20 @@ public final class Walker {
                     updates.accept(slot);
                 }
             }
-            long entry = memory.load64(slot);
+            long entry = step.lower == null ? memory.load64(slot) : PhysicalMemory.word(step.frame(slot), slot);
             if (f.entryShift == 2) {
                 entry = entry >>> ((slot & 4) << 3) & 0xffff_ffffL;
             }
             if (each) {
                 see(f, level, at, slot, entry);
             }
-            path &= (entry | f.implied[level]) ^ f.inverted;
+            path &= (entry | step.implied) ^ f.inverted;
             if (fills) {
                 slots[level] = slot;
                 slotRights[level] = had;
                 paths[level] = path;
             }
-            if ((entry & usualMask[level]) == usual) {
+            if ((entry & step.tableMask) == step.table) {
                 table = entry & f.address;
                 continue;
             }
@@ -243,7 +274,7 @@ public final class Walker {
         long path = rights;
         long leaf = entries[level];
         rights = path | leaf & f.leaf;
-        if (rule == null ? (rights & needed) != needed : (rule.allowed(rights) >>> access & 1) == 0) {
+        if (!allows(rights, access, needed)) {
             return DENIED;
         }
         if (flags) {
@@ -261,7 +292,7 @@ public final class Walker {
             }
         }
         if (rule != null) {
-            rights |= (level == 1 ? leaf : leaf >>> 5) & Paging.PAT;
+            rights = withPat(rights, level, leaf);
         }
         shift = f.shift[level];
         page = f.page(level, leaf);
