@@ -10,6 +10,8 @@ package org.penumbra.api.cpu;
 public final class FirstLevelTlb {
     /** Answer of {@link #lookup} on a miss. */
     public static final long MISS = -1;
+    private static final int NONE = -1;
+    private static final int REFUSED = -2;
 
     /** Translations of 4 KiB pages, tagged by gva &gt;&gt;&gt; 12. */
     public final TlbArray small;
@@ -31,29 +33,44 @@ public final class FirstLevelTlb {
 
     /** The hpa of {@code gva} for an access of kind {@code access}, or {@link #MISS}. */
     public long lookup(long gva, int access) {
-        if (gva << 7 >> 7 != gva) {
-            // Not canonical in any mode; the tag does not hold the bits that say so.
-            return MISS;
-        }
-        int other = globalContext < 0 ? context : globalContext;
-        int i = small.find(page(gva, 12), context, other);
-        if (i >= 0) {
-            return (small.word[i] >>> access & 1) != 0 ? small.word[i] & ~TlbArray.ALLOWED | gva & 0xfff : MISS;
-        }
-        return large.isEmpty() ? inHuge(gva, access, other) : inLarge(gva, access, other);
+        return hpa(inSmall(gva, access), gva, access);
     }
 
-    private long inLarge(long gva, int access, int other) {
-        int i = large.find(page(gva, 21), context, other);
+    /** The index in {@link #small} of what lets an access of kind {@code access} to {@code gva} proceed; negative if nothing there does. */
+    int inSmall(long gva, int access) {
+        int i = isTagged(gva) ? small.find(page(gva, 12), context, other()) : NONE;
+        return i < 0 ? NONE : small.allows(i, access) ? i : REFUSED;
+    }
+
+    /** The answer of {@link #lookup} if that of {@link #inSmall} is {@code i}. */
+    long hpa(int i, long gva, int access) {
+        return i >= 0 ? small.frame(i) | gva & 0xfff : i == REFUSED || large.isEmpty() && !hasHuge() ? MISS : inLarge(gva, access);
+    }
+
+    private boolean hasHuge() {
+        return huge != null && !huge.isEmpty();
+    }
+
+    private long inLarge(long gva, int access) {
+        int i = isTagged(gva) ? large.find(page(gva, 21), context, other()) : NONE;
         if (i >= 0) {
             return large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
         }
-        return inHuge(gva, access, other);
+        return hasHuge() ? inHuge(gva, access) : MISS;
     }
 
-    private long inHuge(long gva, int access, int other) {
-        int i = huge == null || huge.isEmpty() ? -1 : huge.find(page(gva, 30), context, other);
+    private long inHuge(long gva, int access) {
+        int i = isTagged(gva) ? huge.find(page(gva, 30), context, other()) : NONE;
         return i >= 0 && huge.allows(i, access) ? huge.frame(i) | gva & 0x3fff_ffff : MISS;
+    }
+
+    private int other() {
+        return globalContext < 0 ? context : globalContext;
+    }
+
+    /** False if {@code gva} is not canonical in any mode; the tag does not hold the bits that say so. */
+    private static boolean isTagged(long gva) {
+        return gva << 7 >> 7 == gva;
     }
 
     /** The page number that tags {@code gva}: its bits 56:{@code shift}, which fit a tag beside the context. */

@@ -1,5 +1,6 @@
 package org.penumbra.api.cpu;
 
+import java.util.Arrays;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
 
@@ -21,6 +22,8 @@ public final class MemoryPort {
     private final FirstLevelTlb code;
     private final TranslationObserver observer;
     private final int vcpu;
+    /** By the index of an entry of the small pages' TLB: the frame that a load found there. */
+    private final long[][] frames;
     private long second;
     private long accesses;
     private long misses;
@@ -36,17 +39,26 @@ public final class MemoryPort {
         this.code = cpu.instructionTlb();
         this.observer = cpu.observer();
         this.vcpu = vcpu;
+        this.frames = new long[data.small.entries()][];
+        Arrays.fill(frames, memory.frame(0));
     }
 
     /** Reads {@code width} bytes, zero-extended, into {@link #value}. */
     public int load(long gva, int width, int access) {
-        long hpa = data.lookup(gva, access);
-        if (hpa >= 0 && plain(gva, width)) {
+        int i = data.inSmall(gva, access);
+        if (i >= 0 && plain(gva, width)) {
             accesses++;
-            value = memory.load(hpa, width);
+            long page = data.small.word[i];
+            long[] frame = frames[i];
+            if (!PhysicalMemory.holds(frame, page)) {
+                frame = memory.frame(page);
+                frames[i] = frame;
+            }
+            long word = PhysicalMemory.word(frame, gva) >>> ((int) gva << 3);
+            value = width == 8 ? word : word & (1L << (width << 3)) - 1;
             return Outcome.DONE;
         }
-        return loadAny(hpa, gva, width, access);
+        return loadAny(data.hpa(i, gva, access), gva, width, access);
     }
 
     /** An access within 8 bytes that nobody watches: what most accesses are. */

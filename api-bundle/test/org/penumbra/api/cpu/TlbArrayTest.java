@@ -20,6 +20,24 @@ class TlbArrayTest {
     }
 
     @Test
+    @DisplayName("T09 pages whose numbers end alike are told apart, whichever of them is dropped or gives way")
+    void alike() {
+        TlbArray tlb = new TlbArray(16, 16);
+        for (long k = 0; k < 20; k++) {
+            tlb.insert(k << 12, 1, k << 20, 0, 0);
+        }
+        for (long dropped : new long[] {10, 19, 4}) {
+            tlb.drop(tlb.find(dropped << 12, 1));
+        }
+        for (long k = 0; k < 20; k++) {
+            int i = tlb.find(k << 12, 1);
+            boolean gone = k < 4 || k == 4 || k == 10 || k == 19;
+            assertThat(i < 0).as("page %d", k).isEqualTo(gone);
+            assertThat(gone || tlb.frame(i) == k << 20).isTrue();
+        }
+    }
+
+    @Test
     @DisplayName("T09 a geometry that does not divide is refused")
     void geometry() {
         assertThatThrownBy(() -> new TlbArray(10, 4)).hasMessageContaining("multiple of ways");

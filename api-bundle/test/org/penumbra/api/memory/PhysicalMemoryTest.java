@@ -24,6 +24,22 @@ class PhysicalMemoryTest {
     }
 
     @Test
+    @DisplayName("H02 whoever keeps a frame can tell that it is another one, came into being, or was given back")
+    void keptFrame() {
+        PhysicalMemory memory = new PhysicalMemory(1 << 20);
+        long[] none = memory.frame(0x3000);
+        assertThat(PhysicalMemory.holds(none, 0x3000)).isFalse();
+        assertThat(PhysicalMemory.word(none, 0x3000)).isZero();
+        memory.store64(0x3008, 7);
+        long[] kept = memory.frame(0x3abc);
+        assertThat(PhysicalMemory.holds(kept, 0x3ff8)).isTrue();
+        assertThat(PhysicalMemory.holds(kept, 0x4000)).isFalse();
+        assertThat(PhysicalMemory.word(kept, 0x3008)).isEqualTo(7);
+        memory.clearFrame(0x3000);
+        assertThat(PhysicalMemory.holds(kept, 0x3000)).isFalse();
+    }
+
+    @Test
     @DisplayName("H04 an address beyond the memory is refused with the address and the size")
     void beyond() {
         PhysicalMemory memory = new PhysicalMemory(4096);

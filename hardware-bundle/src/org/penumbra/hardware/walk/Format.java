@@ -148,8 +148,7 @@ public final class Format implements EntryFormat {
 
     /** The bits of an entry of {@code level} by which one with the bits {@code usual} is known to refer to a table, and to be well-formed. */
     long usualMask(int level, long usual) {
-        // A PDPTE that is read in the walk has no accessed flag: no mask finds its usual value.
-        return (usual & reservedInTable[level]) != 0 ? 0 : usual | pageBit | reservedInTable[level];
+        return usual | pageBit | reservedInTable[level];
     }
 
     /** Bits of an entry of {@code level} that maps a page as software usually leaves it; {@link #NONE} where no entry maps a page. */
