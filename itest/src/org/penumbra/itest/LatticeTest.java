@@ -91,7 +91,7 @@ class LatticeTest {
     }
 
     private VectorSelection selection(String design, PagingMode mode) {
-        VectorSelection all = VectorSelection.all(mode, (int) hardware().figure("cpu.maxphyaddr"));
+        VectorSelection all = VectorSelection.all(mode, (int) hardware(mode).figure("cpu.maxphyaddr"));
         return design.isEmpty() ? all : all.under(mmu(design)::objection);
     }
 
@@ -100,13 +100,14 @@ class LatticeTest {
                 .map(Map.Entry::getValue).findFirst().orElseThrow();
     }
 
-    private CostProfile hardware() {
-        return Trial.skylake(profiles);
+    /** Skylake has no 5-level paging. */
+    private CostProfile hardware(PagingMode mode) {
+        return Trial.hardware(profiles, mode == PagingMode.FIVE_LEVEL ? "icelake-server" : "skylake");
     }
 
     private VerificationReport run(String design, int hostLevel, VectorSelection selection) {
         VerificationGuest guest = lattice.guest(selection);
-        MachineConfig config = new MachineConfig(guest.memoryBytes(), hostLevel, hardware(), design, Map.of(), false, 1, false,
+        MachineConfig config = new MachineConfig(guest.memoryBytes(), hostLevel, hardware(selection.mode()), design, Map.of(), false, 1, false,
                 guest.engine(), MachineConfig.WATCHDOG_MILLIS);
         try (Machine machine = (design.isEmpty() ? bare : vmx).create(config, guest)) {
             Trial.finish(machine);

@@ -35,7 +35,11 @@ final class Trial {
 
     /** The processor model that the tests use. */
     static CostProfile skylake(CostProfiles profiles) {
-        return profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
+        return hardware(profiles, "skylake");
+    }
+
+    static CostProfile hardware(CostProfiles profiles, String name) {
+        return profiles.all().stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
     }
 
     /** The workload named {@code name}. */

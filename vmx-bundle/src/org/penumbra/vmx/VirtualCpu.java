@@ -496,4 +496,9 @@ final class VirtualCpu implements Vcpu {
     public int physicalAddressBits() {
         return machine.physicalAddressBits();
     }
+
+    @Override
+    public int linearAddressBits() {
+        return machine.linearAddressBits();
+    }
 }

@@ -26,6 +26,7 @@ import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
+import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.memory.HostMemory;
 import org.penumbra.vmx.memory.Notifier;
@@ -116,6 +117,10 @@ final class VirtualMachine implements Machine, Notifier {
         }
         GuestState[] guests = guarded(() -> boot.boot(memory::load, registers, config.memoryBytes()));
         for (int i = 0; i < vcpus.length; i++) {
+            if (!ControlRegisterRules.la57Allowed(registers[i].paging.cr4(), linearAddressBits())) {
+                throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
+                        + "' have " + linearAddressBits() + " bits");
+            }
             VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
             if (checker != null) {
@@ -127,6 +132,11 @@ final class VirtualMachine implements Machine, Notifier {
     /** The guest's MAXPHYADDR. */
     int physicalAddressBits() {
         return (int) config.hardware().figure("cpu.maxphyaddr");
+    }
+
+    /** Bits of the guest's linear addresses. */
+    int linearAddressBits() {
+        return (int) config.hardware().figure("cpu.linear-address-bits");
     }
 
     /** Drops what the TLBs of every vCPU hold for this machine, as {@link org.penumbra.api.mmu.MmuHost#flushRemoteTlbs} says. */

@@ -44,6 +44,7 @@ class PagingExitsTest {
     private final GuestMemory memory = new HostMemory(Rig.MEMORY, 1, false).view(new CycleClock(Rig.SKYLAKE), new Fence());
     private final List<String> told = new ArrayList<>();
     private ControlDemand demand = ControlDemand.NONE;
+    private int linearAddressBits = 57;
 
     private final ExecutionEngine engine = (ExecutionEngine) Proxy.newProxyInstance(
             PagingExitsTest.class.getClassLoader(), new Class<?>[] {ExecutionEngine.class}, (proxy, method, arguments) -> {
@@ -73,6 +74,8 @@ class PagingExitsTest {
                         return demand;
                     case "physicalAddressBits":
                         return 46;
+                    case "linearAddressBits":
+                        return linearAddressBits;
                     case "injectGeneralProtection":
                         told.add("#GP");
                         return null;
@@ -174,6 +177,16 @@ class PagingExitsTest {
         pdptesAt(0x1000, 0x6003);
         assertThat(movToCr(4, CR4_PAE)).as("SMAP alone").containsExactly("load", "skip");
         assertThat(movToCr(4, CR4_PAE | CR4_PGE)).containsExactly("#GP");
+    }
+
+    @Test
+    @DisplayName("T05 a MOV to CR4 that sets LA57 exits to #GP(0) on a processor with 48 linear-address bits")
+    void withoutLa57() {
+        registers.paging = new PagingState(CR0_PE, 0x1000, CR4_PAE, 0, 0, 0);
+        linearAddressBits = 48;
+        assertThat(movToCr(4, CR4_PAE | CR4_LA57)).containsExactly("#GP");
+        linearAddressBits = 57;
+        assertThat(movToCr(4, CR4_PAE | CR4_LA57)).containsExactly("load", "skip");
     }
 
     @Test

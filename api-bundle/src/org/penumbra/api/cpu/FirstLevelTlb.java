@@ -17,14 +17,18 @@ public final class FirstLevelTlb {
     public final TlbArray small;
     /** Translations of 2 MiB pages, tagged by gva &gt;&gt;&gt; 21. */
     public final TlbArray large;
+    /** Translations of 1 GiB pages, tagged by gva &gt;&gt;&gt; 30; null if such pages are held as pieces of 2 MiB. */
+    public final TlbArray huge;
     /** Context of the current address space. */
     public int context;
     /** Context of global translations of the current virtual processor, or -1 while CR4.PGE = 0. */
     public int globalContext = -1;
 
-    public FirstLevelTlb(TlbArray small, TlbArray large) {
+    /** @param huge may be null */
+    public FirstLevelTlb(TlbArray small, TlbArray large, TlbArray huge) {
         this.small = small;
         this.large = large;
+        this.huge = huge;
     }
 
     /** The hpa of {@code gva} for an access of kind {@code access}, or {@link #MISS}. */
@@ -40,12 +44,24 @@ public final class FirstLevelTlb {
 
     /** The answer of {@link #lookup} if that of {@link #inSmall} is {@code i}. */
     long hpa(int i, long gva, int access) {
-        return i >= 0 ? small.frame(i) | gva & 0xfff : i == REFUSED || large.isEmpty() ? MISS : inLarge(gva, access);
+        return i >= 0 ? small.frame(i) | gva & 0xfff : i == REFUSED || large.isEmpty() && !hasHuge() ? MISS : inLarge(gva, access);
+    }
+
+    private boolean hasHuge() {
+        return huge != null && !huge.isEmpty();
     }
 
     private long inLarge(long gva, int access) {
         int i = isTagged(gva) ? large.find(page(gva, 21), context, other()) : NONE;
-        return i >= 0 && large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
+        if (i >= 0) {
+            return large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
+        }
+        return hasHuge() ? inHuge(gva, access) : MISS;
+    }
+
+    private long inHuge(long gva, int access) {
+        int i = isTagged(gva) ? huge.find(page(gva, 30), context, other()) : NONE;
+        return i >= 0 && huge.allows(i, access) ? huge.frame(i) | gva & 0x3fff_ffff : MISS;
     }
 
     private int other() {

@@ -53,13 +53,24 @@ public final class ControlRegisterRules {
                 && (paging || (cr4 & CR4_PCIDE) == 0);
     }
 
-    /** May CR4 become {@code value}? LA57 cannot change in IA-32e mode; VMXE, SMXE and CET stand for features that this processor does not have. */
-    public static boolean cr4Allowed(long value, long oldCr4, long cr3, long efer) {
+    /**
+     * May CR4 become {@code value}? LA57 cannot change in IA-32e mode; VMXE, SMXE and CET stand for features that this processor does not
+     * have.
+     *
+     * @param linearAddressBits 48, or 57 of a processor with 5-level paging
+     */
+    public static boolean cr4Allowed(long value, long oldCr4, long cr3, long efer, int linearAddressBits) {
         boolean longMode = (efer & EFER_LMA) != 0;
         boolean setsPcide = (value & ~oldCr4 & CR4_PCIDE) != 0;
         return (value & ~CR4_DEFINED) == 0
+                && la57Allowed(value, linearAddressBits)
                 && (!longMode || (value & CR4_PAE) != 0 && ((value ^ oldCr4) & CR4_LA57) == 0)
                 && (!setsPcide || longMode && (cr3 & CR3_PCID) == 0);
+    }
+
+    /** May CR4 be {@code cr4} on a processor with so many linear-address bits? LA57 is reserved without 57 (SDM vol. 3, "Control Registers"). */
+    public static boolean la57Allowed(long cr4, int linearAddressBits) {
+        return (cr4 & CR4_LA57) == 0 || linearAddressBits >= PagingMode.FIVE_LEVEL.linearBits();
     }
 
     /** May EFER become {@code value}? LME cannot change while paging is on, and LMA is not software's (SDM vol. 3, "Activating IA-32e Mode"). */

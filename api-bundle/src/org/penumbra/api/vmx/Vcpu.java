@@ -47,6 +47,9 @@ public interface Vcpu {
     /** The guest's MAXPHYADDR. */
     int physicalAddressBits();
 
+    /** Bits of the guest's linear addresses: 48, or 57 with 5-level paging. CPUID.80000008H:EAX[15:8]. */
+    int linearAddressBits();
+
     /**
      * Makes {@code state} the guest's paging state: registers, MMU root, real control registers. The caller has checked that
      * the guest may load it.

@@ -46,7 +46,7 @@ class TlbArrayTest {
     @Test
     @DisplayName("T09 a first-level hit needs the access kind's right; globals match through their own context")
     void firstLevel() {
-        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4));
+        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4), null);
         tlb.context = 1;
         tlb.small.insert(FirstLevelTlb.page(0x7000, 12), 1, 0x9000, 0, 1 << Access.READ);
         assertThat(tlb.lookup(0x7123, Access.READ)).isEqualTo(0x9123);
@@ -56,5 +56,18 @@ class TlbArrayTest {
         assertThat(tlb.lookup(0xffff_8880_0021_2345L, Access.READ)).isEqualTo(FirstLevelTlb.MISS);
         tlb.globalContext = 2;
         assertThat(tlb.lookup(0xffff_8880_0021_2345L, Access.READ)).isEqualTo(0x41_2345);
+    }
+
+    @Test
+    @DisplayName("T09 1 GiB pages are looked up in an array of their own, if there is one")
+    void huge() {
+        FirstLevelTlb tlb = new FirstLevelTlb(new TlbArray(16, 4), new TlbArray(8, 4), new TlbArray(4, 4));
+        tlb.huge.insert(FirstLevelTlb.page(0xffff_8880_4000_0000L, 30), 0, 0x8000_0000L, 0, 1 << Access.READ);
+        assertThat(tlb.lookup(0xffff_8880_7edc_ba98L, Access.READ)).isEqualTo(0xbedc_ba98L);
+        assertThat(tlb.lookup(0xffff_8880_7edc_ba98L, Access.WRITE)).isEqualTo(FirstLevelTlb.MISS);
+        assertThat(tlb.lookup(0xffff_8880_8000_0000L, Access.READ)).isEqualTo(FirstLevelTlb.MISS);
+        tlb.large.insert(FirstLevelTlb.page(0xffff_8880_4020_0000L, 21), 0, 0x20_0000, 0, 1 << Access.READ);
+        assertThat(tlb.lookup(0xffff_8880_4020_0008L, Access.READ)).as("a smaller page first").isEqualTo(0x20_0008);
+        assertThat(tlb.lookup(0xffff_8880_4040_0008L, Access.READ)).as("and then the larger").isEqualTo(0x8040_0008L);
     }
 }

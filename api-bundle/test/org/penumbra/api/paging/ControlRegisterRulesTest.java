@@ -39,7 +39,14 @@ class ControlRegisterRulesTest {
         "100000020, 20, 0, 500, false", "2020, 20, 0, 500, false",
     })
     void cr4(String value, String old, String cr3, String efer, boolean allowed) {
-        assertThat(ControlRegisterRules.cr4Allowed(hex(value), hex(old), hex(cr3), hex(efer))).isEqualTo(allowed);
+        assertThat(ControlRegisterRules.cr4Allowed(hex(value), hex(old), hex(cr3), hex(efer), 57)).isEqualTo(allowed);
+    }
+
+    @ParameterizedTest(name = "T05 CR4 0x{0} on a processor with {1} linear-address bits: allowed {2}")
+    @CsvSource({"1020, 57, true", "1020, 48, false", "20, 48, true"})
+    void la57(String value, int bits, boolean allowed) {
+        assertThat(ControlRegisterRules.la57Allowed(hex(value), bits)).isEqualTo(allowed);
+        assertThat(ControlRegisterRules.cr4Allowed(hex(value), 0x20, 0, 0, bits)).isEqualTo(allowed);
     }
 
     @ParameterizedTest(name = "T04 CR0 to 0x{0} with CR4 0x{1}, EFER 0x{2}: allowed {3}")

@@ -64,7 +64,7 @@ public final class Planner {
             requireSwappable(designs);
         }
         Hardware hardware = hardware(request.hardware(), request.figures());
-        requireLinearAddresses(paging, hardware.profile());
+        requireLinearAddresses("--paging", paging, hardware.profile());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
@@ -79,11 +79,11 @@ public final class Planner {
     }
 
     /** CR4.LA57 is of processors whose linear addresses have 57 bits. */
-    private void requireLinearAddresses(PagingMode paging, CostProfile hardware) {
+    void requireLinearAddresses(String option, PagingMode paging, CostProfile hardware) {
         if (paging == PagingMode.FIVE_LEVEL && hardware.figure(LINEAR_ADDRESS_BITS) < paging.linearBits()) {
             List<String> able = profiles().all().stream().filter(p -> p.figure(LINEAR_ADDRESS_BITS) >= paging.linearBits())
                     .map(CostProfile::name).toList();
-            throw new RefusedException("--paging " + paging.label() + ": processor '" + hardware.name() + "' has no 5-level paging; choose --hardware "
+            throw new RefusedException(option + " " + paging.label() + ": processor '" + hardware.name() + "' has no 5-level paging; choose --hardware "
                     + (able.isEmpty() ? "FILE.json of one that has" : String.join(" or ", able)));
         }
     }

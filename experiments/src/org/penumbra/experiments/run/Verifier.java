@@ -40,6 +40,7 @@ public final class Verifier {
         Verification verification = verification(services, request.verification());
         PagingMode mode = mode(request.mode());
         hardware = planner.hardware(request.hardware(), request.figures()).profile();
+        planner.requireLinearAddresses("--mode", mode, hardware);
         design = new Designs(services).select(List.of(request.mmu()), request.settings(), "--mmu").get(0);
         machines = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new RefusedException("no machine of kind '" + design.machineKind() + "' is in the container"));

@@ -43,8 +43,8 @@ public class FakeProcessor implements Processor {
     /** Every miss and every privileged operation exits, until a test says otherwise. */
     public boolean alwaysExit;
 
-    protected final FirstLevelTlb data = new FirstLevelTlb(new TlbArray(2048, 4), new TlbArray(32, 4));
-    protected final FirstLevelTlb code = new FirstLevelTlb(new TlbArray(2048, 4), new TlbArray(32, 4));
+    protected final FirstLevelTlb data = new FirstLevelTlb(new TlbArray(2048, 4), new TlbArray(32, 4), null);
+    protected final FirstLevelTlb code = new FirstLevelTlb(new TlbArray(2048, 4), new TlbArray(32, 4), null);
     private final Map<Long, Deque<Event>> pages = new HashMap<>();
     private final Deque<Event> privileged = new ArrayDeque<>();
 

@@ -1,6 +1,7 @@
 package org.penumbra.hardware.cpu;
 
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
 import org.penumbra.api.vmx.Vmcs;
@@ -22,6 +23,13 @@ final class EntryChecks {
         }
         if (vmcs.enableEpt && PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer) == PagingMode.PAE) {
             pdptes(vmcs.guestPdptes, maxPhysicalBits);
+        }
+    }
+
+    /** CR4 as its owner set it, without MOV. LA57 is reserved on a processor without 57 linear-address bits: "Checks on Guest Control Registers". */
+    static void linearBits(long cr4, int linearBits) {
+        if (!ControlRegisterRules.la57Allowed(cr4, linearBits)) {
+            throw new IllegalStateException("CR4.LA57 is 1, and linear addresses of this processor have " + linearBits + " bits");
         }
     }
 

@@ -72,12 +72,14 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
     /** The state that the translation unit works with. */
     private PagingState loaded;
     private boolean injecting;
+    private final int linearBits;
 
     LogicalProcessor(CostProfile profile, PhysicalMemory memory, RegisterFile registers, IoPorts ports, TranslationObserver observer) {
         this.memory = memory;
         this.registers = registers;
         this.ports = ports;
         this.observer = observer;
+        this.linearBits = (int) profile.figure("cpu.linear-address-bits");
         this.cycles = new CycleClock(profile);
         this.unit = new TranslationUnit(profile, memory, cycles, observer == null ? null : observer::updated);
     }
@@ -184,7 +186,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         refresh();
         long old = cr4();
         long real = vmcs == null ? value : old & vmcs.cr4Mask | value & ~vmcs.cr4Mask;
-        if (!ControlRegisterRules.cr4Allowed(real, old, cr3(), efer())) {
+        if (!ControlRegisterRules.cr4Allowed(real, old, cr3(), efer(), linearBits)) {
             return generalProtection();
         }
         PagingState next = registers.paging.withCr4(value);
@@ -334,6 +336,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
             throw new IllegalStateException("VM entry while a guest runs: an exit is needed first");
         }
         EntryChecks.check(next, unit.physicalBits());
+        EntryChecks.linearBits(next.guestCr4, linearBits);
         if (!next.enableEpt && PagingMode.of(next.guestCr0, next.guestCr4, next.guestEfer) == PagingMode.PAE) {
             next.guestPdptes = EntryChecks.pdptes(readPdptes(next.guestCr3 & Pdptes.TABLE), unit.physicalBits());
         }
@@ -374,6 +377,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         if (next.nestedPaging && (next.hostCr0 & CR0_PG) == 0) {
             throw new IllegalStateException("VMRUN with nested paging while the host's CR0.PG is 0");
         }
+        EntryChecks.linearBits(registers.paging.cr4() | (next.nestedPaging ? next.hostCr4 : 0), linearBits);
         vmcb = next;
         if (next.tlbControl == Vmcb.TLB_FLUSH_ALL) {
             unit.dropAll();
@@ -523,6 +527,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
     /** After an exit nothing is loaded; and whoever owns the register file may have replaced its state, as a boot loader does. */
     private void refresh() {
         if (loaded != registers.paging) {
+            EntryChecks.linearBits(registers.paging.cr4(), linearBits);
             loadState();
         }
     }

@@ -17,6 +17,9 @@ final class Geometry {
         if (bits != 48 && bits != 57) {
             throw wrong("cpu.linear-address-bits", bits, "48 (4-level paging) or 57 (5-level paging as well) is needed");
         }
+        if (value("tlb.second-level.huge") != 0 && value("tlb.second-level-huge" + FigureKeys.ENTRIES) != 0) {
+            throw wrong("tlb.second-level.huge", 1, "0 is needed with tlb.second-level-huge.entries, 1 GiB pages being held there");
+        }
         for (String array : FigureKeys.translationArrays()) {
             divides(array, value(array + FigureKeys.ENTRIES), "entries");
         }

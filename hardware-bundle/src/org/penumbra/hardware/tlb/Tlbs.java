@@ -21,7 +21,9 @@ import org.penumbra.hardware.walk.StructureCaches;
 final class Tlbs {
     final FirstLevelTlb data;
     final FirstLevelTlb instruction;
-    final TlbArray second;
+    /** Of data, and of instructions if they have none of their own. */
+    final SecondLevelTlb second;
+    final SecondLevelTlb secondInstruction;
     /** Null if the profile has none. */
     final TlbArray nested;
     /** For linear and combined mappings. */
@@ -32,25 +34,54 @@ final class Tlbs {
 
     private final Format[] formats;
     private final List<TlbArray> all = new ArrayList<>();
-    private boolean pieces;
-    /** A bit per page-size index that the second level may hold. */
-    private int sizes;
+    /** Those of {@link #all} that hold translations of linear addresses. */
+    private final List<Translations> translations = new ArrayList<>();
+    private final Pieces pieces = new Pieces();
+
+    /** @param shift page size of all entries as a power of two, or −1 if their tags say it */
+    private record Translations(TlbArray array, int shift) {}
 
     /** @param formats by number of the paging mode, with every level that may be cached */
     Tlbs(CostProfile profile, Format[] formats) {
         this.formats = formats;
-        data = new FirstLevelTlb(array(profile, "tlb.data.small"), array(profile, "tlb.data.large"));
-        instruction = new FirstLevelTlb(array(profile, "tlb.instruction.small"), array(profile, "tlb.instruction.large"));
-        second = array(profile, "tlb.second-level");
+        data = first(profile, "tlb.data");
+        instruction = first(profile, "tlb.instruction");
+        TlbArray shared = array(profile, "tlb.second-level");
+        TlbArray ofInstructions = array(profile, "tlb.second-level-instruction");
+        TlbArray huge = array(profile, "tlb.second-level-huge");
+        boolean sharesHuge = profile.figure("tlb.second-level.huge") != 0;
+        second = new SecondLevelTlb(shared, sharesHuge ? shared : huge);
+        secondInstruction = ofInstructions == null ? second : new SecondLevelTlb(ofInstructions, sharesHuge ? ofInstructions : huge);
+        addFirst(data);
+        addFirst(instruction);
+        add(shared, -1);
+        add(ofInstructions, -1);
+        add(huge, -1);
+        translations.forEach(t -> all.add(t.array));
         nested = array(profile, "nested-tlb");
         structures = structures(profile, "paging-structure-cache");
         nestedStructures = structures(profile, "ept-paging-structure-cache");
-        all.addAll(List.of(data.small, data.large, instruction.small, instruction.large, second));
         if (nested != null) {
             all.add(nested);
         }
         structures.forEach(all::add);
         nestedStructures.forEach(all::add);
+    }
+
+    private static FirstLevelTlb first(CostProfile profile, String name) {
+        return new FirstLevelTlb(array(profile, name + ".small"), array(profile, name + ".large"), array(profile, name + ".huge"));
+    }
+
+    private void addFirst(FirstLevelTlb first) {
+        add(first.small, 12);
+        add(first.large, 21);
+        add(first.huge, 30);
+    }
+
+    private void add(TlbArray array, int shift) {
+        if (array != null) {
+            translations.add(new Translations(array, shift));
+        }
     }
 
     private static StructureCaches structures(CostProfile profile, String name) {
@@ -73,44 +104,27 @@ final class Tlbs {
         instruction.globalContext = globalContext;
     }
 
-    /** Index in the second level of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
-    int findSecond(long gva, int context, int other) {
-        int i = (sizes & 1) == 0 ? -1 : second.find(PageTag.of(gva, 12), context, other);
-        return i >= 0 || sizes <= 1 ? i : findLarge(gva, context, other);
-    }
-
-    private int findLarge(long gva, int context, int other) {
-        for (int s = 21, bits = sizes >>> 1; bits != 0; s += 9, bits >>>= 1) {
-            int i = (bits & 1) == 0 ? -1 : second.find(PageTag.of(gva, s), context, other);
-            if (i >= 0) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    /** The context that tags entry {@code index} of the second level. */
-    int contextOfSecond(int index) {
-        return context(second.tag[index]);
+    /** The second level behind {@code first}. */
+    SecondLevelTlb behind(FirstLevelTlb first) {
+        return first == instruction ? secondInstruction : second;
     }
 
     /** Caches the translation of the page of 2^{@code shift} bytes around {@code gva} in both levels. */
     void fill(FirstLevelTlb first, long gva, int shift, int context, long frame, long rights, int allowed) {
         contexts.fill(context);
-        sizes |= 1 << (shift - 12) / 9;
-        pieces |= shift < guestShift(rights) || shift > 21;
-        second.insert(PageTag.of(gva, shift), context, frame, rights, allowed);
+        behind(first).insert(gva, shift, context, frame, rights, allowed);
         fillFirst(first, gva, shift, context, frame, rights, allowed);
     }
 
-    /** Caches a second-level translation in the first level, a 1 GiB page by the 2 MiB piece around {@code gva}. */
+    /** Caches a translation in the first level; a 1 GiB page by the 2 MiB piece around {@code gva} if there is no array for such. */
     void fillFirst(FirstLevelTlb first, long gva, int shift, int context, long frame, long rights, int allowed) {
-        if (shift == 12) {
-            first.small.insert(FirstLevelTlb.page(gva, 12), context, frame, rights, allowed);
-        } else {
-            long offset = gva & (1L << shift) - 1 & -1L << 21;
-            first.large.insert(FirstLevelTlb.page(gva, 21), context, frame | offset, rights, allowed);
+        int cached = shift == 30 && first.huge == null ? 21 : shift;
+        if (cached < guestShift(rights)) {
+            pieces.note(gva, guestShift(rights));
         }
+        TlbArray array = cached == 12 ? first.small : cached == 21 ? first.large : first.huge;
+        long offset = gva & (1L << shift) - 1 & -1L << cached;
+        array.insert(FirstLevelTlb.page(gva, cached), context, frame | offset, rights, allowed);
     }
 
     /** Drops everything. */
@@ -119,8 +133,9 @@ final class Tlbs {
         for (int c = 0; c < contexts.count(); c++) {
             contexts.empty(c);
         }
-        pieces = false;
-        sizes = 0;
+        pieces.clear();
+        second.cleared();
+        secondInstruction.cleared();
     }
 
     /** Drops everything, and every context number. */
@@ -195,20 +210,16 @@ final class Tlbs {
                 dropEntry(gva, c);
             }
         }
-        if (pieces) {
-            dropPieces(second, -1, gva, mask, value);
-            dropPieces(data.small, 12, gva, mask, value);
-            dropPieces(data.large, 21, gva, mask, value);
-            dropPieces(instruction.small, 12, gva, mask, value);
-            dropPieces(instruction.large, 21, gva, mask, value);
+        if (pieces.mayHold(gva)) {
+            dropPieces(gva, mask, value);
         }
     }
 
     /** Drops the TLB entries that would be used for {@code gva} in {@code context}. */
     void dropEntry(long gva, int context) {
-        int i;
-        while ((i = findSecond(gva, context, context)) >= 0) {
-            second.drop(i);
+        second.drop(gva, context);
+        if (secondInstruction != second) {
+            secondInstruction.drop(gva, context);
         }
         dropFirst(data, gva, context, context);
         dropFirst(instruction, gva, context, context);
@@ -218,6 +229,9 @@ final class Tlbs {
     static void dropFirst(FirstLevelTlb first, long gva, int context, int other) {
         drop(first.small, FirstLevelTlb.page(gva, 12), context, other);
         drop(first.large, FirstLevelTlb.page(gva, 21), context, other);
+        if (first.huge != null) {
+            drop(first.huge, FirstLevelTlb.page(gva, 30), context, other);
+        }
     }
 
     private static void drop(TlbArray array, long page, int context, int other) {
@@ -227,29 +241,41 @@ final class Tlbs {
         }
     }
 
-    /** @param shift page size of all entries of {@code array}, or −1 if their tags say it */
+    /** Drops the pieces of the pages around {@code gva}, and notes anew which pages still have some. */
+    private void dropPieces(long gva, long mask, long value) {
+        pieces.clear();
+        for (int t = 0; t < translations.size(); t++) {
+            TlbArray array = translations.get(t).array;
+            if (!array.isEmpty()) {
+                dropPieces(array, translations.get(t).shift, gva, mask, value);
+            }
+        }
+    }
+
     private void dropPieces(TlbArray array, int shift, long gva, long mask, long value) {
         for (int i = 0; i < array.tag.length; i++) {
             long tag = array.tag[i];
-            if (tag < 0 || !contexts.matches(context(tag), mask, value)) {
+            int guest = tag < 0 ? 0 : guestShift(array.rights[i]);
+            long page = tag >>> TlbArray.CONTEXT_BITS;
+            int cached = shift < 0 ? PageTag.shift(page) : shift;
+            if (guest <= cached) {
                 continue;
             }
-            long page = tag >>> TlbArray.CONTEXT_BITS;
             long address = shift < 0 ? PageTag.address(page) : page << shift;
-            int guest = guestShift(array.rights[i]);
-            if (FirstLevelTlb.page(address, guest) == FirstLevelTlb.page(gva, guest)) {
+            boolean same = FirstLevelTlb.page(address, guest) == FirstLevelTlb.page(gva, guest);
+            if (same && contexts.matches(context(tag), mask, value)) {
                 array.drop(i);
+            } else {
+                pieces.note(address, guest);
             }
         }
     }
 
     /** Derives the allowed kinds of every cached translation anew: checks use the registers as they stand, not as they stood. */
     void recompute(GuestRights rule) {
-        recompute(second, rule);
-        recompute(data.small, rule);
-        recompute(data.large, rule);
-        recompute(instruction.small, rule);
-        recompute(instruction.large, rule);
+        for (int t = 0; t < translations.size(); t++) {
+            recompute(translations.get(t).array, rule);
+        }
     }
 
     private static void recompute(TlbArray array, GuestRights rule) {
@@ -260,7 +286,8 @@ final class Tlbs {
         }
     }
 
-    private static int context(long tag) {
+    /** The context in {@code tag}. */
+    static int context(long tag) {
         return (int) tag & (1 << TlbArray.CONTEXT_BITS) - 1;
     }
 

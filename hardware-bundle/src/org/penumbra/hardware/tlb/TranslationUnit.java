@@ -239,10 +239,11 @@ public final class TranslationUnit {
             return NOT_CANONICAL;
         }
         int other = globalContext < 0 ? context : globalContext;
-        int i = tlbs.findSecond(linear, context, other);
+        SecondLevelTlb second = tlbs.behind(first);
+        int i = second.find(linear, context, other);
         if (i >= 0) {
-            if (tlbs.second.allows(i, access)) {
-                return fromSecond(first, linear, i);
+            if (second.hit.allows(i, access)) {
+                return fromSecond(first, second.hit, linear, i);
             }
             dropEntries(linear);
         } else {
@@ -253,16 +254,17 @@ public final class TranslationUnit {
         return hpa;
     }
 
-    private long fromSecond(FirstLevelTlb first, long gva, int i) {
+    private long fromSecond(FirstLevelTlb first, TlbArray second, long gva, int i) {
         secondLevelHits++;
         clock.charge(Work.STLB_HIT);
-        int shift = PageTag.shift(tlbs.second.tag[i] >>> TlbArray.CONTEXT_BITS);
-        long frame = tlbs.second.frame(i);
-        tlbs.fillFirst(first, gva, shift, tlbs.contextOfSecond(i), frame, tlbs.second.rights[i], tlbs.second.allowed(i));
+        long tag = second.tag[i];
+        int shift = PageTag.shift(tag >>> TlbArray.CONTEXT_BITS);
+        long frame = second.frame(i);
+        tlbs.fillFirst(first, gva, shift, Tlbs.context(tag), frame, second.rights[i], second.allowed(i));
         long hpa = frame | gva & (1L << shift) - 1;
         if (meter.listener != null) {
             meter.listener.served(WalkListener.Cache.SECOND_LEVEL_TLB, gva, (shift - 3) / 9, frame);
-            tell(gva, hpa, shift, tlbs.second.rights[i]);
+            tell(gva, hpa, shift, second.rights[i]);
         }
         return hpa;
     }

@@ -60,6 +60,33 @@ class ControlRegisterTest {
     }
 
     @Test
+    @DisplayName("T05 without 57 linear-address bits MOV to CR4 with LA57 is #GP(0)")
+    void withoutLa57() {
+        Rig rig = new Rig(new TestProfile().set("cpu.linear-address-bits", 48));
+        rig.registers.paging = new PagingState(1, 0, 0x20, 0, 0, 0);
+        expectGeneralProtection(rig, rig.cpu.movToCr4(0x1020), "LA57");
+        assertThat(rig.registers.paging.cr4()).isEqualTo(0x20);
+        Rig able = new Rig();
+        able.registers.paging = new PagingState(1, 0, 0x20, 0, 0, 0);
+        assertThat(able.cpu.movToCr4(0x1020)).isEqualTo(Outcome.DONE);
+    }
+
+    @Test
+    @DisplayName("T05 without 57 linear-address bits a state with LA57 is refused, loaded by a boot loader, VM entry or VMRUN, as the host's too")
+    void loadedWithLa57() {
+        String line = "CR4.LA57 is 1, and linear addresses of this processor have 48 bits";
+        Rig rig = new Rig(new TestProfile().set("cpu.linear-address-bits", 48));
+        rig.paging(Layout.FIVE_LEVEL);
+        assertThatThrownBy(() -> rig.use(0, Rig.SR)).isInstanceOf(IllegalStateException.class).hasMessage(line);
+        assertThatThrownBy(rig::enter).isInstanceOf(IllegalStateException.class).hasMessage(line);
+        rig.vmcb.asid = 1;
+        assertThatThrownBy(rig::vmrun).isInstanceOf(IllegalStateException.class).hasMessage(line);
+        rig.paging(Layout.FOUR_LEVEL);
+        rig.npt(Layout.FIVE_LEVEL);
+        assertThatThrownBy(rig::vmrun).isInstanceOf(IllegalStateException.class).hasMessage(line);
+    }
+
+    @Test
     @DisplayName("EFER.LMA follows CR0.PG while EFER.LME = 1")
     void longModeActive() {
         Rig rig = new Rig();

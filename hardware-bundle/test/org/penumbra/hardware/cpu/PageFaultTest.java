@@ -115,10 +115,8 @@ class PageFaultTest {
         assertThat(rig.use(0x1_2345_6789L, Rig.SR)).isEqualTo(0x40_0000_5789L);
         assertThat(rig.use(0x40_0020_0000L | 0x1f_edcb, Rig.SR)).isEqualTo(0xab_cdff_edcbL);
         assertThat(rig.use(0x80_4000_0000L | 0x3edc_ba98, Rig.SR)).isEqualTo(0xa5_bedc_ba98L);
-        assertThat(rig.use(0x80_4000_0000L | 0x0012_3456, Rig.SR)).as("another piece, from the second level").isEqualTo(0xa5_8012_3456L);
+        assertThat(rig.use(0x80_4000_0000L | 0x0012_3456, Rig.SR)).as("of the same page").isEqualTo(0xa5_8012_3456L);
         assertThat(rig.walks()).isEqualTo(3);
-        assertThat(rig.use(0x80_4000_0000L | 0x0012_3456, Rig.SR)).as("from the first level").isEqualTo(0xa5_8012_3456L);
-        assertThat(rig.cpu.statistics().secondLevelHits()).isEqualTo(1);
     }
 
     @Test

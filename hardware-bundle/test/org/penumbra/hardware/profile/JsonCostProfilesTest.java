@@ -117,6 +117,7 @@ class JsonCostProfilesTest {
             data-cache.model | 3 | figure "data-cache.model" is 3: 1 (yes) or 0 (no) is needed
             tlb.second-level.ways | 7 | figure "tlb.second-level.ways" is 7: a divisor of the 1536 entries is needed
             walk.update | -1 | figure "walk.update" is -1: 0 to 1000000000 is needed
+            tlb.second-level.huge | 1 | figure "tlb.second-level.huge" is 1: 0 is needed with tlb.second-level-huge.entries, 1 GiB pages being held there
             """)
     void badChange(String key, long value, String message) {
         assertThatThrownBy(() -> profiles.with(skylake, Map.of(key, value))).isInstanceOf(IllegalArgumentException.class).hasMessage(message);

@@ -48,8 +48,8 @@ final class FaultyProcessor implements Processor {
     private final ReferenceWalker walker = new ReferenceWalker(MAXPHYADDR);
     private final Walk walk = new Walk();
     private final Walk probe = new Walk();
-    private final FirstLevelTlb data = new FirstLevelTlb(new TlbArray(64, 4), new TlbArray(4, 4));
-    private final FirstLevelTlb code = new FirstLevelTlb(new TlbArray(64, 4), new TlbArray(4, 4));
+    private final FirstLevelTlb data = new FirstLevelTlb(new TlbArray(64, 4), new TlbArray(4, 4), null);
+    private final FirstLevelTlb code = new FirstLevelTlb(new TlbArray(64, 4), new TlbArray(4, 4), null);
     private final CycleClock cycles = new CycleClock(new FlatProfile(Map.of()));
     private final GuestClock time = new GuestClock();
     private final InterruptLine line = new InterruptLine();

@@ -66,7 +66,7 @@ public final class CrAccessExit implements VmExitHandler {
     private static boolean cr4(Vcpu vcpu, long value) {
         PagingState now = vcpu.registers().paging;
         boolean hidden = (value & vcpu.controlDemand().hiddenCr4()) != 0;
-        if (hidden || !ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer())) {
+        if (hidden || !ControlRegisterRules.cr4Allowed(value, now.cr4(), now.cr3(), now.efer(), vcpu.linearAddressBits())) {
             return false;
         }
         PagingState next = now.withCr4(value);
