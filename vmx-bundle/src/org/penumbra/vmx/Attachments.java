@@ -99,14 +99,12 @@ final class Attachments {
         boolean logging = machine.memory.dirty().active();
         boolean[] drained = {!logging};
         try {
-            if (wellBehaved) {
-                errand(old, () -> old.isolation(line -> machine.swapper().broke(old, line)));
-            }
+            boolean behaves = wellBehaved && asked(old, () -> old.isolation(line -> machine.swapper().broke(old, line)));
             for (VirtualCpu vcpu : machine.vcpus) {
                 vcpu.leaveGuest();
             }
-            if (wellBehaved) {
-                errand(old, () -> {
+            if (behaves) {
+                asked(old, () -> {
                     if (logging) {
                         old.mmu().collectDirty(machine.hostClock);
                         drained[0] = true;
@@ -114,8 +112,6 @@ final class Attachments {
                     old.mmu().close();
                 });
             }
-        } catch (MmuFailure e) {
-            // Reported by the guard; what follows needs nothing of it.
         } finally {
             if (!drained[0]) {
                 // Nobody knows what was written: better too many frames than one too few.
@@ -124,6 +120,16 @@ final class Attachments {
             drop(old);
         }
         return frames;
+    }
+
+    /** The same as {@link #errand}; false if the MMU failed over it. The guard has reported it then, and what follows needs nothing of it. */
+    private boolean asked(Attachment attachment, Runnable work) {
+        try {
+            errand(attachment, work);
+            return true;
+        } catch (MmuFailure e) {
+            return false;
+        }
     }
 
     private void drop(Attachment old) {

@@ -25,20 +25,36 @@ final class DirtyLogging implements DirtyLogControl {
             if (attachment != null && !attachment.mmu().logs()) {
                 throw new MachineException("design " + attachment.plugin().title() + " cannot log dirty frames");
             }
+            collect(attachment);
             log.activate(true);
-            boolean done = false;
-            try {
-                if (attachment != null) {
-                    attachment.mmu().startDirtyLog(machine.hostClock);
-                    machine.flushTlbs(machine.hostClock);
-                }
-                done = true;
-            } finally {
-                if (!done) {
-                    log.activate(false);
-                }
-            }
+            begin(attachment, () -> log.activate(false));
         });
+    }
+
+    /** Has every write noticed from now on, also where the MMU has mapped frames writable; {@code undo} is done if it fails over it. */
+    void begin(Attachment attachment, Runnable undo) {
+        boolean done = false;
+        try {
+            if (attachment != null) {
+                attachment.mmu().startDirtyLog(machine.hostClock);
+                machine.flushTlbs(machine.hostClock);
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                undo.run();
+            }
+        }
+    }
+
+    /**
+     * Puts what only the structures of the MMU know into the log, if there is one: before the log begins for more frames, since the
+     * dirty flags of all start afresh then.
+     */
+    void collect(Attachment attachment) {
+        if (attachment != null && log.active()) {
+            attachment.mmu().collectDirty(machine.hostClock);
+        }
     }
 
     @Override
@@ -53,9 +69,7 @@ final class DirtyLogging implements DirtyLogControl {
             if (!log.active()) {
                 throw new MachineException("the dirty log is off: start it first");
             }
-            if (attachment != null) {
-                attachment.mmu().collectDirty(machine.hostClock);
-            }
+            collect(attachment);
             log.take(from, to, taken::add);
             boolean done = false;
             try {

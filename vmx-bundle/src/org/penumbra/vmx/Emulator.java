@@ -154,7 +154,7 @@ final class Emulator implements MemoryHooks {
 
     @Override
     public boolean compareAndSet(long address, int width, long expected, long value) {
-        if (width < 8 || (address & 7) != 0) {
+        if ((address & 7) + width > 8) {
             store(address, width, value);
             return true;
         }
@@ -163,7 +163,17 @@ final class Emulator implements MemoryHooks {
             signal(gpa, width, value);
             return true;
         }
-        boolean done = guest.compareAndSet(gpa, expected, value);
+        int shift = (int) (gpa & 7) << 3;
+        long mask = -1L >>> 64 - 8 * width << shift;
+        boolean done;
+        do {
+            long around = width == 8 ? expected : guest.load(gpa & -8L, 8);
+            if ((around & mask) != (expected << shift & mask)) {
+                return false;
+            }
+            done = guest.compareAndSet(gpa & -8L, around, around & ~mask | value << shift & mask);
+            // What failed for another store to the bytes around has not failed.
+        } while (!done && width < 8);
         if (done) {
             written(gpa, width);
         }

@@ -32,30 +32,17 @@ final class SlotControl implements MemorySlots {
             if (first && attachment != null && !attachment.mmu().logs()) {
                 throw new MachineException("design " + attachment.plugin().title() + " cannot log dirty frames");
             }
+            if (first) {
+                dirtyLog.collect(attachment);
+            }
             change.make(new Told(attachment));
             if (first && change.inPlace()) {
-                start(attachment, change);
+                dirtyLog.begin(attachment, change::undo);
             }
             if (attachment != null && !memory.dirty().active() && attachment.mmu().logs()) {
                 attachment.mmu().stopDirtyLog(machine.hostClock);
             }
         });
-    }
-
-    /** The slot's pages may be mapped writable already. */
-    private void start(Attachment attachment, SlotChange change) {
-        boolean done = false;
-        try {
-            if (attachment != null) {
-                attachment.mmu().startDirtyLog(machine.hostClock);
-                machine.flushTlbs(machine.hostClock);
-            }
-            done = true;
-        } finally {
-            if (!done) {
-                change.undo();
-            }
-        }
     }
 
     private final class Told implements SlotChange.Listener {

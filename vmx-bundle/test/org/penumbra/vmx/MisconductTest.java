@@ -3,6 +3,7 @@ package org.penumbra.vmx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.penumbra.api.cpu.GuestOperation.Kind.LOAD;
+import static org.penumbra.api.cpu.GuestOperation.Kind.MOV_TO_CR4;
 import static org.penumbra.api.cpu.GuestOperation.Kind.STORE;
 
 import java.util.Map;
@@ -15,12 +16,14 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.TranslationRoot;
 
 /** A design that breaks its contract loses its lease; the guest goes on under the design before it, or stops with a report. */
@@ -133,6 +136,22 @@ class MisconductTest {
             }
         });
         goesOn("MmuContext.resolve has not returned for 200 ms");
+    }
+
+    @Test
+    @DisplayName("P01 an MMU that fails while it is looked at before it goes leaves no processor in its structures")
+    void failingOverAudit() {
+        guest.then(MOV_TO_CR4, 0, 8, Rig.STATE.cr4() | ControlBits.CR4_PGE);
+        underBad(fault -> Resolution.EMULATE);
+        machine.run(1);
+        assertThat(machine.counters()).as("it has not come out of the guest yet").containsEntry("exits", 0L);
+        machine.flushTlbs(machine.hostClock);
+        bad.failOverRoot = true;
+        machine.hotSwap().swap("good", Map.of());
+        assertThat(machine.hotSwap().misconduct()).singleElement().asString().contains("MmuContext.root threw");
+        assertThat(machine.vcpus[0].processor().vmcall()).as("#UD, outside the guest").isEqualTo(Outcome.FAULT);
+        assertThat(machine.run(100)).isFalse();
+        assertThat(guest.loaded).containsExactly(1L, 2L);
     }
 
     @Test

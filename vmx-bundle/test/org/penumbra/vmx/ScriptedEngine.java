@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
@@ -17,6 +18,8 @@ import org.penumbra.api.paging.Access;
 final class ScriptedEngine implements ExecutionEngine {
     final List<String> delivered = new ArrayList<>();
     final List<Long> loaded = new ArrayList<>();
+    /** What an emulated store does instead of storing; null for nothing else. */
+    Consumer<MemoryHooks> emulated;
     private final List<GuestOperation> script = new ArrayList<>();
     private Processor cpu;
     private MemoryPort port;
@@ -118,7 +121,9 @@ final class ScriptedEngine implements ExecutionEngine {
         if (!hooks.prepare(op.gva, op.width, access)) {
             return false;
         }
-        if (op.kind == Kind.STORE) {
+        if (op.kind == Kind.STORE && emulated != null) {
+            emulated.accept(hooks);
+        } else if (op.kind == Kind.STORE) {
             hooks.store(op.gva, op.width, op.value);
         } else if (op.kind == Kind.LOAD) {
             loaded.add(hooks.load(op.gva, op.width));

@@ -30,6 +30,7 @@ class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
     boolean failing;
     boolean failOverStores;
     boolean failOverLoad;
+    boolean failOverRoot;
     String objection = "";
     /** The operation that never returns. */
     String stuckIn = "";
@@ -106,6 +107,9 @@ class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
 
     @Override
     public TranslationRoot root() {
+        if (failOverRoot) {
+            throw new IllegalStateException("broken on purpose");
+        }
         if (root == null) {
             root = new TranslationRoot.OneDimensional(host.lease().allocate(contextHost.clock()));
         }

@@ -154,6 +154,32 @@ class SlotsUnderDesignsTest {
         assertThat(machine.memorySlots().generation()).isEqualTo(before + 2);
     }
 
+    private List<Long> harvest(int slot) {
+        List<Long> dirty = new ArrayList<>();
+        machine.memorySlots().harvest(slot, dirty::add);
+        return dirty;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"shadow,", "ept,on", "ept,off"})
+    @DisplayName("H01 what was written to a logged slot stays in the log when the log of another slot begins, or that of everything")
+    void secondLog(String design, String flags) {
+        start(design, 1, flags == null ? Map.of() : Map.of("ept.accessed-dirty", flags));
+        machine.memorySlots().set(0, 0, 0, 0, 0);
+        machine.memorySlots().set(0, MemorySlot.LOG_DIRTY_PAGES, 0, 16 * MIB, 0);
+        machine.memorySlots().set(1, 0, 16 * MIB, 16 * MIB, 16 * MIB);
+        store(17 * MIB, 1);
+        store(5 * MIB, 1);
+        machine.memorySlots().set(1, MemorySlot.LOG_DIRTY_PAGES, 16 * MIB, 16 * MIB, 16 * MIB);
+        assertThat(harvest(0)).contains(5 * MIB >>> 12);
+        assertThat(harvest(1)).as("written before its log began").isEmpty();
+        store(6 * MIB, 1);
+        store(18 * MIB, 1);
+        machine.dirtyLog().start();
+        assertThat(harvest(0)).contains(6 * MIB >>> 12).doesNotContain(5 * MIB >>> 12);
+        assertThat(harvest(1)).containsExactly(18 * MIB >>> 12);
+    }
+
     @ParameterizedTest
     @CsvSource({"shadow,", "ept,on", "ept,off"})
     @DisplayName("H03 a page is young once the guest has used it, until it was asked about, and again with the next use")

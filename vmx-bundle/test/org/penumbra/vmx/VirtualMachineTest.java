@@ -57,6 +57,22 @@ class VirtualMachineTest {
     }
 
     @Test
+    @DisplayName("S07 an emulated locked operation of 4 bytes fails if they have changed, and keeps what is beside them")
+    void emulatedCompareAndSet() {
+        List<Boolean> done = new ArrayList<>();
+        guest.emulated = hooks -> {
+            hooks.store(0x2000, 8, 0x1111_1111_2222_2222L);
+            done.add(hooks.compareAndSet(0x2004, 4, 0x3333_3333, 7));
+            done.add(hooks.compareAndSet(0x2004, 4, 0x1111_1111, 7));
+        };
+        guest.then(STORE, 0x2004, 4, 0).then(LOAD, 0x2000, 8, 0);
+        run();
+        assertThat(done).containsExactly(false, true);
+        assertThat(guest.loaded).containsExactly(0x7_2222_2222L);
+        assertThat(mmu.calls).containsSubsequence("written 2000 8", "written 2004 4");
+    }
+
+    @Test
     @DisplayName("S07 a page fault that the emulator meets on the second page leaves the first untouched, drops what is stale, and is injected")
     void emulatedFault() {
         mmu.refused = 0x2000;

@@ -21,8 +21,8 @@ public interface MemoryHooks {
     void store(long gva, int width, long value);
 
     /**
-     * Replaces {@code width} (1 to 8) bytes that were prepared for writing, if they still hold {@code expected}; atomic if they are 8
-     * aligned bytes, as a locked instruction's access is.
+     * Replaces {@code width} (1 to 8) bytes that were prepared for writing, if they still hold {@code expected}; atomic if they lie
+     * within 8 aligned bytes, as a locked instruction's access is.
      */
     boolean compareAndSet(long gva, int width, long expected, long value);
 }

@@ -97,22 +97,21 @@ public final class MemoryPort {
 
     /**
      * Reads {@code width} (1 to 8) bytes into {@link #value} and replaces them by {@code function} (an
-     * {@link UpdateFunction}) of them and {@code operand}; atomic if the operand is aligned. {@code access} is a write kind.
+     * {@link UpdateFunction}) of them and {@code operand}; atomic if they lie within 8 aligned bytes. {@code access} is a write kind.
      */
     public int update(long gva, int width, int function, long operand, int access) {
         long hpa = translate(data, data.lookup(gva, access), gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
-        int n = Math.min(width, 8);
-        if (n == 8 && (gva & 7) == 0) {
+        if ((gva & 7) + width <= 8) {
             do {
-                value = memory.load64(hpa);
-            } while (!memory.compareAndSet64(hpa, value, UpdateFunction.apply(function, value, operand)));
-            told(hpa, 8);
+                value = memory.load(hpa, width);
+            } while (!memory.compareAndSet(hpa, width, value, UpdateFunction.apply(function, value, operand)));
+            told(hpa, width);
         } else {
-            value = read(hpa, gva, n);
-            write(hpa, gva, n, UpdateFunction.apply(function, value, operand));
+            value = read(hpa, gva, width);
+            write(hpa, gva, width, UpdateFunction.apply(function, value, operand));
         }
         return Outcome.DONE;
     }

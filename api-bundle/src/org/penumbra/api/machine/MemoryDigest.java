@@ -1,6 +1,5 @@
 package org.penumbra.api.machine;
 
-import java.util.function.LongUnaryOperator;
 import org.penumbra.api.memory.PhysicalMemory;
 
 /**
@@ -35,19 +34,10 @@ public final class MemoryDigest {
         return digest;
     }
 
-    /**
-     * The digest of {@code bytes} bytes from gpa 0.
-     *
-     * @param gpaToHpa where a frame's first byte is; −1 for a frame that the host has not provided yet
-     */
-    public static long of(long bytes, PhysicalMemory memory, LongUnaryOperator gpaToHpa) {
+    /** The digest of {@code memory} where guest-physical addresses are addresses in it. Costs what the memory holds, not its size. */
+    public static long of(PhysicalMemory memory) {
         MemoryDigest digest = new MemoryDigest(memory);
-        for (long frame = 0; frame < bytes; frame += PhysicalMemory.FRAME_BYTES) {
-            long hpa = gpaToHpa.applyAsLong(frame);
-            if (hpa >= 0) {
-                digest.frame(frame, hpa);
-            }
-        }
+        memory.resident(hpa -> digest.frame(hpa, hpa));
         return digest.value();
     }
 }

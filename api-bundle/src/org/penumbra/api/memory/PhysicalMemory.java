@@ -3,6 +3,7 @@ package org.penumbra.api.memory;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 
 /**
  * Sparse physical memory in frames of 4 KiB, little-endian. A frame that was never written costs nothing and reads as zero.
@@ -96,6 +97,23 @@ public final class PhysicalMemory {
         return WORD.compareAndSet(materialise(hpa), 1 + ((int) (hpa >>> 3) & WORDS - 1), expected, value);
     }
 
+    /**
+     * Locked compare-and-set of {@code width} (1 to 8) bytes that lie within 8 aligned ones: if they hold the low bytes of
+     * {@code expected}, those of {@code value} take their place, and true is answered. Stores to the bytes around do not make it fail.
+     */
+    public boolean compareAndSet(long hpa, int width, long expected, long value) {
+        int shift = (int) (hpa & 7) << 3;
+        long mask = -1L >>> 64 - 8 * width << shift;
+        long around;
+        do {
+            around = load64(hpa);
+            if ((around & mask) != (expected << shift & mask)) {
+                return false;
+            }
+        } while (!compareAndSet64(hpa, around, around & ~mask | value << shift & mask));
+        return true;
+    }
+
     /** Reads {@code width} (1 to 8) bytes at {@code hpa}, zero-extended; they must lie within one frame. */
     public long load(long hpa, int width) {
         if (width == 8 && (hpa & 7) == 0) {
@@ -135,17 +153,22 @@ public final class PhysicalMemory {
         }
     }
 
-    /** Frames that hold storage now. */
-    public long residentFrames() {
-        long n = 0;
-        for (long[][] chunk : chunks) {
-            if (chunk != null) {
-                for (long[] f : chunk) {
-                    n += f == null ? 0 : 1;
+    /** Tells the address of every frame that holds storage now, in ascending order. */
+    public void resident(LongConsumer hpas) {
+        for (int c = 0; c < chunks.length; c++) {
+            for (int i = 0; chunks[c] != null && i < CHUNK; i++) {
+                if (chunks[c][i] != null) {
+                    hpas.accept(((long) c << CHUNK_BITS | i) << 12);
                 }
             }
         }
-        return n;
+    }
+
+    /** Frames that hold storage now. */
+    public long residentFrames() {
+        long[] n = {0};
+        resident(hpa -> n[0]++);
+        return n[0];
     }
 
     private void merge(long hpa, long mask, long bits) {

@@ -35,10 +35,11 @@ public interface TranslationObserver {
     void invalidatedPcid(int vcpu, int type, int pcid, long gva);
 
     /**
-     * The guest's paging state is now {@code state}; called at boot and when a MOV to CR0, CR3 or CR4, a WRMSR of IA32_EFER or
-     * IA32_PKRS, or a WRPKRU retired.
+     * The guest's paging state is now {@code state}; called at boot, when a MOV to CR3 retired, and when a MOV to CR0 or CR4, a
+     * WRMSR, or a WRPKRU that changed the state retired. So what changes no other register is a MOV to CR3, with the flush that goes
+     * with it.
      *
-     * @param keepPcid a MOV to CR3 had bit 63 of its operand set
+     * @param keepPcid it was a MOV to CR3, with bit 63 of its operand set and CR4.PCIDE = 1
      */
     void loaded(int vcpu, PagingState state, boolean keepPcid);
 }

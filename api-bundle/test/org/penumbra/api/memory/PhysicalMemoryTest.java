@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -52,28 +53,54 @@ class PhysicalMemoryTest {
     @DisplayName("H02 byte stores of two threads to one 8-byte word lose nothing")
     void neighbours() throws InterruptedException {
         PhysicalMemory memory = new PhysicalMemory(4096);
+        together(at -> {
+            for (int i = 1; i <= 200_000; i++) {
+                memory.store(at, 1, i);
+                if ((memory.load(at, 1) & 0xff) != (i & 0xff)) {
+                    throw new IllegalStateException("byte " + at + " lost a store");
+                }
+            }
+        });
+    }
+
+    @Test
+    @DisplayName("H02 a compare-and-set of 4 bytes loses no store to them, and fails for none beside them")
+    void narrow() throws InterruptedException {
+        PhysicalMemory memory = new PhysicalMemory(4096);
+        memory.store64(8, 0x1122_3344_5566_7788L);
+        assertThat(memory.compareAndSet(12, 4, 0x1122_3345, 0)).isFalse();
+        assertThat(memory.compareAndSet(12, 4, 0xffff_ffff_1122_3344L, 0xffff_ffff_99aa_bbccL)).isTrue();
+        assertThat(memory.load64(8)).isEqualTo(0x99aa_bbcc_5566_7788L);
+        memory.store64(8, 0);
+        together(thread -> {
+            for (int i = 0; i < 100_000; i++) {
+                memory.store(8, 1, i);
+                long old;
+                do {
+                    old = memory.load(12, 4);
+                } while (!memory.compareAndSet(12, 4, old, old + 1));
+            }
+        });
+        assertThat(memory.load(12, 4)).isEqualTo(200_000);
+    }
+
+    /** Has two threads, 0 and 1, do {@code work} at the same time. */
+    private static void together(IntConsumer work) throws InterruptedException {
         CountDownLatch start = new CountDownLatch(1);
+        AtomicReference<Throwable> failure = new AtomicReference<>();
         Thread[] threads = new Thread[2];
         for (int t = 0; t < 2; t++) {
-            int at = t;
+            int number = t;
             threads[t] = new Thread(() -> {
                 try {
                     start.await();
                 } catch (InterruptedException e) {
                     throw new IllegalStateException(e);
                 }
-                for (int i = 1; i <= 200_000; i++) {
-                    memory.store(at, 1, i);
-                    if ((memory.load(at, 1) & 0xff) != (i & 0xff)) {
-                        throw new IllegalStateException("byte " + at + " lost a store");
-                    }
-                }
+                work.accept(number);
             });
-        }
-        AtomicReference<Throwable> failure = new AtomicReference<>();
-        for (Thread t : threads) {
-            t.setUncaughtExceptionHandler((thread, e) -> failure.set(e));
-            t.start();
+            threads[t].setUncaughtExceptionHandler((thread, e) -> failure.set(e));
+            threads[t].start();
         }
         start.countDown();
         for (Thread t : threads) {

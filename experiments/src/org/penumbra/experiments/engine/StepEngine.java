@@ -8,7 +8,6 @@ import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
-import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -20,6 +19,7 @@ import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.paging.PagingState;
 
 /**
  * Executes the steps of a {@link org.penumbra.api.guest.GuestProgram} on one vCPU.
@@ -51,6 +51,8 @@ final class StepEngine implements ExecutionEngine {
     private RegisterFile registers;
     private long[] gpr;
     private TranslationObserver observer;
+    /** The paging state that the observer knows of. */
+    private PagingState told;
     private MemoryPort port;
     private InterruptLine line;
 
@@ -72,6 +74,7 @@ final class StepEngine implements ExecutionEngine {
         registers = processor.registers();
         gpr = registers.gpr;
         observer = processor.observer();
+        told = registers.paging;
         port = memory;
         line = processor.interruptLine();
     }
@@ -288,21 +291,22 @@ final class StepEngine implements ExecutionEngine {
                 break;
             case StepBuffer.MOV_CR0:
             case StepBuffer.MOV_CR4:
-                observer.loaded(vcpu, registers.paging, false);
+            case StepBuffer.WRMSR:
+                if (!registers.paging.equals(told)) {
+                    tellLoaded(false);
+                }
                 break;
             case StepBuffer.MOV_CR3:
-                boolean keep = (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
-                observer.loaded(vcpu, registers.paging, keep);
-                break;
-            case StepBuffer.WRMSR:
-                int msr = (int) s.address[i];
-                if (msr == Msr.IA32_EFER || msr == Msr.IA32_PKRS) {
-                    observer.loaded(vcpu, registers.paging, true);
-                }
+                tellLoaded((s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE));
                 break;
             default:
                 break;
         }
+    }
+
+    private void tellLoaded(boolean keepPcid) {
+        told = registers.paging;
+        observer.loaded(vcpu, told, keepPcid);
     }
 
     /** Goes on when the current steps are used up: back from the handler, or to the next batch. */

@@ -12,6 +12,7 @@ import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.InterruptLine;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -203,7 +204,13 @@ public class FakeProcessor implements Processor {
 
     @Override
     public int wrmsr(int msr, long value) {
-        return privileged(String.format("wrmsr %x %x", msr, value));
+        int outcome = privileged(String.format("wrmsr %x %x", msr, value));
+        if (outcome == Outcome.DONE && msr == Msr.IA32_EFER) {
+            registers.paging = registers.paging.withEfer(value);
+        } else if (outcome == Outcome.DONE && msr == Msr.IA32_PKRS) {
+            registers.paging = registers.paging.withPkrs((int) value);
+        }
+        return outcome;
     }
 
     @Override

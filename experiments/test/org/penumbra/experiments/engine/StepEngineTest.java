@@ -388,7 +388,7 @@ class StepEngineTest {
 
             @Override
             public void loaded(int vcpu, PagingState state, boolean keepPcid) {
-                told.add(String.format("cr3 %x %b", state.cr3(), keepPcid));
+                told.add(String.format("load %x %x %x %x %b", state.cr3(), state.cr4(), state.efer(), state.pkrs(), keepPcid));
             }
         };
         cpu.registers.paging = cpu.registers.paging.withCr4(ControlBits.CR4_PCIDE);
@@ -400,12 +400,16 @@ class StepEngineTest {
             s.movToCr3(0x3001);
             s.invlpg(0x5000);
             s.wrmsr(Msr.IA32_EFER, ControlBits.EFER_NXE);
+            s.wrmsr(Msr.IA32_EFER, ControlBits.EFER_NXE);
             s.wrmsr(Msr.X2APIC_EOI, 0);
             s.wrmsr(Msr.IA32_PKRS, 4);
+            s.movToCr4(ControlBits.CR4_PCIDE);
+            s.movToCr4(ControlBits.CR4_PCIDE | ControlBits.CR4_PGE);
+            s.movToCr3(0x3001);
         });
         engine.run(2);
         engine.run(1);
-        assertThat(told).containsExactly("fault 4000 6", "use 4000 1", "write 4000 8", "invlpg 4000", "cr3 3000 true");
+        assertThat(told).containsExactly("fault 4000 6", "use 4000 1", "write 4000 8", "invlpg 4000", "load 3000 20000 0 0 true");
         told.clear();
         cpu.exitPrivilegedOnce();
         cpu.exitPrivilegedOnce();
@@ -415,10 +419,12 @@ class StepEngineTest {
         engine.skip();
         assertThat(engine.run(ALL)).isEqualTo(Stop.EXIT);
         engine.skip();
-        assertThat(told).containsExactly("cr3 3001 false", "invlpg 5000");
+        assertThat(told).containsExactly("load 3001 20000 0 0 false", "invlpg 5000");
         told.clear();
         assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
-        assertThat(told).as("a WRMSR drops nothing by itself").containsExactly("cr3 3001 true", "cr3 3001 true");
+        assertThat(told).as("WRMSR and MOV to CR4 where they change something, MOV to CR3 always")
+                .containsExactly("load 3001 20000 800 0 false", "load 3001 20000 800 4 false", "load 3001 20080 800 4 false",
+                        "load 3001 20080 800 4 false");
     }
 
     @Test

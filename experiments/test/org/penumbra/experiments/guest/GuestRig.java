@@ -151,7 +151,7 @@ public final class GuestRig {
     }
 
     long memoryDigest() {
-        return MemoryDigest.of(memoryBytes, memory, gpa -> gpa);
+        return MemoryDigest.of(memory);
     }
 
     /** Of vCPU 0. */

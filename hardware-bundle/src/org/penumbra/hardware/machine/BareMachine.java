@@ -170,7 +170,7 @@ final class BareMachine implements Machine {
         if (closed) {
             throw new IllegalStateException("the memory of a closed machine is gone: take its digest before");
         }
-        return MemoryDigest.of(memory.bytes(), memory, gpa -> gpa);
+        return MemoryDigest.of(memory);
     }
 
     @Override
@@ -187,9 +187,7 @@ final class BareMachine implements Machine {
     public void close() {
         if (!closed) {
             closed = true;
-            for (long hpa = 0; hpa < memory.bytes(); hpa += PhysicalMemory.FRAME_BYTES) {
-                memory.clearFrame(hpa);
-            }
+            memory.resident(memory::clearFrame);
         }
     }
 }

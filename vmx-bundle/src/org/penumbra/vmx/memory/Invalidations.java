@@ -10,10 +10,13 @@ final class Invalidations {
     private volatile long first;
     private volatile long end;
 
-    /** An event for the frames from {@code firstGfn} up to, not including, {@code endGfn} begins. */
+    /**
+     * An event for the frames from {@code firstGfn} up to, not including, {@code endGfn} begins. One that begins within another (its
+     * notifier's write to guest memory unshares a page) widens the range of both.
+     */
     void begin(long firstGfn, long endGfn) {
-        first = firstGfn;
-        end = endGfn;
+        first = active ? Math.min(first, firstGfn) : firstGfn;
+        end = active ? Math.max(end, endGfn) : endGfn;
         active = true;
     }
 

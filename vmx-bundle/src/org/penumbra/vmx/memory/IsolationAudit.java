@@ -2,6 +2,7 @@ package org.penumbra.vmx.memory;
 
 import java.util.function.Consumer;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
@@ -10,7 +11,8 @@ import org.penumbra.api.vmx.Vmcs;
  * Checks what a processor could reach through the structures of one MMU, without asking it: from a root on, by the format that the
  * processor walks, each table must be held under the MMU's lease and each leaf lead to memory that the slots give the guest. Of a
  * two-dimensional root it must be the very frame that they give for the guest frame; of a one-dimensional one any of the guest's, since
- * which of them is the guest's tables' business.
+ * which of them is the guest's tables' business. Nor may the guest put another root in the place of a one-dimensional one; and where it
+ * can clear CR0.WP, a supervisor of it writes wherever it can read.
  *
  * <p>Entries that the processor would not use, because a bit is reserved or rights are misconfigured, lead nowhere. Nothing is charged
  * and nothing changed; the machine stands still meanwhile.
@@ -40,11 +42,15 @@ public final class IsolationAudit {
     private final Consumer<String> violations;
     /** Tables seen by (address, level), of one-dimensional roots, which may share them. */
     private final LongHashSet seen = new LongHashSet();
+    /** Two-dimensional roots seen: the vCPUs of a machine share one. */
+    private final LongHashSet trees = new LongHashSet();
     private long visits;
     private LongHashSet readable;
     private LongHashSet writable;
     private boolean nested;
     private long present;
+    /** R/W of an entry keeps nobody from writing. */
+    private boolean unprotected;
 
     /** @param physicalAddressBits MAXPHYADDR: address bits of an entry from here up are reserved */
     public IsolationAudit(HostMemory host, Lease lease, int physicalAddressBits, Consumer<String> violations) {
@@ -56,13 +62,22 @@ public final class IsolationAudit {
 
     /** Checks all that can be reached from {@code root} on, with the controls and registers in {@code vmcs}. */
     public void run(TranslationRoot root, Vmcs vmcs) {
+        visits = 0;
         if (root instanceof TranslationRoot.TwoDimensional two) {
+            if (!trees.add(two.eptp())) {
+                return;
+            }
             nested = true;
+            unprotected = false;
             present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
             table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
         } else if (root instanceof TranslationRoot.OneDimensional one) {
             nested = false;
+            unprotected = (vmcs.guestCr0 & vmcs.cr0Mask & ControlBits.CR0_WP) == 0;
             present = PRESENT;
+            if (!vmcs.cr3LoadExiting) {
+                violations.accept("the guest can load CR3 without an exit, and leave the structures of the MMU");
+            }
             oneDimensional(one.cr3(), vmcs);
         }
     }
@@ -114,7 +129,7 @@ public final class IsolationAudit {
                 continue;
             }
             long frame = first + ((long) i << 9 * (level - 1));
-            boolean writes = write && (entry & WRITE) != 0;
+            boolean writes = unprotected || write && (entry & WRITE) != 0;
             if (level == 1 || level <= 3 && (entry & LARGE) != 0) {
                 leaf(entry, level, frame, writes);
             } else {

@@ -88,6 +88,34 @@ class HostMemoryTest {
     }
 
     @Test
+    @DisplayName("H03 a page that is unshared while the notifier of another event runs takes no frame out of that event's range")
+    void eventWithinEvent() {
+        HostMemory host = new HostMemory(16 << 20, 1, false);
+        GuestMemory guest = host.view(clock, new Fence());
+        List<Boolean> turnedBack = new ArrayList<>();
+        host.events().notify(new Notifier() {
+            @Override
+            public void invalidate(long gfn, long frames) {
+                if (gfn == 5) {
+                    long since = guest.sequence();
+                    guest.store(2048L << 12, 8, 1);
+                    turnedBack.add(guest.retry(since, 5));
+                }
+            }
+
+            @Override
+            public void moved(long gfn) {}
+        });
+        for (long gfn : new long[] {5, 2048, 2049}) {
+            guest.store(gfn << 12, 8, 7);
+        }
+        assertThat(host.events().merge(2048, 2049)).isTrue();
+        assertThat(host.events().migrate(5)).isTrue();
+        assertThat(turnedBack).as("faults for what is about to move").containsExactly(true);
+        assertThat(guest.retry(guest.sequence(), 5)).as("afterwards").isFalse();
+    }
+
+    @Test
     @DisplayName("H03 a swapped page comes back with its contents, and merged pages part at the first write")
     void swapAndMerge() {
         HostMemory host = new HostMemory(4 << 20, 1, false);
