@@ -148,7 +148,7 @@ class VerifyCommandTest {
     @DisplayName("what is not there is refused with one line that says what is")
     void refused() {
         refuses("unknown verification 'thngs'", "verify", "thngs");
-        refuses("unknown paging mode 'pea'", "verify", "things", "--mode", "pea");
+        refuses("--mode: unknown paging mode 'pea'; did you mean 'pae'?", "verify", "things", "--mode", "pea");
         refuses("unknown design 'shdow'", "verify", "things", "--mmu", "shdow");
         refuses("vector 1000 is asked for", "verify", "things", "--first", "1000");
         refuses("--vectors needs at least 1", "verify", "things", "--vectors", "0");
