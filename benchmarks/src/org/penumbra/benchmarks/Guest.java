@@ -1,7 +1,8 @@
 package org.penumbra.benchmarks;
 
-import java.util.List;
 import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
@@ -54,7 +55,7 @@ final class Guest {
      */
     Guest(int pages, boolean ept, String... without) {
         this.ept = ept;
-        cpu = new LogicalProcessorFactory().create(new Without(skylake(), List.of(without)), memory, registers, new NoPorts(), null);
+        cpu = new LogicalProcessorFactory().create(skylakeWithout(without), memory, registers, new NoPorts(), null);
         eptRoot = ept ? table() : 0;
         root = guestTable();
         gvas = order(pages);
@@ -162,41 +163,10 @@ final class Guest {
         cpu.vmEntry(vmcs);
     }
 
-    private static CostProfile skylake() {
-        return new JsonCostProfiles().all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
-    }
-
-    /** A profile in which some figures are 0. */
-    private record Without(CostProfile whole, List<String> zero) implements CostProfile {
-        @Override
-        public String name() {
-            return whole.name();
-        }
-
-        @Override
-        public String description() {
-            return whole.description();
-        }
-
-        @Override
-        public Vendor vendor() {
-            return whole.vendor();
-        }
-
-        @Override
-        public int year() {
-            return whole.year();
-        }
-
-        @Override
-        public List<Figure> figures() {
-            return whole.figures();
-        }
-
-        @Override
-        public long figure(String key) {
-            return zero.contains(key) ? 0 : whole.figure(key);
-        }
+    private static CostProfile skylakeWithout(String... figures) {
+        JsonCostProfiles profiles = new JsonCostProfiles();
+        CostProfile skylake = profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
+        return profiles.with(skylake, Stream.of(figures).collect(Collectors.toMap(f -> f, f -> 0L)));
     }
 
     private static final class NoPorts implements IoPorts {

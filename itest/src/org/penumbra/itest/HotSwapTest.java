@@ -9,10 +9,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.osgi.test.common.service.ServiceAware;
+import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.vmx.ExitReason;
 
 /** MMUs replaced under a guest that must not notice. */
@@ -28,12 +30,19 @@ class HotSwapTest {
     @InjectService(filter = "(workload.name=*)")
     ServiceAware<Workload> workloads;
 
-    @ParameterizedTest(name = "{0} on {2} vCPUs, every {1} operations, {3} KiB host pages")
-    @DisplayName("P01 MMUs replaced under a guest: no translation wrong, no access lost or repeated, no dirty frame missed, equal memory")
-    @CsvSource({"fork-heavy,5000,1,1", "fork-heavy,5000,1,2", "mmap-churn,3000,1,1", "trace:sqlite,10000,1,1", "fork-heavy,20000,4,1"})
-    void unnoticed(String name, long every, int vcpus, int hostLevel) {
-        Machine still = Trial.finish(Trial.machine(vmx, Trial.skylake(profiles), Trial.workload(workloads, name), "shadow", hostLevel, vcpus));
-        Machine machine = Trial.machine(vmx, Trial.skylake(profiles), Trial.workload(workloads, name), "shadow", hostLevel, vcpus);
+    @ParameterizedTest(name = "{4}: {0} on {2} vCPUs, every {1} operations, host pages of level {3}")
+    @DisplayName("P01 T01 T02 T03 T04 T05 MMUs replaced under a guest: no translation wrong, no access lost or repeated, no dirty frame missed, equal memory")
+    @CsvSource({
+        "fork-heavy, 5000, 1, 1, FOUR_LEVEL", "fork-heavy, 5000, 1, 2, FOUR_LEVEL", "mmap-churn, 3000, 1, 1, FOUR_LEVEL",
+        "trace:sqlite, 10000, 1, 1, FOUR_LEVEL", "fork-heavy, 20000, 4, 1, FOUR_LEVEL",
+        "trace:sqlite, 20000, 1, 1, NONE", "fork-heavy, 20000, 1, 2, BITS_32", "fork-heavy, 20000, 2, 1, PAE",
+        "fork-heavy, 20000, 1, 1, FIVE_LEVEL"
+    })
+    void unnoticed(String name, long every, int vcpus, int hostLevel, PagingMode mode) {
+        CostProfile hardware = Trial.hardware(profiles, mode);
+        Workload workload = Trial.workload(workloads, name);
+        Machine still = Trial.finish(Trial.machine(vmx, hardware, workload, "shadow", hostLevel, vcpus, mode));
+        Machine machine = Trial.machine(vmx, hardware, workload, "shadow", hostLevel, vcpus, mode);
         machine.dirtyLog().start();
         TreeSet<Long> logged = new TreeSet<>();
         TreeSet<Long> written = new TreeSet<>();

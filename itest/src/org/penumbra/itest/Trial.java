@@ -8,6 +8,7 @@ import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
 
 /** One guest, run to its end on one machine. */
 final class Trial {
@@ -29,8 +30,14 @@ final class Trial {
     /** The same with {@code vcpus} vCPUs. */
     static Machine machine(
             MachineFactory machines, CostProfile hardware, Workload workload, String design, int hostLevel, int vcpus) {
+        return machine(machines, hardware, workload, design, hostLevel, vcpus, PagingMode.FOUR_LEVEL);
+    }
+
+    /** The same, the guest in paging mode {@code mode}. */
+    static Machine machine(MachineFactory machines, CostProfile hardware, Workload workload, String design, int hostLevel, int vcpus,
+            PagingMode mode) {
         MachineConfig config = new MachineConfig(MEMORY, hostLevel, hardware, design, Map.of(), true).withVcpus(vcpus, false);
-        return machines.create(config, workload.prepare(SEED));
+        return machines.create(config, workload.prepare(SEED, mode));
     }
 
     /** The processor model that the tests use. */
@@ -38,7 +45,12 @@ final class Trial {
         return hardware(profiles, "skylake");
     }
 
-    static CostProfile hardware(CostProfiles profiles, String name) {
+    /** A processor model that has {@code mode}. */
+    static CostProfile hardware(CostProfiles profiles, PagingMode mode) {
+        return hardware(profiles, mode == PagingMode.FIVE_LEVEL ? "icelake-server" : "skylake");
+    }
+
+    private static CostProfile hardware(CostProfiles profiles, String name) {
         return profiles.all().stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
     }
 

@@ -102,7 +102,10 @@ public final class StepBuffer {
         memory(LOAD, gva, bytes, 0);
     }
 
-    /** A load of the paging-structure entry of {@code bytes} (4 or 8) at {@code gva}, whose accessed and dirty bits do not enter the guest's digest. */
+    /**
+     * A load of the paging-structure entry of {@code bytes} (4 or 8) at {@code gva}, whose accessed and dirty bits do not enter the
+     * guest's digest.
+     */
     public void loadEntry(long gva, int bytes) {
         memory(LOAD, gva, bytes, 0);
         function[count - 1] = ENTRY;
@@ -119,7 +122,8 @@ public final class StepBuffer {
     /** A read-modify-write; {@code updateFunction} is an {@link UpdateFunction}. */
     public void update(long gva, int bytes, int updateFunction, long operand) {
         if (bytes > 8 || updateFunction < UpdateFunction.AND || updateFunction > UpdateFunction.EXCHANGE) {
-            throw new IllegalArgumentException("update function " + updateFunction + " on " + bytes + " bytes: a function of UpdateFunction on 1 to 8 bytes is needed");
+            throw new IllegalArgumentException("update function " + updateFunction + " on " + bytes
+                    + " bytes: a function of UpdateFunction on 1 to 8 bytes is needed");
         }
         memory(UPDATE, gva, bytes, operand);
         function[count - 1] = (byte) updateFunction;

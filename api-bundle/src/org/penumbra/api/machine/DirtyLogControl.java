@@ -7,8 +7,8 @@ import org.osgi.annotation.versioning.ProviderType;
 @ProviderType
 public interface DirtyLogControl {
     /**
-     * Begins to log writes to guest memory, in all slots whatever their flags: from return on each frame that anybody but the loader writes is in the log. Survives
-     * swaps of the MMU.
+     * Begins to log writes to guest memory, in all slots whatever their flags: from return on each frame that anybody but the
+     * loader writes is in the log. Survives swaps of the MMU.
      *
      * @throws MachineException if the design cannot log, or logging has begun already
      */

@@ -1,5 +1,6 @@
 /**
- * Paging as the SDM defines it: control bits, access kinds, error codes, translation roots.
+ * Paging as the SDM and the APM define it: modes, control bits, PDPTE registers, access kinds, error codes, memory types,
+ * translation roots.
  *
  * <p><b>If you write an MMU:</b> you receive a {@link org.penumbra.api.paging.PagingState} and answer with a
  * {@link org.penumbra.api.paging.TranslationRoot}. <b>If you write an engine:</b> you name each access by a kind of

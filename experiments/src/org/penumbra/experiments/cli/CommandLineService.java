@@ -2,7 +2,6 @@ package org.penumbra.experiments.cli;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
@@ -10,9 +9,9 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.penumbra.api.command.CommandLine;
-import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.Experiment;
+import org.penumbra.experiments.run.PagingModes;
 import org.penumbra.experiments.run.ServiceRegistry;
 import org.penumbra.experiments.workload.TraceWorkload;
 import picocli.CommandLine.Model.CommandSpec;
@@ -69,15 +68,21 @@ public final class CommandLineService implements CommandLine {
             case "--design", "--mmu" -> new Designs(services).offers().stream().map(Designs.Offer::name).toList();
             case "--hardware" -> services.costProfiles().map(p -> p.all().stream().map(m -> m.name()).toList()).orElse(List.of());
             case "--set" -> services.mmus().stream().flatMap(m -> m.service().settings().stream()).map(s -> s.key() + "=").toList();
-            case "--mode" -> Arrays.stream(PagingMode.values()).map(PagingMode::label).toList();
-            default -> command.name().equals("verify") && before.isEmpty()
-                    ? services.verifications().stream().map(ServiceRegistry.Named::name).toList() : command.name().equals("run") && before.isEmpty() ? Experiment.ALL.stream().map(Experiment::id).toList()
-                    : before.isEmpty() ? List.copyOf(command.subcommands().keySet()) : List.of();
+            case "--mode", "--paging" -> PagingModes.labels();
+            default -> before.isEmpty() ? firstWords(command) : List.of();
         };
         // lists are written with commas: the last name of them is completed
         int comma = typed.lastIndexOf(',') + 1;
         List<String> words = new ArrayList<>();
         names.forEach(n -> words.add(typed.substring(0, comma) + n));
         return words;
+    }
+
+    private List<String> firstWords(CommandSpec command) {
+        return switch (command.name()) {
+            case "run" -> Experiment.ALL.stream().map(Experiment::id).toList();
+            case "verify" -> services.verifications().stream().map(ServiceRegistry.Named::name).toList();
+            default -> List.copyOf(command.subcommands().keySet());
+        };
     }
 }

@@ -56,7 +56,8 @@ final class Errors implements IParameterExceptionHandler, IExecutionExceptionHan
         if (!command.subcommands().isEmpty()) {
             return Suggestions.unknown("command", argument, new TreeSet<>(command.subcommands().keySet()));
         }
-        return "unexpected argument '" + argument + "'; a list is written with commas, for example --design shadow,ept";
+        return "unexpected argument '" + argument + "'"
+                + (command.findOption("--design") == null ? "" : "; a list is written with commas, for example --design shadow,ept");
     }
 
     /** The exceptions of the file system carry a name and nothing else. */
@@ -71,6 +72,7 @@ final class Errors implements IParameterExceptionHandler, IExecutionExceptionHan
 
     /** Picocli's words, without Java's. */
     private static String plain(String message) {
-        return (Character.toLowerCase(message.charAt(0)) + message.substring(1)).replaceAll("is not an? (int|long)$", "is no whole number");
+        return (Character.toLowerCase(message.charAt(0)) + message.substring(1)).replaceAll("is not an? (int|long)$", "is no whole number")
+                .replace("option option", "option").replaceAll("should be in KEY=VALUE format but was (.*)$", "is '$1'; write KEY=VALUE");
     }
 }

@@ -14,6 +14,7 @@ import org.penumbra.api.verify.Verification;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
+import org.penumbra.experiments.report.RunJson;
 import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.Experiment;
 import org.penumbra.experiments.run.ServiceRegistry;
@@ -54,7 +55,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         List<Map<String, Object>> entries = new ArrayList<>();
         ConsoleTable table = new ConsoleTable("ll", "Experiment", "Description");
         for (Experiment e : Experiment.ALL) {
-            entries.add(entry("name", e.id(), "description", e.description(), "workloads", e.workloads(), "designs", e.designs()));
+            entries.add(RunJson.object("name", e.id(), "description", e.description(), "workloads", e.workloads(), "designs", e.designs()));
             table.row(e.id(), e.description());
         }
         return new Listing(entries, List.of(table));
@@ -65,8 +66,8 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         ConsoleTable designs = new ConsoleTable("lll", "Design", "Bundle", "Description");
         for (Designs.Offer o : new Designs(services).offers()) {
             String bundle = o.mmu() == null ? "" : o.mmu().bundle();
-            entries.add(entry("name", o.name(), "description", o.description(), "bundle", bundle, "settings",
-                    o.mmu() == null ? List.of() : o.mmu().service().settings().stream().map(s -> entry("key", s.key(), "default",
+            entries.add(RunJson.object("name", o.name(), "description", o.description(), "bundle", bundle, "settings",
+                    o.mmu() == null ? List.of() : o.mmu().service().settings().stream().map(s -> RunJson.object("key", s.key(), "default",
                             s.defaultValue(), "choices", s.choices(), "description", s.description())).toList()));
             designs.row(o.name(), bundle.isEmpty() ? Figures.NONE : bundle, o.description());
         }
@@ -96,7 +97,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         ConsoleTable table = new ConsoleTable("lrl", "Workload", "Operations", "Description");
         for (Named<Workload> w : services.workloads()) {
             long operations = w.service().expectedOperations();
-            entries.add(entry("name", w.name(), "description", w.service().description(), "expected_operations", operations, "input",
+            entries.add(RunJson.object("name", w.name(), "description", w.service().description(), "expected_operations", operations, "input",
                     w.service().inputIdentity()));
             table.row(w.name(), operations > 0 ? Figures.count(operations) : Figures.NONE, w.service().description());
         }
@@ -114,7 +115,8 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
                 vectors.put(mode.label(), number);
                 table.row(v.name(), mode.label(), Figures.count(number), v.service().description());
             }
-            entries.add(entry("name", v.name(), "description", v.service().description(), "hardware", hardware.name(), "vectors", vectors));
+            entries.add(RunJson.object("name", v.name(), "description", v.service().description(), "hardware", hardware.name(),
+                    "vectors", vectors));
         }
         return new Listing(entries, List.of(table));
     }
@@ -124,7 +126,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         ConsoleTable table = new ConsoleTable("lrl", "Paging", "Guest memory", "Description");
         for (PagingMode mode : PagingMode.values()) {
             long most = MiniatureGuest.mostMemory(mode);
-            entries.add(entry("name", mode.label(), "description", describe(mode), "most_memory_bytes", most));
+            entries.add(RunJson.object("name", mode.label(), "description", describe(mode), "most_memory_bytes", most));
             table.row(mode.label(), Figures.bytes(most), describe(mode));
         }
         return new Listing(entries, List.of(table));
@@ -141,13 +143,5 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             default:
                 return mode.levels() + " levels of 8-byte entries, pages of 4 KiB and 2 MiB, PCIDs";
         }
-    }
-
-    private static Map<String, Object> entry(Object... keysAndValues) {
-        Map<String, Object> entry = new LinkedHashMap<>();
-        for (int i = 0; i < keysAndValues.length; i += 2) {
-            entry.put((String) keysAndValues[i], keysAndValues[i + 1]);
-        }
-        return entry;
     }
 }

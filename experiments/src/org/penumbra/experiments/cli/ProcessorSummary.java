@@ -7,6 +7,7 @@ import java.util.stream.Collectors;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
+import org.penumbra.experiments.run.PagingModes;
 
 /** The figures by which people tell processor models apart: one entry of a listing. */
 record ProcessorSummary(CostProfile profile) {
@@ -40,9 +41,8 @@ record ProcessorSummary(CostProfile profile) {
         return entry;
     }
 
-    /** 57-bit linear addresses are translated in five levels, 48-bit ones in four. */
     private long levels() {
-        return profile.figure("cpu.linear-address-bits") == 57 ? 5 : 4;
+        return PagingModes.hasFiveLevels(profile) ? 5 : 4;
     }
 
     private Map<String, Long> firstLevel() {

@@ -29,11 +29,15 @@ import picocli.CommandLine.Parameters;
         optionListHeading = "%nOptions:%n",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  penumbra trace convert ls.trace.xz ls.ptrace       for speed: an eighth of the text's size, read four times as fast",
+            "  penumbra trace convert ls.trace.xz ls.ptrace       an eighth of the text, read four times as fast",
             "  penumbra trace convert ls.ptrace ls.trace          for other programs"
         },
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:converted", "1:IN is not there, or not a trace; OUT cannot be written, and is as it was", "2:the request was refused"})
+        exitCodeList = {
+            "0:converted",
+            "1:IN is not there, or not a trace; OUT cannot be written, and is as it was",
+            "2:the request was refused"
+        })
 final class TraceConvertCommand implements Callable<Integer> {
     private final Session session;
 

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.penumbra.api.verify.VerificationReport.Disagreement;
+import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.report.VerifyReport;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
@@ -98,9 +99,9 @@ final class VerifyCommand implements Callable<Integer> {
             session.console().answer(all::entries, () -> all.lines(session.console().emphasis()));
             return ExitCodes.OK;
         }
-        if (first < 0 || most < 1 || sample < 0) {
-            throw new RefusedException("--first and --sample may not be negative, and --vectors needs at least 1");
-        }
+        requireAtLeast(0, "--first", first);
+        requireAtLeast(0, "--sample", sample);
+        requireAtLeast(1, "--vectors", most);
         Verifier verifier = new Verifier(session.services(), session.traceWorkload(),
                 new VerifyRequest(name, mmu, mode, hardware, figures, settings, first, most, sample, seed));
         try (Interrupt interrupt = session.interrupts().get()) {
@@ -115,11 +116,18 @@ final class VerifyCommand implements Callable<Integer> {
         }
     }
 
+    private static void requireAtLeast(long least, String option, long number) {
+        if (number < least) {
+            throw new RefusedException(option + ": " + number + "; " + least + " or more is needed");
+        }
+    }
+
     private int judge(VerifyResult result) {
         Console console = session.console();
         long wrong = result.report().disagreements();
         if (wrong > 0) {
-            console.complain(wrong + (wrong == 1 ? " vector disagrees" : " vectors disagree") + " with the specification; the first of them:");
+            console.complain(Figures.count(wrong) + (wrong == 1 ? " vector disagrees" : " vectors disagree")
+                    + " with the specification; the first of them:");
             for (Disagreement d : result.report().details()) {
                 console.err().println("  vector " + d.vector() + ": " + d.situation());
                 console.err().println("    " + d.found());
@@ -130,7 +138,8 @@ final class VerifyCommand implements Callable<Integer> {
             console.complain("the machine could not go on: " + result.failure());
         }
         if (result.interrupted()) {
-            console.complain("interrupted after " + (result.report().run()) + " of " + result.planned() + " vectors");
+            long done = result.report().run() + result.report().skipped().values().stream().mapToLong(n -> n).sum();
+            console.complain("interrupted after " + Figures.count(done) + " of " + Figures.count(result.planned()) + " vectors");
             return ExitCodes.INTERRUPTED;
         }
         return wrong > 0 ? ExitCodes.WRONG : result.failure().isEmpty() ? ExitCodes.OK : ExitCodes.FAILED;

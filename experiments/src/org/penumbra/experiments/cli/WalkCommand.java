@@ -6,13 +6,14 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.Designs;
+import org.penumbra.experiments.run.PagingModes;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.Suggestions;
@@ -116,12 +117,13 @@ final class WalkCommand implements Callable<Integer> {
     }
 
     private WalkRequest request() {
-        PagingMode pagingMode = choose("mode", mode, Stream.of(PagingMode.values()).toList(), PagingMode::label);
-        PageSize size = choose("page", page, List.of(PageSize.values()), PageSize::label);
-        int kind = choose("access", access, ACCESSES, a -> Access.describe(a).replace(' ', '-'));
+        PagingMode pagingMode = PagingModes.named("--mode", mode);
+        PageSize size = choose("--page", "page size", page, List.of(PageSize.values()), PageSize::label);
+        int kind = choose("--access", "kind of access", access, ACCESSES, a -> Access.describe(a).replace(' ', '-'));
         long address = address();
         Design design = new Designs(session.services()).select(List.of(mmu), settings, "--mmu").get(0);
         CostProfile profile = new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile();
+        PagingModes.require("--mode", pagingMode, profile, session.services().costProfiles().map(CostProfiles::all).orElse(List.of()));
         return new WalkRequest(address, pagingMode, size, kind, design, profile);
     }
 
@@ -135,8 +137,8 @@ final class WalkCommand implements Callable<Integer> {
         }
     }
 
-    private static <T> T choose(String option, String given, List<T> known, Function<T, String> label) {
-        return known.stream().filter(k -> label.apply(k).equalsIgnoreCase(given)).findFirst()
-                .orElseThrow(() -> new RefusedException(Suggestions.unknown(option, given, known.stream().map(label).toList())));
+    private static <T> T choose(String option, String what, String given, List<T> known, Function<T, String> label) {
+        return known.stream().filter(k -> label.apply(k).equalsIgnoreCase(given)).findFirst().orElseThrow(
+                () -> new RefusedException(option + ": " + Suggestions.unknown(what, given, known.stream().map(label).toList())));
     }
 }

@@ -19,8 +19,8 @@ public final class VerifyReport {
         return RunJson.object(
                 "verification", q.verification(), "mmu", q.mmu(), "bundle", result.bundle(), "mode", q.mode(),
                 "hardware", result.hardware().name(), "maxphyaddr", (long) result.hardware().figure("cpu.maxphyaddr"),
-                "figures", q.figures(), "settings", result.design().changedSettings(), "first", q.first(), "sample", q.sample(), "seed", q.seed(),
-                "vectors", r.vectors(), "planned", result.planned(), "run", r.run(), "skipped", r.skipped(),
+                "figures", q.figures(), "settings", result.design().changedSettings(),
+                "first", q.first(), "sample", q.sample(), "seed", q.seed(), "vectors", r.vectors(), "planned", result.planned(), "run", r.run(), "skipped", r.skipped(),
                 "disagreements", r.disagreements(), "details", r.details().stream().map(d -> RunJson.object(
                         "vector", d.vector(), "situation", d.situation(), "found", d.found())).toList(),
                 "interrupted", result.interrupted(), "failure", result.failure());

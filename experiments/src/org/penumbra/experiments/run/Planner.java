@@ -4,7 +4,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -29,7 +28,6 @@ public final class Planner {
     public record Hardware(CostProfile profile, String source) {}
 
     private static final long LARGE_PAGE = 2L << 20;
-    private static final String LINEAR_ADDRESS_BITS = "cpu.linear-address-bits";
 
     private final ServiceRegistry services;
     private final Function<Path, Workload> traceWorkload;
@@ -56,7 +54,7 @@ public final class Planner {
         if (request.repetitions() < 1) {
             throw new RefusedException("--repetitions: " + request.repetitions() + "; 1 or more is needed");
         }
-        PagingMode paging = paging(request.paging());
+        PagingMode paging = PagingModes.named("--paging", request.paging());
         List<Integer> vcpus = vcpus(experiment, request);
         SwapRequest swaps = swaps(experiment, request);
         List<Design> designs = new Designs(services).select(experiment, request);
@@ -64,28 +62,12 @@ public final class Planner {
             requireSwappable(designs);
         }
         Hardware hardware = hardware(request.hardware(), request.figures());
-        requireLinearAddresses("--paging", paging, hardware.profile());
+        PagingModes.require("--paging", paging, hardware.profile(), profiles().all());
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
         requireBootable(workloads, paging, vcpus, request);
         return new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
-    }
-
-    private static PagingMode paging(String label) {
-        return Arrays.stream(PagingMode.values()).filter(m -> m.label().equals(label)).findFirst()
-                .orElseThrow(() -> new RefusedException("--paging: " + Suggestions.unknown("paging mode", label,
-                        Arrays.stream(PagingMode.values()).map(PagingMode::label).toList())));
-    }
-
-    /** CR4.LA57 is of processors whose linear addresses have 57 bits. */
-    void requireLinearAddresses(String option, PagingMode paging, CostProfile hardware) {
-        if (paging == PagingMode.FIVE_LEVEL && hardware.figure(LINEAR_ADDRESS_BITS) < paging.linearBits()) {
-            List<String> able = profiles().all().stream().filter(p -> p.figure(LINEAR_ADDRESS_BITS) >= paging.linearBits())
-                    .map(CostProfile::name).toList();
-            throw new RefusedException(option + " " + paging.label() + ": processor '" + hardware.name() + "' has no 5-level paging; choose --hardware "
-                    + (able.isEmpty() ? "FILE.json of one that has" : String.join(" or ", able)));
-        }
     }
 
     private static void requireBootable(List<SelectedWorkload> workloads, PagingMode paging, List<Integer> vcpus, RunRequest request) {

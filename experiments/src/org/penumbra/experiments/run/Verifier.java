@@ -1,7 +1,6 @@
 package org.penumbra.experiments.run;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -10,6 +9,7 @@ import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
@@ -38,9 +38,9 @@ public final class Verifier {
         this.request = request;
         Planner planner = new Planner(services, traces);
         Verification verification = verification(services, request.verification());
-        PagingMode mode = mode(request.mode());
+        PagingMode mode = PagingModes.named("--mode", request.mode());
         hardware = planner.hardware(request.hardware(), request.figures()).profile();
-        planner.requireLinearAddresses("--mode", mode, hardware);
+        PagingModes.require("--mode", mode, hardware, services.costProfiles().map(CostProfiles::all).orElse(List.of()));
         design = new Designs(services).select(List.of(request.mmu()), request.settings(), "--mmu").get(0);
         machines = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new RefusedException("no machine of kind '" + design.machineKind() + "' is in the container"));
@@ -72,12 +72,6 @@ public final class Verifier {
                 .orElseThrow(() -> new RefusedException(names.isEmpty()
                         ? "there is no verification: the bundle org.penumbra.testkit is not in the container"
                         : Suggestions.unknown("verification", name, names)));
-    }
-
-    private static PagingMode mode(String label) {
-        List<String> labels = Arrays.stream(PagingMode.values()).map(PagingMode::label).toList();
-        return Arrays.stream(PagingMode.values()).filter(m -> m.label().equals(label)).findFirst()
-                .orElseThrow(() -> new RefusedException(Suggestions.unknown("paging mode", label, labels)));
     }
 
     /** Vectors that will be run or skipped. */

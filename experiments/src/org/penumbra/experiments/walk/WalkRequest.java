@@ -19,18 +19,12 @@ public record WalkRequest(long gva, PagingMode mode, PageSize page, int access, 
     private static final long MEMORY = 64L << 20;
     /** A page of 1 GiB that is not the tables' own, and its neighbour. */
     private static final long MEMORY_OF_HUGE_PAGES = 3L << 30;
-    private static final int LEVEL_5_BITS = 57;
 
     /** @throws RefusedException if there is no such access */
     public WalkRequest {
         if (!PageSize.of(mode).contains(page)) {
             throw new RefusedException("--page: mode '" + mode.label() + "' has no pages of " + page.label() + "; it has "
                     + String.join(", ", PageSize.of(mode).stream().map(PageSize::label).toList()));
-        }
-        long linearBits = hardware.figure("cpu.linear-address-bits");
-        if (mode == PagingMode.FIVE_LEVEL && linearBits < LEVEL_5_BITS) {
-            throw new RefusedException("--mode: '" + hardware.name() + "' has linear addresses of " + linearBits
-                    + " bits and no 5-level paging; 'penumbra hardware list' shows models that have it");
         }
         if (!mode.holds(gva)) {
             throw new RefusedException(mode.isLong()

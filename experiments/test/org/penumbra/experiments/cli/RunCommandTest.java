@@ -88,7 +88,7 @@ class RunCommandTest {
         "run shadow-vs-ept --workload fork | unknown workload 'fork'; known: fork-heavy, trace:a, trace:b",
         "run shadow-vs-ept --hardware skylak | unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake",
         "run shadow-vs-ept --set shadow.rots=1 | unknown setting 'shadow.rots'; did you mean 'shadow.roots'? known: ept.large-pages, shadow.roots, shadow.unsync",
-        "run shadow-vs-ept --set shadow.roots | value for option option '--set' (KEY=VALUE) should be in KEY=VALUE format but was shadow.roots (see 'penumbra run --help')",
+        "run shadow-vs-ept --set shadow.roots | value for option '--set' (KEY=VALUE) is 'shadow.roots'; write KEY=VALUE (see 'penumbra run --help')",
         "run shadow-vs-ept --memory 3M | --memory: guest memory of 3145728 bytes; a positive multiple of 2 MiB is needed, for example 256M or 1G",
         "run shadow-vs-ept --memory lots | invalid value for option '--memory': 'lots' is no size; write for example 256M or 1G (see 'penumbra run --help')",
         "run shadow-vs-ept --paging pse | --paging: unknown paging mode 'pse'; did you mean 'pae'? known: none, 32bit, pae, 4level, 5level",

@@ -140,6 +140,7 @@ class VerifyCommandTest {
     void interrupted() {
         line.container.behaviour("").atBatch = () -> line.interrupt.ask();
         assertThat(line.run("verify", "things", "--json")).isEqualTo(ExitCodes.INTERRUPTED);
+        assertThat(line.errLines()).containsExactly("penumbra: interrupted after 1,000 of 1,000 vectors");
         assertThat(line.json().get("interrupted").asBoolean()).isTrue();
         assertThat(line.json().get("run").asLong()).isEqualTo(990);
     }
@@ -148,10 +149,14 @@ class VerifyCommandTest {
     @DisplayName("what is not there is refused with one line that says what is")
     void refused() {
         refuses("unknown verification 'thngs'", "verify", "thngs");
-        refuses("unknown paging mode 'pea'", "verify", "things", "--mode", "pea");
+        refuses("--mode: unknown paging mode 'pea'; did you mean 'pae'?", "verify", "things", "--mode", "pea");
         refuses("unknown design 'shdow'", "verify", "things", "--mmu", "shdow");
         refuses("vector 1000 is asked for", "verify", "things", "--first", "1000");
-        refuses("--vectors needs at least 1", "verify", "things", "--vectors", "0");
+        refuses("--vectors: 0; 1 or more is needed", "verify", "things", "--vectors", "0");
+        refuses("--sample: -1; 0 or more is needed", "verify", "things", "--sample", "-1");
+        refuses("--first: -2; 0 or more is needed", "verify", "things", "--first", "-2");
+        refuses("value for option '--figure' (KEY=VALUE) is 'foo'; write KEY=VALUE", "verify", "things", "--figure", "foo");
+        refuses("unexpected argument 'more' (see 'penumbra verify --help')", "verify", "things", "more");
         assertThat(line.container.made).isEmpty();
     }
 

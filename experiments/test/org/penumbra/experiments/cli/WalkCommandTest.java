@@ -20,13 +20,12 @@ class WalkCommandTest {
         "walk --gva 0x100000000 --mode pae | --gva: 0x100000000 has more than 32 bits, and mode 'pae' has addresses up to 0xffffffff",
         "walk --gva 0x4000000 --mode none | --gva: 0x4000000 lies outside what is mapped; without paging that is the guest's memory, "
                 + "0 to 0x3ffffff",
-        "walk --gva 0 --mode 5level | --mode: 'skylake' has linear addresses of 1 bits and no 5-level paging; 'penumbra hardware list' shows "
-                + "models that have it",
-        "walk --gva 0 --mode 4-level | unknown mode '4-level'; did you mean '4level'? known: none, 32bit, pae, 4level, 5level",
+        "walk --gva 0 --mode 5level | --mode 5level: processor 'skylake' has no 5-level paging; choose --hardware FILE.json of one that has",
+        "walk --gva 0 --mode 4-level | --mode: unknown paging mode '4-level'; did you mean '4level'? known: none, 32bit, pae, 4level, 5level",
         "walk --gva 0 --page 2M --mode 32bit | --page: mode '32bit' has no pages of 2M; it has 4K, 4M",
         "walk --gva 0 --page 4M | --page: mode '4level' has no pages of 4M; it has 4K, 2M, 1G",
-        "walk --gva 0 --page 8K | unknown page '8K'; did you mean '4K'? known: 4K, 2M, 4M, 1G",
-        "walk --gva 0 --access read | unknown access 'read'; known: user-read, supervisor-read, user-write, "
+        "walk --gva 0 --page 8K | --page: unknown page size '8K'; did you mean '4K'? known: 4K, 2M, 4M, 1G",
+        "walk --gva 0 --access read | --access: unknown kind of access 'read'; known: user-read, supervisor-read, user-write, "
                 + "supervisor-write, user-fetch, supervisor-fetch",
         "walk --gva 0 --mmu shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
         "walk --gva 0 --hardware skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",

@@ -387,7 +387,8 @@ public final class TranslationUnit {
 
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
-     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration drops nothing. A nested page fault is taken to drop what an EPT violation does.
+     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration drops nothing. A
+     * nested page fault is taken to drop what an EPT violation does.
      */
     private long refused(long gva) {
         if (stage.reason == Walker.MALFORMED && stage.hasTypes()) {
