@@ -253,11 +253,15 @@ public final class HostMemory {
      */
     LongHashSet given(boolean write) {
         LongHashSet given = new LongHashSet();
-        used((gfn, pfn) -> {
-            if (objection(gfn, pfn, write).isEmpty()) {
-                given.add(pfn);
+        for (MemorySlot slot : slots.all()) {
+            if (!write || !slot.readOnly()) {
+                space.used(slot.hva(), slot.frames() << 12, (hva, pfn) -> {
+                    if (space.usable(hva, write)) {
+                        given.add(pfn);
+                    }
+                });
             }
-        });
+        }
         return given;
     }
 
