@@ -120,8 +120,9 @@ final class VirtualCpu implements Vcpu {
         vmcs.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
         vmcs.cr3LoadExiting = demand.interceptCr3Loads();
         vmcs.invlpgExiting = demand.interceptInvlpg();
-        vmcs.cr0Mask = demand.ownedCr0();
-        vmcs.cr4Mask = demand.ownedCr4();
+        // What is really another value than the guest's cannot be the guest's to write.
+        vmcs.cr0Mask = demand.ownedCr0() | demand.forcedCr0();
+        vmcs.cr4Mask = demand.ownedCr4() | demand.forcedCr4() | demand.hiddenCr4();
         programmed = null;
         loadPaging(registers.paging, false);
     }

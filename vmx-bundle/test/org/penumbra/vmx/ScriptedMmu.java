@@ -86,8 +86,7 @@ class ScriptedMmu implements MmuFactory, Mmu, MmuContext {
 
     @Override
     public ControlDemand controlDemand() {
-        long owned = ControlBits.CR4_PKE | ControlBits.CR4_SMEP;
-        return new ControlDemand(true, true, true, ControlBits.CR0_WP, owned, ControlBits.CR0_WP, 0, 0, ControlBits.CR4_PKE);
+        return new ControlDemand(true, true, true, 0, ControlBits.CR4_SMEP, ControlBits.CR0_WP, 0, 0, ControlBits.CR4_PKE);
     }
 
     @Override

@@ -9,8 +9,8 @@ package org.penumbra.api.mmu;
  * @param interceptInvlpg INVLPG exits
  * @param ownedCr0 CR0 bits whose change by the guest must exit
  * @param ownedCr4 CR4 bits whose change by the guest must exit
- * @param forcedCr0 CR0 bits that are really 1 while the guest runs, whatever it sees
- * @param forcedCr4 CR4 bits that are really 1 while the guest runs, whatever it sees
+ * @param forcedCr0 CR0 bits that are really 1 while the guest runs, whatever it sees; they are owned, too
+ * @param forcedCr4 CR4 bits that are really 1 while the guest runs, whatever it sees; they are owned, too
  * @param forcedEfer EFER bits that are really 1 while the guest runs, whatever it sees
  * @param hiddenCr4 CR4 bits of features that the design cannot give a guest: setting one is #GP; they are owned, too
  */

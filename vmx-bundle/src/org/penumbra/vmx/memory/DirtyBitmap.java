@@ -122,12 +122,7 @@ public final class DirtyBitmap implements DirtyLog {
         }
     }
 
-    /** Tells every marked gfn in ascending order and unmarks it. */
-    public void take(LongConsumer gfns) {
-        take(0, Long.MAX_VALUE, gfns);
-    }
-
-    /** The same for the gfns from {@code from} up to, not including, {@code to}. */
+    /** Tells every marked gfn from {@code from} up to, not including, {@code to}, in ascending order, and unmarks it. */
     public void take(long from, long to, LongConsumer gfns) {
         visit(from, to, (piece, word, first) -> {
             long wanted = upFrom(from - first) & ~upFrom(to - first);
