@@ -33,8 +33,9 @@ final class HardwareGuest {
     static final long TABLES_END = 144;
 
     private static final LogicalProcessorFactory PROCESSORS = new LogicalProcessorFactory();
-    private static final CostProfile SKYLAKE =
-            new JsonCostProfiles().all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
+    /** A processor that has 5-level paging. */
+    private static final CostProfile ICELAKE =
+            new JsonCostProfiles().all().stream().filter(p -> p.name().equals("icelake-server")).findFirst().orElseThrow();
     private static final int MOST_EXITS = 12;
 
     final FixtureHost host;
@@ -52,7 +53,7 @@ final class HardwareGuest {
     HardwareGuest(FixtureHost host) {
         this.host = host;
         host.flushesTo(this::flushAll, this::flushPage);
-        cpu = PROCESSORS.create(SKYLAKE, host.memory(), registers, null, null);
+        cpu = PROCESSORS.create(ICELAKE, host.memory(), registers, null, null);
         mmu = new ShadowMmuFactory().create(host);
         context = mmu.newContext(host);
         demand = mmu.controlDemand();
@@ -153,7 +154,7 @@ final class HardwareGuest {
         }
         RegisterFile own = new RegisterFile();
         own.paging = state;
-        Processor bare = PROCESSORS.create(SKYLAKE, copy, own, null, null);
+        Processor bare = PROCESSORS.create(ICELAKE, copy, own, null, null);
         long gpa = bare.translate(gva, access);
         return gpa >= 0 ? new Result(gpa, 0, false) : Result.fault(bare.exception().errorCode);
     }

@@ -99,7 +99,7 @@ final class Attachments {
         boolean logging = machine.memory.dirty().active();
         boolean[] drained = {!logging};
         try {
-            boolean behaves = wellBehaved && asked(old, () -> old.isolation(line -> machine.swapper().broke(old, line)));
+            boolean behaves = wellBehaved && (!machine.checked() || asked(old, () -> old.isolation(line -> machine.swapper().broke(old, line))));
             for (VirtualCpu vcpu : machine.vcpus) {
                 vcpu.leaveGuest();
             }

@@ -169,6 +169,11 @@ final class VirtualMachine implements Machine, Notifier {
         }
     }
 
+    /** True if this run is compared with the specification: then nothing that a design does wrong may go unnoticed, at whatever price. */
+    boolean checked() {
+        return checker != null;
+    }
+
     @Override
     public void moved(long gfn) {
         if (checker != null) {

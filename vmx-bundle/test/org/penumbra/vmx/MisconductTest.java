@@ -40,6 +40,7 @@ class MisconductTest {
         guest.then(STORE, 0x1000, 8, 1).then(STORE, 0x2008, 8, 2).then(LOAD, 0x1000, 8, 0).then(LOAD, 0x2008, 8, 0);
         rig.design("good", good);
         rig.design("bad", bad);
+        rig.checker = new Watch();
         machine = rig.machine(new MachineConfig(Rig.MEMORY, 1, Rig.SKYLAKE, "good", Map.of(), false).withWatchdog(200), state -> guest);
         machine.hotSwap().swap("bad", Map.of());
         bad.resolve = answer;
