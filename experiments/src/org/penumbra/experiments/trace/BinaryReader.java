@@ -22,10 +22,9 @@ import java.util.zip.CRC32C;
  * {@link #records} tests each record all the same, since a checksum says nothing about who wrote it. It may look up to 8 bytes past
  * the records, for which the buffer has room.
  */
-final class BinaryReader implements TraceReader {
+final class BinaryReader extends SourceReader {
     private static final String LONGER = "it is longer than its block";
 
-    private final TraceSource source;
     private final byte[] buffer = new byte[MAX_BLOCK + 16];
     private final byte[] frame = new byte[8];
     private final long[] expected = new long[4];
@@ -38,38 +37,23 @@ final class BinaryReader implements TraceReader {
     /** Bytes of the decompressed trace before the buffer's first one. */
     private long before;
     private long records;
-    private IOException failure;
-    private boolean closed;
 
     BinaryReader(TraceSource source) {
-        this.source = source;
+        super(source);
     }
 
     @Override
-    public int read(TraceBatch batch) throws IOException {
-        batch.count = 0;
-        if (closed) {
-            throw new IOException("the trace reader is closed");
+    void fill(TraceBatch batch) throws IOException {
+        if (!begun) {
+            begun = true;
+            head();
         }
-        if (failure != null) {
-            throw failure;
-        }
-        try {
-            if (!begun) {
-                begun = true;
-                head();
+        while (batch.count < batch.capacity() && !ended) {
+            if (position == limit) {
+                block();
+            } else {
+                records(batch);
             }
-            while (batch.count < batch.capacity() && !ended) {
-                if (position == limit) {
-                    block();
-                } else {
-                    records(batch);
-                }
-            }
-            return batch.count;
-        } catch (IOException e) {
-            failure = e;
-            throw e;
         }
     }
 
@@ -235,13 +219,5 @@ final class BinaryReader implements TraceReader {
     @Override
     public long records() {
         return records;
-    }
-
-    @Override
-    public void close() throws IOException {
-        if (!closed) {
-            closed = true;
-            source.close();
-        }
     }
 }

@@ -14,7 +14,7 @@ import java.util.List;
  * the buffer, but for the last line of the text, behind which a zero byte stands, and neither is part of a record. So the
  * loop tests no bounds; whatever does not look like a good record goes to {@link #other}.
  */
-final class LackeyReader implements TraceReader {
+final class LackeyReader extends SourceReader {
 
     /** The longest line that can be a record, in bytes; only comments and Valgrind's own lines may be longer. */
     static final int MAX_LINE = 4096;
@@ -37,7 +37,6 @@ final class LackeyReader implements TraceReader {
         }
     }
 
-    private final TraceSource source;
     private final boolean live;
     /** With room for the zero byte, and for looking a few bytes past it. */
     private final byte[] buffer = new byte[BUFFER + 32];
@@ -50,8 +49,6 @@ final class LackeyReader implements TraceReader {
     private boolean ended;
     /** What the source threw; it is reported when the lines before it have been read. */
     private IOException sourceFailure;
-    private IOException failure;
-    private boolean closed;
     private final List<String> comments = new ArrayList<>();
     private long line;
     private long records;
@@ -62,40 +59,27 @@ final class LackeyReader implements TraceReader {
      *        program that wrote it was killed
      */
     LackeyReader(TraceSource source, boolean live) {
-        this.source = source;
+        super(source);
         this.live = live;
     }
 
     @Override
-    public int read(TraceBatch batch) throws IOException {
-        batch.count = 0;
-        if (closed) {
-            throw new IOException("the trace reader is closed");
-        }
-        if (failure != null) {
-            throw failure;
-        }
-        try {
-            while (batch.count < batch.capacity()) {
-                if (position < complete) {
-                    records(batch);
-                    if (position < complete && batch.count < batch.capacity()) {
-                        other();
-                    }
-                } else if (live && batch.count > 0) {
-                    // Waiting for more could take for ever, and what came may be all that is wanted.
-                    break;
-                } else if (!ended) {
-                    more();
-                } else {
-                    end();
-                    break;
+    void fill(TraceBatch batch) throws IOException {
+        while (batch.count < batch.capacity()) {
+            if (position < complete) {
+                records(batch);
+                if (position < complete && batch.count < batch.capacity()) {
+                    other();
                 }
+            } else if (live && batch.count > 0) {
+                // Waiting for more could take for ever, and what came may be all that is wanted.
+                break;
+            } else if (!ended) {
+                more();
+            } else {
+                end();
+                break;
             }
-            return batch.count;
-        } catch (IOException e) {
-            failure = e;
-            throw e;
         }
     }
 
@@ -288,13 +272,5 @@ final class LackeyReader implements TraceReader {
     @Override
     public long records() {
         return records;
-    }
-
-    @Override
-    public void close() throws IOException {
-        if (!closed) {
-            closed = true;
-            source.close();
-        }
     }
 }

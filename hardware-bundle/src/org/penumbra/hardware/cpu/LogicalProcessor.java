@@ -47,6 +47,9 @@ import org.penumbra.hardware.walk.Walker;
  * CR3, CR4 and EFER are those of the VMCS guest-state area, and a MOV to a control register that does not exit updates both.
  * Faults and exits take the order of SDM vol. 3, "Relative Priority of Faults and VM Exits": privilege first, then the exit,
  * then whether the value is allowed. A guest of SVM has its registers in the register file alone, and its operations do not exit.
+ *
+ * <p>One class although it is long: each operation is defined once for native, VMX and SVM guests, and all of them work on which guest
+ * runs now and with which state.
  */
 final class LogicalProcessor implements VmxProcessor, SvmProcessor {
     private static final int UD = GuestException.UD;
@@ -342,7 +345,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         }
         vmcs = next;
         if (next.vpid == 0) {
-            unit.dropVpid(0);
+            unit.invalidations().dropVpid(0);
         }
         loadState();
         line.awaitWindow(next.interruptWindowExiting);
@@ -380,48 +383,48 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         EntryChecks.linearBits(registers.paging.cr4() | (next.nestedPaging ? next.hostCr4 : 0), linearBits);
         vmcb = next;
         if (next.tlbControl == Vmcb.TLB_FLUSH_ALL) {
-            unit.dropAll();
+            unit.invalidations().dropAll();
         } else if (next.tlbControl == Vmcb.TLB_FLUSH_ASID) {
-            unit.dropAsid(next.asid);
+            unit.invalidations().dropAsid(next.asid);
         } else if (next.tlbControl == Vmcb.TLB_FLUSH_ASID_BUT_GLOBALS) {
-            unit.dropAsidButGlobals(next.asid);
+            unit.invalidations().dropAsidButGlobals(next.asid);
         }
         loadState();
     }
 
     @Override
     public void invlpga(int asid, long gva) {
-        unit.dropAddress(asid, gva);
+        unit.invalidations().dropAddress(asid, gva);
     }
 
     @Override
     public void invvpidAddress(int vpid, long gva) {
-        unit.dropAddress(vpid, gva);
+        unit.invalidations().dropAddress(vpid, gva);
     }
 
     @Override
     public void invvpidContext(int vpid) {
-        unit.dropVpid(vpid);
+        unit.invalidations().dropVpid(vpid);
     }
 
     @Override
     public void inveptContext(long eptp) {
-        unit.dropEptRoot(eptp);
+        unit.invalidations().dropEptRoot(eptp);
     }
 
     @Override
     public void invvpidAll() {
-        unit.dropVpids();
+        unit.invalidations().dropVpids();
     }
 
     @Override
     public void invvpidContextRetainingGlobals(int vpid) {
-        unit.dropVpidButGlobals(vpid);
+        unit.invalidations().dropVpidButGlobals(vpid);
     }
 
     @Override
     public void inveptAll() {
-        unit.dropEptRoots();
+        unit.invalidations().dropEptRoots();
     }
 
     /**
@@ -505,7 +508,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         exit.start(reason, qualification);
         cycles.charge(Work.EXIT);
         if (vmcs.vpid == 0) {
-            unit.dropVpid(0);
+            unit.invalidations().dropVpid(0);
         }
         vmcs = null;
         loaded = null;

@@ -30,8 +30,8 @@ import org.penumbra.hardware.walk.WalkMeter;
 import org.penumbra.hardware.walk.Walker;
 
 /**
- * Address translation of one logical processor: second-level TLB, paging-structure caches, walk, fills, and the invalidations by
- * the names the manuals give their causes. It knows no privileged operation and no exit: it answers with an address, a page fault
+ * Address translation of one logical processor: second-level TLB, paging-structure caches, walk, fills, and the invalidations of
+ * the current address space, by the names the manuals give their causes. It knows no privileged operation and no exit: it answers with an address, a page fault
  * or a refusal of the second dimension, and its owner makes of that what the mode of operation asks for. One thread; translation
  * allocates nothing.
  */
@@ -50,6 +50,7 @@ public final class TranslationUnit {
     private static final int UNPAGED_SHIFT = 21;
 
     private final Tlbs tlbs;
+    private final Invalidations named;
     private final CycleClock clock;
     private final WalkMeter meter;
     private final GuestRights rule = new GuestRights();
@@ -98,6 +99,7 @@ public final class TranslationUnit {
         Format[] widest = formats.clone();
         widest[PagingMode.PAE.ordinal()] = paeWithPdptes;
         tlbs = new Tlbs(profile, widest);
+        named = new Invalidations(tlbs);
         meter = new WalkMeter(clock, DataCaches.of(profile));
         stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
         walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
@@ -109,6 +111,11 @@ public final class TranslationUnit {
 
     public FirstLevelTlb instructionTlb() {
         return tlbs.instruction;
+    }
+
+    /** Invalidations that name what they drop, whatever the current address space. */
+    public Invalidations invalidations() {
+        return named;
     }
 
     /** PAT and MTRRs. */
@@ -465,64 +472,12 @@ public final class TranslationUnit {
 
     /** Everything of the current VPID: CR0.PG cleared, CR4.PGE changed, INVPCID type 2 … */
     public void dropCurrentVpid() {
-        dropVpid(vpid);
+        named.dropVpid(vpid);
     }
 
     /** Everything of the current VPID but global translations: INVPCID type 3. */
     public void dropCurrentVpidButGlobals() {
-        dropVpidButGlobals(vpid);
-    }
-
-    /** Linear and combined mappings of {@code ofVpid}: all PCIDs, globals, all EPT roots. INVVPID type 1. */
-    public void dropVpid(int ofVpid) {
-        tlbs.dropContexts(Contexts.VPID | Contexts.PHYSICAL, Contexts.vpid(ofVpid));
-    }
-
-    /** The same but for global translations: INVVPID type 3. */
-    public void dropVpidButGlobals(int ofVpid) {
-        tlbs.dropContexts(Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL, Contexts.vpid(ofVpid));
-    }
-
-    /** Linear and combined mappings of every VPID but 0000H: INVVPID type 2. */
-    public void dropVpids() {
-        for (int i = 0; i < 16; i++) {
-            // A VPID other than 0 has some bit set.
-            tlbs.dropContexts(Contexts.vpid(1 << i) | Contexts.PHYSICAL, Contexts.vpid(1 << i));
-        }
-    }
-
-    /** Linear and combined mappings of {@code ofVpid} that would be used for {@code gva}: all PCIDs, globals. INVVPID type 0. */
-    public void dropAddress(int ofVpid, long gva) {
-        tlbs.dropPage(gva, Contexts.VPID | Contexts.PHYSICAL, Contexts.vpid(ofVpid));
-        tlbs.dropStructuresUsed(gva, Contexts.VPID | Contexts.PHYSICAL, Contexts.vpid(ofVpid));
-    }
-
-    /** Guest-physical and combined mappings of the root in {@code eptp}, for all VPIDs and PCIDs. INVEPT type 1. */
-    public void dropEptRoot(long eptp) {
-        long root = tlbs.contexts.knownRoot(eptp);
-        if (root != 0) {
-            tlbs.dropContexts(Contexts.ROOT, root);
-        }
-    }
-
-    /** Guest-physical and combined mappings of every EPT root. INVEPT type 2. */
-    public void dropEptRoots() {
-        tlbs.dropRoots();
-    }
-
-    /** Everything that {@code asid} tags, guest-physical mappings included: TLB_CONTROL 3, and INVLPGA without an address. */
-    public void dropAsid(int asid) {
-        tlbs.dropContexts(Contexts.VPID, Contexts.vpid(asid));
-    }
-
-    /** The same but for global translations: TLB_CONTROL 7. */
-    public void dropAsidButGlobals(int asid) {
-        tlbs.dropContexts(Contexts.VPID | Contexts.GLOBAL, Contexts.vpid(asid));
-    }
-
-    /** Everything: TLB_CONTROL 1. */
-    public void dropAll() {
-        tlbs.clear();
+        named.dropVpidButGlobals(vpid);
     }
 
     /** MAXPHYADDR. */
