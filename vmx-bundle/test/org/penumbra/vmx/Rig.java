@@ -118,7 +118,7 @@ final class Rig {
     }
 
     /** Powered off by any write to a port. */
-    private final class Ports implements IoPorts {
+    final class Ports implements IoPorts {
         @Override
         public void out(int port, int width, long value) {
             out.add(value);
@@ -142,7 +142,7 @@ final class Rig {
     }
 
     /** Nothing is ever pending. */
-    private static final class NoInterrupts implements InterruptsFactory {
+    static final class NoInterrupts implements InterruptsFactory {
         @Override
         public Interrupts create(int vcpus, InterruptTarget target, String name) {
             return (Interrupts) Proxy.newProxyInstance(

@@ -6,6 +6,7 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.AccessRights;
 import org.penumbra.testkit.reference.ReferenceWalker;
 import org.penumbra.testkit.reference.Walk;
+import org.penumbra.testkit.script.Script;
 
 /** What the specification says of one access: its outcome, where it leads, and what may become of each entry. Reused. */
 final class Expectation {

@@ -1,9 +1,7 @@
 package org.penumbra.testkit.lattice;
 
 import org.penumbra.api.cpu.RegisterFile;
-import org.penumbra.api.guest.GuestProgram;
 import org.penumbra.api.guest.GuestState;
-import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
@@ -11,21 +9,17 @@ import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.VerificationGuest;
 import org.penumbra.api.verify.VerificationReport;
 import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.script.ScriptEngineFactory;
+import org.penumbra.testkit.script.ScriptedGuest;
 
 /**
- * The guest that goes through the vectors of a selection: for each it plans a script, which the engine executes, and judges it.
- * Everything that the run is between two operations is here. One thread.
+ * The guest that goes through the vectors of a selection: for each it plans a script, which the engine executes, and judges it. One thread.
  */
-final class LatticeGuest implements VerificationGuest, GuestProgram {
+final class LatticeGuest extends ScriptedGuest implements VerificationGuest {
     /** So many vectors are run between two looks at everything that should not have changed. */
     private static final int SWEEP_EVERY = 16_384;
 
     private enum Phase { START, REGISTERS, VECTOR, SWEEP }
-
-    final Script script = new Script();
-    /** The next operation of {@link #script}, and how often it has exited. */
-    int next;
-    int exits;
 
     private final Lattice lattice;
     private final Numbers numbers;
@@ -49,8 +43,9 @@ final class LatticeGuest implements VerificationGuest, GuestProgram {
         sweep = new Sweep(lattice.layout, memory, findings);
     }
 
-    /** The script has been executed: judges it and plans the next. False if all vectors have been run. */
-    boolean advance(PagingState now) {
+    /** False if all vectors have been run. */
+    @Override
+    protected boolean advance(PagingState now) {
         switch (phase) {
             case REGISTERS:
                 registers.judge(script, now, vector);
@@ -113,7 +108,7 @@ final class LatticeGuest implements VerificationGuest, GuestProgram {
 
     @Override
     public String engine() {
-        return LatticeEngineFactory.NAME;
+        return ScriptEngineFactory.NAME;
     }
 
     @Override
@@ -139,24 +134,5 @@ final class LatticeGuest implements VerificationGuest, GuestProgram {
     @Override
     public VerificationReport report() {
         return findings.report();
-    }
-
-    @Override
-    public boolean refill(StepBuffer steps) {
-        throw noSteps();
-    }
-
-    @Override
-    public void pageFault(long cr2, int errorCode, boolean user, StepBuffer handler) {
-        throw noSteps();
-    }
-
-    @Override
-    public void interrupt(int number, StepBuffer handler) {
-        throw noSteps();
-    }
-
-    private static MachineException noSteps() {
-        return new MachineException("the guest of the access lattice has no steps: it runs on the engine '" + LatticeEngineFactory.NAME + "'");
     }
 }

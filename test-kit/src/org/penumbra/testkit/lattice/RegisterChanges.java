@@ -4,6 +4,7 @@ import java.util.function.Function;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.testkit.script.Script;
 
 /**
  * Brings the guest's registers to the setting that a vector needs, by MOV to CR0 and CR4, WRMSR and WRPKRU. A setting that the machine

@@ -1,6 +1,7 @@
 package org.penumbra.testkit.lattice;
 
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.testkit.script.Script;
 
 /** Looks at everything that accesses must leave alone: the other entries of the chain's tables, and the words in the pages. */
 final class Sweep {

@@ -5,6 +5,7 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
 import org.penumbra.testkit.reference.EntryBits;
 import org.penumbra.testkit.reference.TableFormat;
+import org.penumbra.testkit.script.Script;
 
 /**
  * One vector: edits the entries that differ from the vector before, invalidates what that asks for, makes the access, looks at the entries

@@ -114,7 +114,7 @@ class AccessLatticeTest {
         PhysicalMemory memory = new PhysicalMemory(guest.memoryBytes());
         FaultyProcessor cpu = new FaultyProcessor(fault, memory);
         GuestState state = guest.boot(memory::store64, new RegisterFile[] {cpu.registers()}, memory.bytes())[0];
-        ExecutionEngine engine = new LatticeEngineFactory().create(state);
+        ExecutionEngine engine = new ScriptEngineFactory().create(state);
         engine.attach(cpu, new MemoryPort(cpu, 0), 0);
         while (engine.run(100_000) == ExecutionEngine.Stop.BUDGET) {
             // Until the last vector.

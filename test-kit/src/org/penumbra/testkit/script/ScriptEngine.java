@@ -1,4 +1,4 @@
-package org.penumbra.testkit.lattice;
+package org.penumbra.testkit.script;
 
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -12,26 +12,34 @@ import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.PhysicalAddressException;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
 
 /**
- * Executes the scripts of a {@link LatticeGuest}, operation by operation. An exception ends its operation and is written down. All that
+ * Executes the scripts of a {@link ScriptedGuest}, operation by operation, and tells the processor's observer as every engine does. An exception ends its operation and is written down. All that
  * lasts from one call to the next is in the guest, so that another engine of this kind can go on.
  */
-final class LatticeEngine implements ExecutionEngine {
+final class ScriptEngine implements ExecutionEngine {
     /** A design may need some exits for one operation, a table of each level after the other; more is a design that does nothing. */
     private static final int MOST_EXITS = 64;
     private static final Kind[] EXPOSED = {
-        Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null
+        Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null,
+        Kind.INVPCID, Kind.UPDATE
     };
 
-    private final LatticeGuest guest;
+    private final ScriptedGuest guest;
     private final Script script;
     private final GuestOperation operation = new GuestOperation();
     private Processor cpu;
+    private TranslationObserver observer;
+    private int vcpu;
+    /** The paging state that the observer knows of. */
+    private PagingState told;
     private MemoryPort port;
     private RegisterFile registers;
     private FirstLevelTlb code;
@@ -39,17 +47,17 @@ final class LatticeEngine implements ExecutionEngine {
     private boolean exited;
     private long retired;
 
-    LatticeEngine(LatticeGuest guest) {
+    ScriptEngine(ScriptedGuest guest) {
         this.guest = guest;
         this.script = guest.script;
     }
 
     @Override
-    public void attach(Processor processor, MemoryPort memory, int vcpu) {
-        if (processor.observer() != null) {
-            throw new MachineException("the access lattice compares by itself and tells no checker: leave out the check of the machine");
-        }
+    public void attach(Processor processor, MemoryPort memory, int vcpuNumber) {
         cpu = processor;
+        observer = processor.observer();
+        vcpu = vcpuNumber;
+        told = processor.registers().paging;
         port = memory;
         registers = processor.registers();
         code = processor.instructionTlb();
@@ -79,7 +87,7 @@ final class LatticeEngine implements ExecutionEngine {
 
     private Stop execute(long budget) {
         Script s = script;
-        LatticeGuest g = guest;
+        ScriptedGuest g = guest;
         while (retired < budget) {
             if (line.raised() && cpu.interrupted() == Outcome.EXIT) {
                 return Stop.EXIT;
@@ -130,8 +138,20 @@ final class LatticeEngine implements ExecutionEngine {
                 return port.store(s.address[i], s.width[i], s.value[i], access(s, i));
             case Script.FETCH:
                 return fetch(s, i);
-            default:
-                return privileged(s, i);
+            case Script.UPDATE: {
+                int outcome = port.update(s.address[i], s.width[i], s.function[i], s.value[i], access(s, i));
+                if (outcome == Outcome.DONE) {
+                    s.value[i] = port.value;
+                }
+                return outcome;
+            }
+            default: {
+                int outcome = privileged(s, i);
+                if (outcome == Outcome.DONE) {
+                    tell(s, i);
+                }
+                return outcome;
+            }
         }
     }
 
@@ -172,8 +192,34 @@ final class LatticeEngine implements ExecutionEngine {
                 return cpu.wrmsr((int) s.address[i], value);
             case Script.WRPKRU:
                 return cpu.wrpkru((int) value);
+            case Script.INVPCID:
+                return cpu.invpcid(s.function[i], value, s.address[i]);
             default:
                 throw new IllegalStateException("no operation has kind " + s.kind[i]);
+        }
+    }
+
+    /** Tells the observer that operation {@code i} took effect, if it is one that changes what may be cached. */
+    private void tell(Script s, int i) {
+        if (observer == null) {
+            return;
+        }
+        switch (s.kind[i]) {
+            case Script.INVLPG:
+                observer.invalidatedPage(vcpu, s.address[i]);
+                break;
+            case Script.INVPCID:
+                observer.invalidatedPcid(vcpu, s.function[i], (int) s.value[i], s.address[i]);
+                break;
+            case Script.CR3:
+                told = registers.paging;
+                observer.loaded(vcpu, told, (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && told.has4(ControlBits.CR4_PCIDE));
+                break;
+            default:
+                if (!registers.paging.equals(told)) {
+                    told = registers.paging;
+                    observer.loaded(vcpu, told, false);
+                }
         }
     }
 
@@ -184,6 +230,9 @@ final class LatticeEngine implements ExecutionEngine {
         if (e.vector == GuestException.PF) {
             registers.cr2 = e.address;
             script.cr2[i] = e.address;
+            if (observer != null) {
+                observer.pageFault(vcpu, e.address, e.errorCode, (registers.rflags & ControlBits.RFLAGS_AC) != 0);
+            }
         }
         cpu.cycles().charge(Work.EXCEPTION);
         done();
@@ -202,6 +251,7 @@ final class LatticeEngine implements ExecutionEngine {
         operation.msr = msr ? (int) s.address[i] : 0;
         operation.width = s.width[i];
         operation.value = s.value[i];
+        operation.function = s.function[i];
     }
 
     @Override
@@ -214,7 +264,8 @@ final class LatticeEngine implements ExecutionEngine {
         requireExit("complete");
         int i = guest.next;
         int access = script.access[i] & 3;
-        if (operation.kind != Kind.LOAD && operation.kind != Kind.STORE && operation.kind != Kind.FETCH) {
+        boolean update = operation.kind == Kind.UPDATE;
+        if (!update && operation.kind != Kind.LOAD && operation.kind != Kind.STORE && operation.kind != Kind.FETCH) {
             throw new IllegalStateException(operation.kind + " has no memory operand to complete; it is skipped when its work is done");
         }
         if (!hooks.prepare(operation.gva, operation.width, access)) {
@@ -222,8 +273,15 @@ final class LatticeEngine implements ExecutionEngine {
         }
         if (operation.kind == Kind.STORE) {
             hooks.store(operation.gva, operation.width, operation.value);
+        } else if (update) {
+            long old;
+            do {
+                old = hooks.load(operation.gva, operation.width);
+            } while (!hooks.compareAndSet(
+                    operation.gva, operation.width, old, UpdateFunction.apply(operation.function, old, operation.value)));
+            script.value[i] = old;
         } else {
-            script.value[i] = hooks.load(operation.gva, operation.width);
+            script.value[i] = hooks.load(operation.gva, Math.min(operation.width, 8));
         }
         retireExited();
         return true;
@@ -232,6 +290,7 @@ final class LatticeEngine implements ExecutionEngine {
     @Override
     public void skip() {
         requireExit("skip");
+        tell(script, guest.next);
         retireExited();
     }
 
