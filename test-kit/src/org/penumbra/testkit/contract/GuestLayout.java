@@ -97,6 +97,11 @@ final class GuestLayout {
         return window + gpa + (large && format != null ? SHOWN : 0);
     }
 
+    /** True if {@code gva} is an address of the window: an access there never faults. */
+    boolean inWindow(long gva) {
+        return gva - window >= 0 && gva - window < 2 * SHOWN;
+    }
+
     /** The gpa of the PDPTEs of address space {@code n}. */
     static long pdpt(int n) {
         return PDPT_AREA + 32L * n;

@@ -7,6 +7,6 @@ final class Properties {
     private Properties() {}
 
     static List<Property> all() {
-        return List.of(new LatticeSample());
+        return List.of(new LatticeSample(), new RandomGuests());
     }
 }
