@@ -75,16 +75,19 @@ final class ShadowAudit {
         long gpte = w.gpte(page, index);
         int level = page.level();
         boolean nxe = (page.role & Role.EFER_NX) != 0;
-        // Of a 4 MiB page every other spte maps the upper half.
-        long half = (long) (index & page.sptesPerGpte() - 1) << 9 * (level - 1);
         boolean exceeds = (gpte & GuestFormat.PRESENT) == 0
                 || !format.isLeaf(gpte, level)
                 || format.reservedBits(gpte, level, nxe, mmu.host.physicalAddressBits()) != 0
-                || format.pageGfn(gpte, level) + half != gfn
+                || format.pageGfn(gpte, level) + half(page, index) != gfn
                 || grantsMore(page.role, spte, Role.rights(page.role) & format.rights(gpte));
         if (exceeds) {
             violations.accept(at(page, index) + ": says more than gpte 0x" + Long.toHexString(gpte));
         }
+    }
+
+    /** Of a 4 MiB page every other spte maps the upper half: the frames before it. */
+    private static long half(ShadowPage page, int index) {
+        return (long) (index & page.sptesPerGpte() - 1) << 9 * (page.level() - 1);
     }
 
     /** Does {@code spte} grant more than {@code rights} do under the guest's controls in {@code role}? */
@@ -116,6 +119,21 @@ final class ShadowAudit {
             if ((child.unsync || child.unsyncChildren > 0) && !page.isUnsyncChild(index)) {
                 violations.accept(at(page, index) + ": leads to unsync pages and is not marked");
             }
+            if (!page.direct()) {
+                tableInStep(page, index, child);
+            }
+        }
+    }
+
+    /** An upper table is always in step: its gpte still names the table that the child shadows, or the large page that it splits. */
+    private void tableInStep(ShadowPage page, int index, ShadowPage child) {
+        GuestFormat format = Role.format(page.role);
+        long gpte = w.gpte(page, index);
+        boolean leaf = format.isLeaf(gpte, page.level());
+        long gfn = leaf ? format.pageGfn(gpte, page.level()) + half(page, index) : format.gfn(gpte);
+        if ((gpte & GuestFormat.PRESENT) == 0 || leaf != child.direct() || gfn != child.gfn) {
+            violations.accept(at(page, index) + ": leads to gfn 0x" + Long.toHexString(child.gfn) + ", and gpte 0x" + Long.toHexString(gpte)
+                    + " does not");
         }
     }
 

@@ -25,6 +25,9 @@ final class EntryMaker {
             return 0;
         }
         long entry = target(level) | P | rights();
+        // The checker takes an invalidation of any address in a large page that is gone for one of all of it; an address space that never
+        // had the page cannot mean that.
+        entry &= (entry & PS) != 0 ? ~G : -1L;
         // SDM vol. 3, "Non-Present": with P = 0 every other bit is software's.
         return kind < 14 ? entry & ~P : kind < 17 ? reserved(entry) : entry;
     }

@@ -22,6 +22,8 @@ final class RandomVcpu extends ScriptedGuest {
     private final SplittableRandom random;
     private final int vcpu;
     private PagingState now;
+    /** By PCID: the root that it was last loaded with. */
+    private final int[] rootOf = new int[3];
     /** The frame of the pool that the script remakes, −1 for none; whether the script loads CR3. */
     private int making = -1;
     private boolean switches;
@@ -205,7 +207,12 @@ final class RandomVcpu extends ScriptedGuest {
             switches = true;
             long value = guest.rootAddress(n);
             if (now.has4(CR4_PCIDE)) {
-                value |= random.nextInt(3) | (random.nextInt(3) == 0 ? CR3_NO_FLUSH : 0);
+                int pcid = random.nextInt(rootOf.length);
+                // A PCID goes to another address space with a flush only, as kernels do it.
+                value |= pcid | (rootOf[pcid] == n && random.nextBoolean() ? CR3_NO_FLUSH : 0);
+                rootOf[pcid] = n;
+            } else {
+                rootOf[0] = n;
             }
             script.add(Script.CR3, 0, value);
         }
