@@ -1,0 +1,113 @@
+package org.penumbra.testkit.contract;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.observe.TranslationChecker;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.testkit.contract.Subject.Bench;
+import org.penumbra.testkit.contract.Subject.Setup;
+import org.penumbra.testkit.script.ScriptEngineFactory;
+
+/**
+ * Random guests under the deterministic scheduler, in every paging mode, on one and on several vCPUs, on both sizes of host pages, while
+ * something goes on. Whatever it is: each translation is one that the architecture allows, audits find nothing, nobody breaks a law.
+ */
+final class GuestProperty implements Property {
+    private static final int ROUNDS = 300;
+    private static final int AUDIT_EVERY = 8;
+    private static final int[] VCPUS = {1, 3};
+
+    private final String name;
+    private final String description;
+    private final Predicate<Subject> meant;
+    private final Function<GuestRun, List<Disturbance>> disturbances;
+
+    /**
+     * @param meant whether the property has a meaning for a subject
+     * @param disturbances what goes on beside a run
+     */
+    GuestProperty(String name, String description, Predicate<Subject> meant, Function<GuestRun, List<Disturbance>> disturbances) {
+        this.name = name;
+        this.description = description;
+        this.meant = meant;
+        this.disturbances = disturbances;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public String description() {
+        return description;
+    }
+
+    @Override
+    public int configurations(Subject subject) {
+        return meant.test(subject) ? 4 * subject.modes().size() : 0;
+    }
+
+    private static Setup setup(Subject subject, long seed) {
+        List<PagingMode> modes = subject.modes();
+        long rest = Math.floorDiv(seed, (long) modes.size());
+        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), GuestLayout.MEMORY, 1 + (int) (rest >> 1 & 1),
+                VCPUS[(int) (rest & 1)], false, true, ScriptEngineFactory.NAME);
+    }
+
+    @Override
+    public String configuration(Subject subject, long seed) {
+        Setup setup = setup(subject, seed);
+        return setup.mode().label() + ", vCPUs: " + setup.vcpus() + ", host pages of level " + setup.hostPageLevel();
+    }
+
+    @Override
+    public String run(Subject subject, long seed) {
+        Setup setup = setup(subject, seed);
+        RandomGuest guest = new RandomGuest(setup.mode(), setup.vcpus(), seed);
+        Probe probe = new Probe(subject.design());
+        try (Bench bench = subject.bench(setup, guest, probe)) {
+            GuestRun run = new GuestRun(subject, setup, bench, probe, guest, new SplittableRandom(~seed));
+            List<Disturbance> others = disturbances.apply(run);
+            try {
+                return rounds(run, others);
+            } finally {
+                others.forEach(Disturbance::close);
+            }
+        }
+    }
+
+    private static String rounds(GuestRun run, List<Disturbance> others) {
+        for (int round = 0; round < ROUNDS; round++) {
+            run.machine().run(1 + run.random().nextInt(run.chance(8) ? 400 : 40));
+            String wrong = wrong(run.machine(), run.guest());
+            for (Disturbance d : others) {
+                wrong = wrong.isEmpty() ? d.happen() : wrong;
+            }
+            wrong = wrong.isEmpty() && (!others.isEmpty() || round % AUDIT_EVERY == 0) ? audit(run.machine()) : wrong;
+            if (!wrong.isEmpty()) {
+                return wrong;
+            }
+        }
+        return others.stream().map(Disturbance::judge).filter(wrong -> !wrong.isEmpty()).findFirst().orElse("");
+    }
+
+    private static String wrong(Machine machine, RandomGuest guest) {
+        TranslationChecker checker = machine.checker();
+        if (checker.wrong() > 0) {
+            return checker.complaints().get(0);
+        }
+        List<String> misconduct = machine.hotSwap().misconduct();
+        return misconduct.isEmpty() ? guest.problem() : misconduct.get(0);
+    }
+
+    private static String audit(Machine machine) {
+        List<String> found = new ArrayList<>();
+        machine.hotSwap().audit(found::add);
+        return found.isEmpty() ? "" : "audit: " + found.get(0);
+    }
+}

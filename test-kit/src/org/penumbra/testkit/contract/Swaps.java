@@ -1,0 +1,37 @@
+package org.penumbra.testkit.contract;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.penumbra.api.mmu.MmuFactory.Setting;
+
+/** The design is replaced by itself, with other settings each time. */
+final class Swaps implements Disturbance {
+    private final GuestRun run;
+    private final int rarity;
+
+    /** @param rarity it happens once in so many times */
+    Swaps(GuestRun run, int rarity) {
+        this.run = run;
+        this.rarity = rarity;
+    }
+
+    @Override
+    public String happen() {
+        if (run.chance(rarity)) {
+            run.machine().hotSwap().swap(run.bench().design(), settings());
+        }
+        return run.probe().afterClose;
+    }
+
+    /** The subject's settings, and others by chance from what they can be. */
+    private Map<String, String> settings() {
+        Map<String, String> chosen = new HashMap<>();
+        for (Setting s : run.subject().design().settings()) {
+            if (!s.choices().isEmpty() && run.chance(2)) {
+                chosen.put(s.key(), s.choices().get(run.random().nextInt(s.choices().size())));
+            }
+        }
+        chosen.putAll(run.subject().settings());
+        return chosen;
+    }
+}
