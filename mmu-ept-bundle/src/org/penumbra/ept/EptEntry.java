@@ -21,6 +21,8 @@ final class EptEntry {
     static final long LARGE = 1 << 7;
     static final long ACCESSED = 1 << 8;
     static final long DIRTY = 1 << 9;
+    /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
+    static final long FROZEN = 0x5a0;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
 
     private EptEntry() {}

@@ -2,6 +2,8 @@ package org.penumbra.ept;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -42,6 +44,8 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     private final Counter pages4k;
     private final Counter pages2m;
     private final Counter splits;
+    /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
+    private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
     /** One for each clock that was charged; guarded by {@link #changes}. */
     private final List<EptTree> trees = new ArrayList<>();
     private volatile TranslationRoot.TwoDimensional root;
@@ -103,6 +107,9 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
         } finally {
             faults.unlock();
+            if (!removed.isEmpty()) {
+                alone(clock, tree -> {});
+            }
         }
     }
 
@@ -113,12 +120,17 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         int level = levels;
         long at = top + 8L * EptEntry.index(gfn, levels);
         long entry = entries.load(at);
-        // A table that a split left at the goal level stays: what it maps may be protected piece by piece.
-        while (EptEntry.present(entry) ? !EptEntry.leaf(entry, level) : level > goal) {
+        while (level > goal && entry != EptEntry.FROZEN && !(EptEntry.present(entry) && EptEntry.leaf(entry, level))) {
             long table = EptEntry.present(entry) ? entry : extend(at, entries, clock);
             level--;
             at = EptEntry.address(table) + 8L * EptEntry.index(gfn, level);
             entry = entries.load(at);
+        }
+        if (entry == EptEntry.FROZEN) {
+            return false;
+        }
+        if (EptEntry.present(entry) && !EptEntry.leaf(entry, level)) {
+            return collapse(at, entry, EptEntry.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
         }
         if (EptEntry.present(entry) && (!write || EptEntry.writable(entry))) {
             spurious.increment();
@@ -138,6 +150,30 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         if (!EptEntry.present(entry)) {
             (level == 1 ? pages4k : pages2m).increment();
         }
+        return true;
+    }
+
+    /**
+     * Puts {@code large} in the place of the table that the entry {@code table} at {@code at} points at. Both translate to the same
+     * frames, so a processor may use either until it is flushed. Faults that are in the table already find its entries frozen. KVM:
+     * handle_removed_pt.
+     */
+    private boolean collapse(long at, long table, long large, FrameAccess entries, CycleClock clock) {
+        if (!entries.compareAndSet(at, table, large)) {
+            return false;
+        }
+        host.flushRemoteTlbs(clock);
+        for (int i = 0; i < 512; i++) {
+            long child = EptEntry.address(table) + 8L * i;
+            long entry;
+            do {
+                entry = entries.load(child);
+            } while (!entries.compareAndSet(child, entry, EptEntry.FROZEN));
+            pages4k.add(EptEntry.present(entry) ? -1 : 0);
+        }
+        pages2m.increment();
+        fixed.increment();
+        removed.add(EptEntry.address(table));
         return true;
     }
 
@@ -205,9 +241,14 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         alone(clock, tree -> tree.armAll(dirty));
     }
 
+    /**
+     * What is protected for the log becomes writable with the next write; tables of 4 KiB leaves go where one of 2 MiB may be made
+     * again. KVM: kvm_tdp_mmu_zap_collapsible_sptes.
+     */
     @Override
     public void stopDirtyLog(CycleClock clock) {
-        // Mappings that are protected for the log become writable with the next write; 4 KiB ones stay.
+        GuestMemory guest = host.guestMemory(clock);
+        alone(clock, tree -> tree.dropTables(gfn -> goalLevel(gfn, guest) > 1));
     }
 
     @Override
@@ -230,7 +271,11 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         changes.lock();
         try {
             if (root != null) {
-                work.accept(tree(clock));
+                EptTree tree = tree(clock);
+                for (Long table = removed.poll(); table != null; table = removed.poll()) {
+                    host.lease().free(table);
+                }
+                work.accept(tree);
             }
         } finally {
             changes.unlock();

@@ -1,5 +1,6 @@
 package org.penumbra.ept;
 
+import java.util.function.LongPredicate;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.FrameLease;
@@ -102,6 +103,29 @@ final class EptTree {
                 dirty.gone(replace(at, e -> e & ~EptEntry.DIRTY), gfn);
             }
         });
+    }
+
+    /** Empties each entry of level 2 that points at a table, and frees the table, if {@code large} accepts the first gfn of it. */
+    void dropTables(LongPredicate large) {
+        dropTables(top, levels, 0, large);
+    }
+
+    private void dropTables(long table, int level, long gfn, LongPredicate large) {
+        for (int i = 0; i < 512; i++) {
+            long at = table + 8L * i;
+            long entry = entries.load(at);
+            long first = gfn + ((long) i << 9 * (level - 1));
+            if (!EptEntry.present(entry) || EptEntry.leaf(entry, level)) {
+                continue;
+            }
+            if (level > 2) {
+                dropTables(EptEntry.address(entry), level - 1, first, large);
+            } else if (large.test(first)) {
+                leaves(EptEntry.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> pages4k.add(-1));
+                entries.store(at, 0);
+                lease.free(EptEntry.address(entry));
+            }
+        }
     }
 
     private interface Visitor {

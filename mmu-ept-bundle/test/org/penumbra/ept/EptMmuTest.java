@@ -182,12 +182,17 @@ class EptMmuTest {
 
     /** As the processor does with a write. */
     private void setDirty(long gpa) {
+        long at = leafAt(gpa);
+        host.memory().store64(at, host.memory().load64(at) | EptEntry.DIRTY);
+    }
+
+    /** Address of the 4 KiB entry for {@code gpa}, in a table that exists. */
+    private long leafAt(long gpa) {
         long table = eptp();
         for (int level = 4; level > 1; level--) {
             table = host.memory().load64((table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, level));
         }
-        long at = (table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, 1);
-        host.memory().store64(at, host.memory().load64(at) | EptEntry.DIRTY);
+        return (table & EptEntry.ADDRESS) + 8L * EptEntry.index(gpa >>> 12, 1);
     }
 
     @Test
@@ -250,6 +255,59 @@ class EptMmuTest {
         request.close();
         assertThat(violate(0x20_5000, EptViolation.WRITE)).isEqualTo(Resolution.RETRY);
         assertThat(EptEntry.writable(leaf(0x20_5000))).isTrue();
+    }
+
+    @Test
+    @DisplayName("E03 what was split for a tracked frame is one large leaf again with the next violation after the request is closed")
+    void largeAgainAfterTracking() {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_0000, EptViolation.WRITE);
+        long frames = host.frames();
+        WriteTracking.Request request = host.track(0x205, (gpa, bytes) -> {});
+        mmu.writeProtect(0x205, host.clock());
+        assertThat(host.count("pages_4k")).isEqualTo(512);
+        request.close();
+        host.takeFlushes();
+        violate(0x20_5000, EptViolation.WRITE);
+        assertThat(leaf(0x20_0000)).isEqualTo(512 + FixtureHost.OFFSET << 12 | EptEntry.RWX | EptEntry.WRITE_BACK | EptEntry.LARGE);
+        assertThat(host.takeFlushes()).as("a processor may hold the table in a paging-structure cache").isPositive();
+        assertThat(host.frames()).as("the table was given back").isEqualTo(frames);
+        assertThat(host.count("pages_4k")).isZero();
+        assertThat(host.count("pages_2m")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E03 large pages that the dirty log split come back when it ends, but not over a tracked frame")
+    void largeAgainAfterLogging() {
+        host = new FixtureHost(factory, 2);
+        start();
+        violate(0x20_0000, EptViolation.WRITE);
+        violate(0x40_0000, EptViolation.WRITE);
+        long frames = host.frames();
+        DirtyLogging log = (DirtyLogging) mmu;
+        host.logging(true);
+        log.startDirtyLog(host.clock());
+        host.track(0x205, (gpa, bytes) -> {});
+        mmu.writeProtect(0x205, host.clock());
+        host.logging(false);
+        log.stopDirtyLog(host.clock());
+        violate(0x20_6000, EptViolation.WRITE);
+        violate(0x40_6000, EptViolation.WRITE);
+        assertThat(leaf(0x20_6000) & EptEntry.LARGE).isZero();
+        assertThat(leaf(0x40_6000) & EptEntry.LARGE).isNotZero();
+        assertThat(host.frames()).isEqualTo(frames + 1);
+    }
+
+    @Test
+    @DisplayName("E04 a violation that meets an entry of a table which is going away changes nothing and is repeated")
+    void frozen() {
+        start();
+        violate(0x5000, EptViolation.READ);
+        host.memory().store64(leafAt(0x6000), EptEntry.FROZEN);
+        assertThat(violate(0x6000, EptViolation.WRITE)).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x6000)).isEqualTo(EptEntry.FROZEN);
+        assertThat(host.count("pf_fixed")).isEqualTo(1);
     }
 
     @Test
@@ -326,13 +384,10 @@ class EptMmuTest {
     void audit() {
         start();
         violate(0x5000, EptViolation.WRITE);
-        long table = eptp() & EptEntry.ADDRESS;
-        for (int level = 4; level > 1; level--) {
-            table = EptEntry.address(host.memory().load64(table + 8L * EptEntry.index(5, level)));
-        }
-        long good = host.memory().load64(table + 8 * 5);
-        host.memory().store64(table + 8 * 5, good + 0x1000);
+        long at = leafAt(0x5000);
+        long good = host.memory().load64(at);
+        host.memory().store64(at, good + 0x1000);
         assertThat(violations()).singleElement().asString().contains("gfn 0x5");
-        host.memory().store64(table + 8 * 5, good);
+        host.memory().store64(at, good);
     }
 }
