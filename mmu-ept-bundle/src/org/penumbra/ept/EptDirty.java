@@ -31,7 +31,10 @@ final class EptDirty {
         }
     }
 
-    /** {@code entry}, a leaf for {@code gfn}, is about to go or to lose its flag: what it knows is noted. */
+    /**
+     * {@code entry}, a leaf for {@code gfn}, is about to go or to lose its flag: what it knows is noted. Of a large leaf this need not be
+     * all of its frames: while there is a log it is large only as long as each of them is in the log anyway.
+     */
     void gone(long entry, long gfn) {
         if (byFlags && EptEntry.dirty(entry)) {
             log.mark(gfn);

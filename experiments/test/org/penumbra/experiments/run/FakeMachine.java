@@ -304,6 +304,21 @@ public final class FakeMachine implements Machine {
         }
 
         @Override
+        public void startAllSet() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void get(LongConsumer gfns) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void clear(long firstGfn, long[] mask) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public void stop() {
             behaviour.asked.add("log off");
             logging = false;
