@@ -16,4 +16,12 @@ public sealed interface TranslationRoot {
      *     and dirty flags, 51:12 hpa of the top table
      */
     record TwoDimensional(long eptp) implements TranslationRoot {}
+
+    /**
+     * Two dimensions by SVM: each guest-physical address goes through nested tables in long-mode format, with EFER.NXE.
+     *
+     * @param nCr3 hpa of the top table (APM vol. 2, "Nested Paging")
+     * @param levels 4, or 5 with the host's CR4.LA57
+     */
+    record Nested(long nCr3, int levels) implements TranslationRoot {}
 }

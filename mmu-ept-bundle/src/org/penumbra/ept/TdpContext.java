@@ -7,14 +7,13 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
-import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
 
-/** One vCPU under EPT: its violations, and the software walk for emulation. */
-final class EptContext implements MmuContext {
-    private final EptMmu mmu;
+/** One vCPU under EPT or NPT: its violations or nested page faults, and the software walk for emulation. */
+final class TdpContext implements MmuContext {
+    private final TdpMmu mmu;
     private final MmuContextHost host;
     private final FrameAccess entries;
     private final GuestMemory guest;
@@ -22,7 +21,7 @@ final class EptContext implements MmuContext {
     private final Counter taken;
     private final Counter emulated;
 
-    EptContext(EptMmu mmu, MmuContextHost host) {
+    TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
         this.host = host;
         this.entries = mmu.host.lease().access(host.clock());
@@ -49,7 +48,7 @@ final class EptContext implements MmuContext {
     public Resolution resolve(MmuFault fault) {
         taken.increment();
         long gfn = fault.gpa >>> 12;
-        boolean write = (fault.qualification & EptViolation.WRITE) != 0;
+        boolean write = mmu.format.writes(fault.qualification);
         long sequence = guest.sequence();
         long pfn = guest.pfn(gfn, write);
         if (pfn == GuestMemory.NO_SLOT) {

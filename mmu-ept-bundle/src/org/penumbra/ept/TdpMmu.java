@@ -23,20 +23,15 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.TranslationRoot;
 
 /**
- * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
+ * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
  * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
-    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
-    private static final long EPTP_WRITE_BACK = 6;
-    private static final int EPTP_LEVELS_SHIFT = 3;
-    private static final long EPTP_ACCESSED_DIRTY = 1 << 6;
-
+final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
+    final TdpFormat format;
     final MmuHost host;
+    private final TdpSettings settings;
     private final int levels;
-    private final boolean accessedDirty;
-    private final boolean largePages;
-    private final EptDirty dirty;
+    private final TdpDirty dirty;
     private final Lock faults;
     private final Lock changes;
     private final Counter fixed;
@@ -47,16 +42,16 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
     /** One for each clock that was charged; guarded by {@link #changes}. */
-    private final List<EptTree> trees = new ArrayList<>();
-    private volatile TranslationRoot.TwoDimensional root;
+    private final List<TdpTree> trees = new ArrayList<>();
+    private volatile TranslationRoot root;
     private long top;
 
-    EptMmu(MmuHost host) {
+    TdpMmu(TdpFormat format, MmuHost host) {
+        this.format = format;
         this.host = host;
-        this.levels = EptSettings.levels(host);
-        this.accessedDirty = EptSettings.on(host, EptSettings.ACCESSED_DIRTY);
-        this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
-        this.dirty = new EptDirty(host.dirtyLog(), accessedDirty);
+        this.settings = TdpSettings.chosen(format, host);
+        this.levels = settings.levels();
+        this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
         ReadWriteLock lock = new ReentrantReadWriteLock();
         this.faults = lock.readLock();
         this.changes = lock.writeLock();
@@ -68,11 +63,10 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
-    synchronized TranslationRoot.TwoDimensional root(CycleClock clock) {
+    synchronized TranslationRoot root(CycleClock clock) {
         if (root == null) {
             top = host.lease().allocate(clock);
-            long fields = EPTP_WRITE_BACK | levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
-            root = new TranslationRoot.TwoDimensional(top | fields);
+            root = format.root(top, levels, settings.accessedDirty());
         }
         return root;
     }
@@ -84,7 +78,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public MmuContext newContext(MmuContextHost contextHost) {
-        return new EptContext(this, contextHost);
+        return new TdpContext(this, contextHost);
     }
 
     /**
@@ -118,36 +112,36 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         int level = levels;
-        long at = top + 8L * EptEntry.index(gfn, levels);
+        long at = top + 8L * TdpFormat.index(gfn, levels);
         long entry = entries.load(at);
-        while (level > goal && entry != EptEntry.FROZEN && !(EptEntry.present(entry) && EptEntry.leaf(entry, level))) {
-            long table = EptEntry.present(entry) ? entry : extend(at, entries, clock);
+        while (level > goal && entry != TdpFormat.FROZEN && !(format.present(entry) && TdpFormat.leaf(entry, level))) {
+            long table = format.present(entry) ? entry : extend(at, entries, clock);
             level--;
-            at = EptEntry.address(table) + 8L * EptEntry.index(gfn, level);
+            at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
         }
-        if (entry == EptEntry.FROZEN) {
+        if (entry == TdpFormat.FROZEN) {
             return false;
         }
-        if (EptEntry.present(entry) && !EptEntry.leaf(entry, level)) {
-            return collapse(at, entry, EptEntry.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
+        if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
+            return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
         }
-        if (EptEntry.present(entry) && (!write || EptEntry.writable(entry))) {
+        if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
             return true;
         }
-        if (EptEntry.present(entry) && !writable) {
+        if (format.present(entry) && !writable) {
             return false;
         }
-        if (EptEntry.present(entry)) {
+        if (format.present(entry)) {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, EptEntry.page(pfn & ~within, level, writable))) {
+        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable))) {
             return false;
         }
         fixed.increment();
-        if (!EptEntry.present(entry)) {
+        if (!format.present(entry)) {
             (level == 1 ? pages4k : pages2m).increment();
         }
         return true;
@@ -164,22 +158,22 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         }
         host.flushRemoteTlbs(clock);
         for (int i = 0; i < 512; i++) {
-            long child = EptEntry.address(table) + 8L * i;
+            long child = TdpFormat.address(table) + 8L * i;
             long entry;
             do {
                 entry = entries.load(child);
-            } while (!entries.compareAndSet(child, entry, EptEntry.FROZEN));
-            pages4k.add(EptEntry.present(entry) ? -1 : 0);
+            } while (!entries.compareAndSet(child, entry, TdpFormat.FROZEN));
+            pages4k.add(format.present(entry) ? -1 : 0);
         }
         pages2m.increment();
         fixed.increment();
-        removed.add(EptEntry.address(table));
+        removed.add(TdpFormat.address(table));
         return true;
     }
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!largePages || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!settings.largePages() || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -187,11 +181,11 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
     private long extend(long at, FrameAccess entries, CycleClock clock) {
-        long table = EptEntry.table(host.lease().allocate(clock));
+        long table = format.table(host.lease().allocate(clock));
         if (entries.compareAndSet(at, 0, table)) {
             return table;
         }
-        host.lease().free(EptEntry.address(table));
+        host.lease().free(TdpFormat.address(table));
         return entries.load(at);
     }
 
@@ -221,7 +215,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     public boolean age(long gfn, long frames, CycleClock clock) {
         boolean[] young = {false};
         alone(clock, tree -> {
-            young[0] = accessedDirty ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
+            young[0] = settings.accessedDirty() ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
             if (young[0]) {
                 host.flushRemoteTlbs(clock);
             }
@@ -232,7 +226,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     @Override
     public boolean testAge(long gfn, long frames, CycleClock clock) {
         boolean[] young = {false};
-        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, accessedDirty ? EptEntry.ACCESSED : EptEntry.RWX));
+        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, settings.accessedDirty() ? format.accessed : format.present));
         return young[0];
     }
 
@@ -263,15 +257,15 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new EptAudit(host, clock, violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(format, host, clock, violations).table(top, levels, 0));
     }
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */
-    private void alone(CycleClock clock, Consumer<EptTree> work) {
+    private void alone(CycleClock clock, Consumer<TdpTree> work) {
         changes.lock();
         try {
             if (root != null) {
-                EptTree tree = tree(clock);
+                TdpTree tree = tree(clock);
                 for (Long table = removed.poll(); table != null; table = removed.poll()) {
                     host.lease().free(table);
                 }
@@ -283,13 +277,13 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** The handles to the tree that charge {@code clock}. */
-    private EptTree tree(CycleClock clock) {
-        for (EptTree tree : trees) {
+    private TdpTree tree(CycleClock clock) {
+        for (TdpTree tree : trees) {
             if (tree.clock == clock) {
                 return tree;
             }
         }
-        EptTree tree = new EptTree(top, levels, host.lease(), clock, splits, pages4k, pages2m);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, splits, pages4k, pages2m);
         trees.add(tree);
         return tree;
     }

@@ -11,7 +11,8 @@ import org.penumbra.api.observe.Counters.Counter;
  * processors go on meanwhile and set flags, so entries are changed by compare-and-set. Whoever takes something away flushes
  * afterwards.
  */
-final class EptTree {
+final class TdpTree {
+    private final TdpFormat format;
     private final long top;
     private final int levels;
     private final FrameLease lease;
@@ -21,7 +22,8 @@ final class EptTree {
     private final Counter pages4k;
     private final Counter pages2m;
 
-    EptTree(long top, int levels, FrameLease lease, CycleClock clock, Counter splits, Counter pages4k, Counter pages2m) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Counter splits, Counter pages4k, Counter pages2m) {
+        this.format = format;
         this.top = top;
         this.levels = levels;
         this.lease = lease;
@@ -36,18 +38,18 @@ final class EptTree {
     void writeProtect(long gfn) {
         long at = leafOf4k(gfn);
         if (at >= 0) {
-            replace(at, entry -> entry & ~EptEntry.WRITE);
+            replace(at, entry -> entry & ~TdpFormat.WRITE);
         }
     }
 
     /**
      * Empties every leaf that maps one of {@code frames} frames from {@code gfn}, larger ones whole. Answers true if there was one.
      */
-    boolean zap(long gfn, long frames, EptDirty dirty) {
+    boolean zap(long gfn, long frames, TdpDirty dirty) {
         boolean found = false;
         for (long g = gfn; g < gfn + frames; ) {
             Place place = find(g);
-            if (EptEntry.present(place.entry)) {
+            if (format.present(place.entry)) {
                 dirty.gone(replace(place.at, entry -> 0), place.gfn);
                 (place.level == 1 ? pages4k : pages2m).add(-1);
                 found = true;
@@ -74,8 +76,8 @@ final class EptTree {
         boolean young = false;
         for (long g = gfn; g < gfn + frames; ) {
             Place place = find(g);
-            if (EptEntry.present(place.entry)) {
-                young |= (replace(place.at, entry -> entry & ~EptEntry.ACCESSED) & EptEntry.ACCESSED) != 0;
+            if (format.present(place.entry)) {
+                young |= (replace(place.at, entry -> entry & ~format.accessed) & format.accessed) != 0;
             }
             g = place.gfn + (1L << 9 * (place.level - 1));
         }
@@ -83,7 +85,7 @@ final class EptTree {
     }
 
     /** Sees to it that the next write to any frame that is logged is noticed; large leaves are split. */
-    void armAll(EptDirty dirty) {
+    void armAll(TdpDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
             if (!dirty.logs(gfn)) {
                 return;
@@ -97,10 +99,10 @@ final class EptTree {
     }
 
     /** Notes every frame whose leaf is dirty, and takes the flag away. */
-    void collectAll(EptDirty dirty) {
+    void collectAll(TdpDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
-            if (EptEntry.dirty(entry)) {
-                dirty.gone(replace(at, e -> e & ~EptEntry.DIRTY), gfn);
+            if (format.dirty(entry)) {
+                dirty.gone(replace(at, e -> e & ~format.dirty), gfn);
             }
         });
     }
@@ -115,15 +117,15 @@ final class EptTree {
             long at = table + 8L * i;
             long entry = entries.load(at);
             long first = gfn + ((long) i << 9 * (level - 1));
-            if (!EptEntry.present(entry) || EptEntry.leaf(entry, level)) {
+            if (!format.present(entry) || TdpFormat.leaf(entry, level)) {
                 continue;
             }
             if (level > 2) {
-                dropTables(EptEntry.address(entry), level - 1, first, large);
+                dropTables(TdpFormat.address(entry), level - 1, first, large);
             } else if (large.test(first)) {
-                leaves(EptEntry.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> pages4k.add(-1));
+                leaves(TdpFormat.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> pages4k.add(-1));
                 entries.store(at, 0);
-                lease.free(EptEntry.address(entry));
+                lease.free(TdpFormat.address(entry));
             }
         }
     }
@@ -136,27 +138,27 @@ final class EptTree {
         for (int i = 0; i < 512; i++) {
             long at = table + 8L * i;
             long entry = entries.load(at);
-            if (EptEntry.present(entry)) {
+            if (format.present(entry)) {
                 long first = gfn + ((long) i << 9 * (level - 1));
-                if (EptEntry.leaf(entry, level)) {
+                if (TdpFormat.leaf(entry, level)) {
                     visitor.leaf(at, entry, level, first);
                 } else {
-                    leaves(EptEntry.address(entry), level - 1, first, visitor);
+                    leaves(TdpFormat.address(entry), level - 1, first, visitor);
                 }
             }
         }
     }
 
     /** Sees to it that the next write to {@code gfn}, or to what a large leaf there maps, is noticed. */
-    void arm(long gfn, EptDirty dirty) {
+    void arm(long gfn, TdpDirty dirty) {
         Place place = find(gfn);
-        if (!EptEntry.present(place.entry)) {
+        if (!format.present(place.entry)) {
             return;
         }
         if (place.level == 1) {
             replace(place.at, dirty::armed);
         } else {
-            long table = EptEntry.address(split(place.at));
+            long table = TdpFormat.address(split(place.at));
             for (int i = 0; i < 512; i++) {
                 replace(table + 8L * i, dirty::armed);
             }
@@ -167,12 +169,12 @@ final class EptTree {
     private record Place(long at, long entry, int level, long gfn) {}
 
     private Place find(long gfn) {
-        long at = top + 8L * EptEntry.index(gfn, levels);
+        long at = top + 8L * TdpFormat.index(gfn, levels);
         int level = levels;
         long entry = entries.load(at);
-        while (EptEntry.present(entry) && !EptEntry.leaf(entry, level)) {
+        while (format.present(entry) && !TdpFormat.leaf(entry, level)) {
             level--;
-            at = EptEntry.address(entry) + 8L * EptEntry.index(gfn, level);
+            at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
         }
         return new Place(at, entry, level, gfn & -(1L << 9 * (level - 1)));
@@ -180,10 +182,10 @@ final class EptTree {
 
     private long leafOf4k(long gfn) {
         Place place = find(gfn);
-        if (!EptEntry.present(place.entry)) {
+        if (!format.present(place.entry)) {
             return -1;
         }
-        return place.level == 1 ? place.at : EptEntry.address(split(place.at)) + 8L * EptEntry.index(gfn, 1);
+        return place.level == 1 ? place.at : TdpFormat.address(split(place.at)) + 8L * TdpFormat.index(gfn, 1);
     }
 
     /** Replaces the 2 MiB leaf at {@code at} by a table that maps the same, flags included; answers the new entry. */
@@ -195,10 +197,10 @@ final class EptTree {
         while (true) {
             long large = entries.load(at);
             for (int i = 0; i < 512; i++) {
-                entries.store(table + 8L * i, EptEntry.piece(large, i));
+                entries.store(table + 8L * i, TdpFormat.piece(large, i));
             }
-            if (entries.compareAndSet(at, large, EptEntry.table(table))) {
-                return EptEntry.table(table);
+            if (entries.compareAndSet(at, large, format.table(table))) {
+                return format.table(table);
             }
         }
     }
