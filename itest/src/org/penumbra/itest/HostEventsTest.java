@@ -22,7 +22,7 @@ import org.penumbra.api.machine.MachineFactory;
 
 /** The host works on the guest's pages while it runs and its MMUs are replaced. */
 class HostEventsTest {
-    private static final String[] DESIGNS = {"ept", "shadow"};
+    private static final String[] DESIGNS = {"ept", "shadow", "npt"};
     private static final int VCPUS = 4;
     /** In the test with threads, events after which the guest need not wait for more. */
     private static final int EVENTS = 20_000;
@@ -120,7 +120,7 @@ class HostEventsTest {
                 host.event();
             }
             if (++rounds % 5 == 0) {
-                machine.hotSwap().swap(DESIGNS[rounds / 5 % 2], Map.of());
+                machine.hotSwap().swap(DESIGNS[rounds / 5 % DESIGNS.length], Map.of());
             }
             if (rounds % 7 == 0) {
                 logged.clear();
@@ -173,7 +173,7 @@ class HostEventsTest {
                     machine.dirtyLog().harvest(gfn -> harvested.incrementAndGet());
                 }
             }),
-            meanwhile(over, failure, () -> machine.hotSwap().swap(DESIGNS[(int) (swaps.getAndIncrement() % 2)], Map.of())),
+            meanwhile(over, failure, () -> machine.hotSwap().swap(DESIGNS[(int) (swaps.getAndIncrement() % DESIGNS.length)], Map.of())),
         };
         try {
             // A guest that is much faster than the host's threads would be over before they have done anything to it.

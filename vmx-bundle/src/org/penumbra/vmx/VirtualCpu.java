@@ -4,6 +4,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
@@ -20,6 +21,7 @@ import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
@@ -48,6 +50,9 @@ final class VirtualCpu implements Vcpu {
     private final GuestState guest;
     private final InterruptLine line;
     private final Vmcs vmcs = new Vmcs();
+    /** How the guest runs while its MMU has nested tables. */
+    private final SvmGuest svm;
+    private boolean underSvm;
     private final GuestMemory guestMemory;
     private final Emulator emulator;
     private final Counter tlbFlushes;
@@ -73,7 +78,7 @@ final class VirtualCpu implements Vcpu {
     /** The turn is to end although its share is not used up. */
     private volatile boolean cutShort;
 
-    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, VmxProcessor processor, GuestState guest, long transition) {
+    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, HostProcessor processor, GuestState guest, long transition) {
         this.machine = machine;
         this.id = id;
         this.registers = registers;
@@ -89,6 +94,7 @@ final class VirtualCpu implements Vcpu {
         this.injections = machine.counters.counter("irq_injections");
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
         vmcs.vpid = id + 1;
+        svm = new SvmGuest(processor, id);
         vmcs.hltExiting = true;
         vmcs.ioExiting = true;
     }
@@ -132,6 +138,10 @@ final class VirtualCpu implements Vcpu {
         attachment = null;
         mmu = null;
         programmed = null;
+        if (underSvm) {
+            underSvm = false;
+            become(SvmGuest.withRegisters(registers.paging, guestMemory));
+        }
         vmcs.enableEpt = false;
         vmcs.unrestrictedGuest = false;
         vmcs.eptp = 0;
@@ -255,7 +265,11 @@ final class VirtualCpu implements Vcpu {
             programmed = root;
         }
         try {
-            processor.vmEntry(vmcs);
+            if (underSvm) {
+                svm.run(vmcs);
+            } else {
+                processor.vmEntry(vmcs);
+            }
         } catch (IllegalStateException e) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, "VM entry with its root failed: " + e.getMessage());
         }
@@ -263,6 +277,7 @@ final class VirtualCpu implements Vcpu {
     }
 
     private void program(TranslationRoot root) {
+        underSvm = false;
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             vmcs.enableEpt = false;
             vmcs.guestCr3 = shadow.cr3();
@@ -270,8 +285,23 @@ final class VirtualCpu implements Vcpu {
             vmcs.enableEpt = true;
             vmcs.eptp = ept.eptp();
             vmcs.guestCr3 = registers.paging.cr3();
+        } else if (root instanceof TranslationRoot.Nested npt) {
+            vmcs.enableEpt = false;
+            svm.program(npt);
+            underSvm = true;
+            become(SvmGuest.withoutRegisters(registers.paging));
         }
         vmcs.unrestrictedGuest = vmcs.enableEpt;
+    }
+
+    /** The guest's paging state is {@code state} now, which differs in what holds its PDPTEs. */
+    private void become(PagingState state) {
+        if (state != registers.paging) {
+            registers.paging = state;
+            if (machine.checker() != null) {
+                machine.checker().loaded(id, state, true);
+            }
+        }
     }
 
     /**
@@ -286,6 +316,8 @@ final class VirtualCpu implements Vcpu {
 
     private boolean handleExit(ExitRecord exit) {
         int reason = exit.reason;
+        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
+                || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
         long before = processor.cycles().total();
         machine.exitCount.increment();
         Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
@@ -296,7 +328,7 @@ final class VirtualCpu implements Vcpu {
         if (disposition.code() == 0 && machine.ports.poweredOff()) {
             return false;
         }
-        if (reason == ExitReason.EPT_MISCONFIG.number()) {
+        if (malformed) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
         }
         throw new MachineException(
@@ -350,13 +382,21 @@ final class VirtualCpu implements Vcpu {
     void flushPage(long gva) {
         tlbFlushes.increment();
         processor.cycles().charge(Work.FLUSH_PAGE);
-        processor.invvpidAddress(vmcs.vpid, gva);
+        if (underSvm) {
+            svm.flushPage(gva);
+        } else {
+            processor.invvpidAddress(vmcs.vpid, gva);
+        }
     }
 
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
     void flushAll(CycleClock payer) {
         tlbFlushes.increment();
         payer.charge(Work.FLUSH_CONTEXT);
+        if (underSvm) {
+            svm.flush();
+            return;
+        }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
         processor.invvpidContext(vmcs.vpid);
         if (vmcs.enableEpt) {

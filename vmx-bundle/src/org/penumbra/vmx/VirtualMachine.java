@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
@@ -27,7 +28,6 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.ControlRegisterRules;
-import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.memory.HostMemory;
 import org.penumbra.vmx.memory.Notifier;
 
@@ -121,7 +121,7 @@ final class VirtualMachine implements Machine, Notifier {
                 throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
                         + "' have " + linearAddressBits() + " bits");
             }
-            VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
+            HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
             if (checker != null) {
                 checker.loaded(i, registers[i].paging, false);

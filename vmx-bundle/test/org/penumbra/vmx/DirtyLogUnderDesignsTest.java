@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.ept.EptMmuFactory;
+import org.penumbra.ept.NptMmuFactory;
 import org.penumbra.shadow.ShadowMmuFactory;
 
 /** The dirty log read and cleared by hand, as a live migration does it, under each design. */
@@ -27,6 +28,7 @@ class DirtyLogUnderDesignsTest {
         Rig rig = new Rig(BYTES, pageLevel);
         rig.design("shadow", new ShadowMmuFactory());
         rig.design("ept", new EptMmuFactory());
+        rig.design("npt", new NptMmuFactory());
         rig.image = loader -> MappedGuest.image(loader, 0, 0);
         Map<String, String> settings = flags == null ? Map.of() : Map.of("ept.accessed-dirty", flags);
         machine = rig.machine(new MachineConfig(BYTES, pageLevel, Rig.SKYLAKE, design, settings, false), state -> guest);
@@ -48,7 +50,7 @@ class DirtyLogUnderDesignsTest {
     }
 
     @ParameterizedTest(name = "{0}, host pages level {1}, flags {2}")
-    @CsvSource({"shadow,1,", "ept,1,on", "ept,1,off", "shadow,2,", "ept,2,on", "ept,2,off"})
+    @CsvSource({"shadow,1,", "ept,1,on", "ept,1,off", "npt,1,", "shadow,2,", "ept,2,on", "ept,2,off", "npt,2,"})
     @DisplayName("S14 E06 reading the log leaves it as it is; clearing takes what the mask names, and the next write to that is logged anew")
     void getAndClear(String design, int pageLevel, String flags) {
         start(design, pageLevel, flags);
@@ -68,7 +70,7 @@ class DirtyLogUnderDesignsTest {
     }
 
     @ParameterizedTest(name = "{0}, host pages level {1}, flags {2}")
-    @CsvSource({"shadow,1,", "ept,1,on", "ept,1,off", "shadow,2,", "ept,2,on", "ept,2,off"})
+    @CsvSource({"shadow,1,", "ept,1,on", "ept,1,off", "npt,1,", "shadow,2,", "ept,2,on", "ept,2,off", "npt,2,"})
     @DisplayName("S14 E06 initially all set: every frame is in the log, nothing faults for it until cleared, then exactly what was cleared does")
     void initiallyAllSet(String design, int pageLevel, String flags) {
         start(design, pageLevel, flags);
@@ -90,7 +92,7 @@ class DirtyLogUnderDesignsTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @CsvSource({"shadow,ept", "ept,shadow"})
+    @CsvSource({"shadow,ept", "ept,npt", "npt,shadow"})
     @DisplayName("S14 P01 what is set stays set over a swap, and what was cleared is noticed by the design that comes")
     void overSwap(String design, String next) {
         start(design, 2, null);
@@ -104,7 +106,7 @@ class DirtyLogUnderDesignsTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @CsvSource({"shadow", "ept"})
+    @CsvSource({"shadow", "ept", "npt"})
     @DisplayName("S14 a log that is off can be neither read nor cleared")
     void off(String design) {
         start(design, 1, null);
