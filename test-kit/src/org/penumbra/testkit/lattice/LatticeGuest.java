@@ -75,6 +75,11 @@ final class LatticeGuest implements VerificationGuest, GuestProgram {
                 findings.skipped(refused, numbers.skipTo(lattice.afterControl(vector)));
                 continue;
             }
+            if (vector.family == Lattice.Family.PDPTES && now.pdptes().inMemory()) {
+                findings.skipped("there are no PDPTE registers", 1);
+                numbers.advance();
+                continue;
+            }
             if (registers.plan(script, now, vector)) {
                 phase = Phase.REGISTERS;
                 return true;
