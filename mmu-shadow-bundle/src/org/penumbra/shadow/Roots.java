@@ -24,7 +24,7 @@ final class Roots {
     private static final int QUARTERS = 4;
     private static final int FRAMES_OF_1G_BITS = 18;
 
-    private static final class Root {
+    private final class Root {
         final PagingState state;
         final int mode;
         /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
@@ -60,7 +60,7 @@ final class Roots {
 
         boolean invalid() {
             for (ShadowPage page : pages) {
-                if (page != null && page.invalid) {
+                if (page != null && (page.invalid || mmu.tree.pages.obsolete(page))) {
                     return true;
                 }
             }
@@ -135,7 +135,11 @@ final class Roots {
             Root root = it.next();
             if (root.serves(state, mode)) {
                 it.remove();
-                return root;
+                if (!root.invalid()) {
+                    return root;
+                }
+                put(root);
+                return null;
             }
         }
         return null;
@@ -148,6 +152,7 @@ final class Roots {
             current = null;
         }
         if (current == null) {
+            mmu.makePagesAvailable(w);
             current = build(state, mode);
             mmu.tree.commit(w.clock, false);
             sync(current);
@@ -168,13 +173,22 @@ final class Roots {
             throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
         }
         ShadowPage[] pages = new ShadowPage[QUARTERS];
-        for (int i = 0; i < QUARTERS; i++) {
-            pages[i] = directory(state, format, mode, i);
-            if (pages[i] != null) {
-                w.sptes.store(top + 8L * i, Spte.pdpte(pages[i].spt));
+        Root root = new Root(state, mode, pages, top);
+        boolean done = false;
+        try {
+            for (int i = 0; i < QUARTERS; i++) {
+                pages[i] = directory(state, format, mode, i);
+                if (pages[i] != null) {
+                    w.sptes.store(top + 8L * i, Spte.pdpte(pages[i].spt));
+                }
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                put(root);
             }
         }
-        return new Root(state, mode, pages, top);
+        return root;
     }
 
     /** The page directory for GiB {@code i} of the linear addresses. */

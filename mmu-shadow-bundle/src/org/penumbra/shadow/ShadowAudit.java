@@ -1,6 +1,7 @@
 package org.penumbra.shadow;
 
 import java.util.function.Consumer;
+import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.Rights;
@@ -25,6 +26,7 @@ final class ShadowAudit {
             for (int i = 0; i < ShadowPage.ENTRIES; i++) {
                 long spte = w.sptes.load(page.sptep(i));
                 if (!Spte.present(spte)) {
+                    absent(page, i, spte);
                     continue;
                 }
                 if (Spte.leaf(spte, page.level())) {
@@ -34,9 +36,66 @@ final class ShadowAudit {
                 }
             }
             parents(page);
+            unsync(page);
         }
+        counts();
         if (leaves != mmu.tree.rmap.size()) {
             violations.accept("the reverse map has " + mmu.tree.rmap.size() + " sptes, the shadow pages have " + leaves);
+        }
+    }
+
+    /** What maps nothing is 0, or an MMIO spte; a processor that reads ahead finds nothing through either. */
+    private void absent(ShadowPage page, int index, long spte) {
+        if (spte == 0) {
+            return;
+        }
+        if (mmu.mmio == null || !mmu.mmio.is(spte)) {
+            violations.accept(at(page, index) + ": 0x" + Long.toHexString(spte) + " is neither a mapping, nor nothing, nor an MMIO spte");
+        } else if (!mmu.mmio.leadsNowhere(spte)) {
+            violations.accept(at(page, index) + ": the address in an MMIO spte is one of memory");
+        } else if (page.level() > 1) {
+            violations.accept(at(page, index) + ": an MMIO spte above level 1");
+        } else if (mmu.mmio.current(spte, w.guest.generation()) && w.guest.mappingLevel(mmu.mmio.gfn(spte)) > 0) {
+            violations.accept(at(page, index) + ": an MMIO spte for gfn 0x" + Long.toHexString(mmu.mmio.gfn(spte)) + ", which is memory");
+        }
+    }
+
+    /** The number of marked entries is that of the bits, and only what can go unsync did. */
+    private void unsync(ShadowPage page) {
+        int marked = 0;
+        for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+            marked += page.isUnsyncChild(i) ? 1 : 0;
+        }
+        if (marked != page.unsyncChildren) {
+            violations.accept(at(page, 0) + ": counts " + page.unsyncChildren + " unsync children and has " + marked + " marked");
+        }
+        if (page.unsync && (page.level() > 1 || page.direct())) {
+            violations.accept(at(page, 0) + ": unsync, but no shadow of a leaf table");
+        }
+    }
+
+    /** Tables counted per frame and per 2 MiB are those that are shadowed. */
+    private void counts() {
+        LongIntHashMap upper = new LongIntHashMap();
+        LongIntHashMap disallowing = new LongIntHashMap();
+        for (ShadowPage page : mmu.tree.pages.active()) {
+            if (!page.direct()) {
+                disallowing.addToValue(page.gfn >>> 9, 1);
+                upper.addToValue(page.gfn, page.level() > 1 ? 1 : 0);
+            }
+        }
+        upper.forEachKeyValue((gfn, n) -> {
+            if (mmu.tree.upperTables(gfn) != n) {
+                violations.accept(String.format("gfn 0x%x counts %d upper tables and has %d", gfn, mmu.tree.upperTables(gfn), n));
+            }
+        });
+        disallowing.forEachKeyValue((block, n) -> {
+            if (mmu.tree.tablesIn(block) != n) {
+                violations.accept(String.format("2 MiB from gfn 0x%x count %d tables and have %d", block << 9, mmu.tree.tablesIn(block), n));
+            }
+        });
+        if (mmu.tree.counted() != upper.select(n -> n > 0).size() + disallowing.size()) {
+            violations.accept("tables are counted where there are none");
         }
     }
 

@@ -1,6 +1,7 @@
 package org.penumbra.shadow;
 
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
@@ -9,6 +10,7 @@ import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
@@ -25,6 +27,7 @@ final class ShadowContext implements MmuContext {
     private final GuestWalker emulation;
     private final Roots roots;
     private final boolean largePages;
+    private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
     private int mode;
     private boolean flush;
@@ -45,6 +48,7 @@ final class ShadowContext implements MmuContext {
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
         mode = Role.mode(newState);
+        mmioCache.forgetAll();
         synchronized (mmu) {
             if (!sameMode) {
                 roots.staleAll();
@@ -73,17 +77,40 @@ final class ShadowContext implements MmuContext {
 
     @Override
     public TranslationRoot root() {
-        synchronized (mmu) {
-            return roots.current(state, mode);
+        while (true) {
+            try {
+                synchronized (mmu) {
+                    return roots.current(state, mode);
+                }
+            } catch (LeaseException e) {
+                if (!e.isExhausted() || !mmu.reclaim(w)) {
+                    throw e;
+                }
+            }
         }
     }
 
     @Override
     public Resolution resolve(MmuFault fault) {
         mmu.counters.pfTaken.increment();
+        try {
+            return served(fault);
+        } catch (LeaseException e) {
+            if (!e.isExhausted() || !mmu.reclaim(w)) {
+                throw e;
+            }
+            return Resolution.RETRY;
+        }
+    }
+
+    private Resolution served(MmuFault fault) {
+        if ((fault.errorCode & PageFaultError.RESERVED) != 0 && knownMmio(fault)) {
+            return Resolution.MMIO;
+        }
         if (!walker.walk(state, fault.gva, fault.access)) {
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
+            mmioCache.forget(fault.gva);
             synchronized (mmu) {
                 // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
                 roots.forEach(fault.gva, top -> syncPath(top, fault.gva));
@@ -96,6 +123,7 @@ final class ShadowContext implements MmuContext {
         long sequence = w.guest.sequence();
         long pfn = w.guest.pfn(gfn, Access.isWrite(fault.access));
         if (pfn == GuestMemory.NO_SLOT) {
+            noSlot(fault, gfn, sequence);
             return Resolution.MMIO;
         }
         if (Access.isWrite(fault.access) && (walker.rights & Rights.WRITE) == 0 && !grantSupervisorWrite()) {
@@ -111,6 +139,77 @@ final class ShadowContext implements MmuContext {
                 return Resolution.EMULATE;
             }
             return map(fault, gfn, pfn);
+        }
+    }
+
+    /**
+     * True if {@code fault} is an access to a device, known from the vCPU's cache or from an MMIO spte that is still good and allows it;
+     * {@code fault.gpa} is set then. Anything else takes the long way. KVM: handle_mmio_page_fault.
+     */
+    private boolean knownMmio(MmuFault fault) {
+        long generation = w.guest.generation();
+        long gfn = mmioCache.gfn(fault.gva, generation);
+        int rights = mmioCache.rights();
+        if (gfn < 0) {
+            mmu.checkMmioEpoch(w);
+            long spte = mmioSpte(fault.gva);
+            if (spte == 0 || !mmu.mmio.current(spte, generation)) {
+                return false;
+            }
+            gfn = mmu.mmio.gfn(spte);
+            rights = Spte.rights(mmu.mmio.rights(spte));
+        }
+        if (!allows(rights, fault.access, state)) {
+            return false;
+        }
+        mmu.counters.handleMmioPageFault.increment();
+        mmioCache.remember(fault.gva, gfn, rights, generation);
+        fault.gpa = gfn << 12 | fault.gva & 0xfff;
+        return true;
+    }
+
+    /** True if {@code rights} of a device page allow {@code access}, and no flag in the guest's tables is to be set for it. */
+    private static boolean allows(int rights, int access, PagingState state) {
+        return Rights.allow(rights, access, state) && (!Access.isWrite(access) || (rights & Rights.WRITE) != 0);
+    }
+
+    /** The MMIO spte for {@code gva}, or 0. KVM: get_mmio_spte. */
+    private long mmioSpte(long gva) {
+        synchronized (mmu) {
+            ShadowPage page = roots.page(gva);
+            while (page != null && page.level() > 1) {
+                page = child(page, gva);
+            }
+            long spte = page == null ? 0 : w.sptes.load(page.sptep(Spte.index(gva, 1)));
+            return mmu.mmio != null && mmu.mmio.is(spte) ? spte : 0;
+        }
+    }
+
+    /** No slot has {@code gfn}: remembers so, for the emulation that follows and in an MMIO spte. KVM: kvm_handle_noslot_fault. */
+    private void noSlot(MmuFault fault, long gfn, long sequence) {
+        long generation = w.guest.generation();
+        boolean device = w.guest.mappingLevel(gfn) == 0 && (generation & GuestMemory.UPDATING) == 0;
+        if (!device) {
+            // A read-only slot is memory when it is read.
+            return;
+        }
+        mmioCache.remember(fault.gva, gfn, walker.rights & ~Rights.EXEC, generation);
+        if (mmu.mmio == null) {
+            return;
+        }
+        mmu.checkMmioEpoch(w);
+        synchronized (mmu) {
+            if (!w.guest.retry(sequence, gfn)) {
+                mmu.makePagesAvailable(w);
+                flush = false;
+                ShadowPage page = guestTables(fault.gva);
+                if (page != null) {
+                    page = direct(page, fault.gva, gfn, 1, false);
+                    long spte = mmu.mmio.make(gfn, Spte.rightsBits(walker.rights), generation);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), spte);
+                }
+                mmu.tree.commit(w.clock, flush);
+            }
         }
     }
 
@@ -135,6 +234,7 @@ final class ShadowContext implements MmuContext {
 
     /** Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. KVM: FNAME(fetch). */
     private Resolution map(MmuFault fault, long gfn, long pfn) {
+        mmu.makePagesAvailable(w);
         flush = false;
         ShadowPage table = guestTables(fault.gva);
         Resolution resolution = table == null ? Resolution.RETRY : leaf(table, fault, gfn, pfn);
@@ -178,18 +278,11 @@ final class ShadowContext implements MmuContext {
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage page, MmuFault fault, long gfn, long pfn) {
-        int goal = goalLevel(gfn);
-        while (page.level() > goal) {
-            int below = page.level() - 1;
-            int role = Role.direct(below, walker.rights);
-            ShadowPage child = child(page, fault.gva);
-            if (child == null || child.role != role) {
-                child = mmu.page(w, gfn & -(1L << 9 * below), role);
-                link(page, fault.gva, child);
-            }
-            page = child;
-        }
+    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
+        int largest = goalLevel(gfn);
+        boolean unexecutable = mmu.nxHugePages && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
+        int goal = unexecutable ? 1 : largest;
+        ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
         page.writeFlooding = 0;
         long within = (1L << 9 * (goal - 1)) - 1;
         int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
@@ -201,6 +294,36 @@ final class ShadowContext implements MmuContext {
         }
         ((answer & SpteMaker.UNCHANGED) != 0 ? mmu.counters.pfSpurious : mmu.counters.pfFixed).increment();
         return Resolution.RETRY;
+    }
+
+    /** Direct pages below {@code page} down to the one of level {@code goal}, which is the answer. */
+    private ShadowPage direct(ShadowPage page, long gva, long gfn, int goal, boolean unexecutable) {
+        ShadowPage lowest = page;
+        while (lowest.level() > goal) {
+            int below = lowest.level() - 1;
+            int role = Role.direct(below, walker.rights);
+            ShadowPage child = child(lowest, gva);
+            if (child == null || child.role != role) {
+                child = mmu.page(w, gfn & -(1L << 9 * below), role);
+                link(lowest, gva, child);
+            }
+            lowest = child;
+        }
+        if (unexecutable && !lowest.nxHugePageDisallowed) {
+            // KVM: account_nx_huge_page
+            lowest.nxHugePageDisallowed = true;
+            mmu.counters.nxLpageSplits.increment();
+        }
+        return lowest;
+    }
+
+    /** True if the large page at {@code gva} was split because it is executed: then it stays so. KVM: disallowed_hugepage_adjust. */
+    private boolean executedIn(ShadowPage table, long gva) {
+        ShadowPage page = table;
+        while (page != null && page.level() > 1) {
+            page = child(page, gva);
+        }
+        return page != null && page.nxHugePageDisallowed;
     }
 
     /** Puts {@code child} in place of whatever {@code page} has for {@code gva}. */
@@ -218,17 +341,12 @@ final class ShadowContext implements MmuContext {
 
     /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
     private int goalLevel(long gfn) {
-        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().logs(gfn) || mmu.tree.largeDisallowed(gfn)) {
-            return 1;
-        }
-        if (mmu.host.writeTracking().anyTracked(gfn & -512L, 512)) {
-            return 1;
-        }
-        return Math.min(2, w.guest.mappingLevel(gfn));
+        return largePages && walker.level > 1 && mmu.largeAllowed(w, gfn) ? 2 : 1;
     }
 
     @Override
     public void invalidatePage(long gva) {
+        mmioCache.forget(gva);
         synchronized (mmu) {
             roots.forEach(gva, top -> syncPath(top, gva));
         }
@@ -242,6 +360,7 @@ final class ShadowContext implements MmuContext {
             invalidatePage(gva);
             return;
         }
+        mmioCache.forgetAll();
         synchronized (mmu) {
             if (type == 1) {
                 roots.stale(pcid);
@@ -266,6 +385,11 @@ final class ShadowContext implements MmuContext {
 
     @Override
     public long gvaToGpa(PagingState now, long gva, int access, MmuFault fault) {
+        // KVM: vcpu_mmio_gva_to_gpa
+        long device = mmioCache.gfn(gva, w.guest.generation());
+        if (device >= 0 && allows(mmioCache.rights(), access, now)) {
+            return device << 12 | gva & 0xfff;
+        }
         if (!emulation.walk(now, gva, access)) {
             fault.gva = gva;
             fault.errorCode = emulation.errorCode;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
@@ -12,6 +13,7 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
@@ -19,6 +21,11 @@ import org.penumbra.kit.ShadowPage;
 final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
+    /** Free places below the page limit that a fault needs, and how many are made if there are fewer. KVM: KVM_MIN_FREE_MMU_PAGES, KVM_REFILL_PAGES. */
+    private static final int MIN_FREE_PAGES = 5;
+    private static final int REFILL_PAGES = 25;
+    /** Obsolete pages that are zapped before the lock is given up. KVM: BATCH_ZAP_PAGES. */
+    private static final int ZAP_BATCH = 10;
     /** "Not write-through" and "cache disable". */
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
@@ -31,14 +38,25 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     final SpteMaker maker;
     final ShadowSync sync;
     final int previousRoots;
+    /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
+    final MmioSptes mmio;
+    final boolean nxHugePages;
     private final boolean floodingDetection;
+    private final boolean reclaim;
+    private volatile long pageLimit;
+    /** The generation of the slots above the bits that MMIO sptes can hold. */
+    private long mmioEpoch;
     private final List<Worker> workers = new ArrayList<>();
 
     ShadowMmu(MmuHost host) {
         this.host = host;
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
-        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
+        this.mmio = Spte.mmio(host.physicalAddressBits());
+        this.nxHugePages = ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES);
+        this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
+        this.pageLimit = ShadowSettings.pageLimit(host);
+        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC), nxHugePages);
         this.sync = new ShadowSync(host, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
@@ -142,14 +160,57 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         }
     }
 
-    /** Everything goes: slots change seldom. KVM: kvm_mmu_zap_all_fast. */
+    /** Everything goes: slots change seldom. KVM: kvm_arch_flush_shadow_memslot. */
     @Override
-    public synchronized void slotsChanged(long gfn, long frames, CycleClock clock) {
-        Worker w = worker(clock);
-        for (ShadowPage page : List.copyOf(tree.pages.all())) {
-            tree.zap(w, page);
+    public void slotsChanged(long gfn, long frames, CycleClock clock) {
+        zapAllFast(worker(clock));
+        pageLimit = ShadowSettings.pageLimit(host);
+    }
+
+    /**
+     * Every shadow page is obsolete on return, and gone, unless it is the root of a vCPU, which gives it up before it enters its guest
+     * again. Not under the lock: others are served between batches. KVM: kvm_mmu_zap_all_fast.
+     */
+    private void zapAllFast(Worker w) {
+        synchronized (this) {
+            tree.obsoleteAll(w.clock);
         }
-        tree.commit(clock, true);
+        boolean more = true;
+        while (more) {
+            synchronized (this) {
+                more = tree.zapObsolete(w, ZAP_BATCH);
+            }
+        }
+    }
+
+    /**
+     * MMIO sptes hold so many bits of the slots' generation. When it has wrapped around, one that is left could be taken for new: so all
+     * go. Before any is made or used; not under the lock. KVM: kvm_mmu_invalidate_mmio_sptes.
+     */
+    void checkMmioEpoch(Worker w) {
+        long epoch = (w.guest.generation() & ~GuestMemory.UPDATING) >>> MmioSptes.GENERATION_BITS;
+        boolean wrapped;
+        synchronized (this) {
+            wrapped = epoch != mmioEpoch;
+            mmioEpoch = epoch;
+        }
+        if (wrapped) {
+            zapAllFast(w);
+        }
+    }
+
+    /** Sees to it that a fault finds places for the shadow pages it may need. Under the lock. KVM: make_mmu_pages_available. */
+    void makePagesAvailable(Worker w) {
+        long available = pageLimit - tree.pages.active().size();
+        if (available < MIN_FREE_PAGES) {
+            tree.zapOldest(w, (int) (REFILL_PAGES - available));
+        }
+    }
+
+    /** Host memory was exhausted in the middle of a fault or of building a root: true if some is free now. KVM: mmu_shrink_scan. */
+    synchronized boolean reclaim(Worker w) {
+        tree.commit(w.clock, true);
+        return reclaim && tree.zapOldest(w, REFILL_PAGES) > 0;
     }
 
     @Override
@@ -186,9 +247,25 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         }
     }
 
+    /**
+     * What is protected for the log becomes writable with the next write. Pieces of large pages go where the next fault can map the whole.
+     * KVM: kvm_rmap_zap_collapsible_sptes.
+     */
     @Override
-    public void stopDirtyLog(CycleClock clock) {
-        // What is protected for the log becomes writable with the next write.
+    public synchronized void stopDirtyLog(CycleClock clock) {
+        Worker w = worker(clock);
+        for (ShadowPage page : List.copyOf(tree.pages.active())) {
+            if (page.direct() && page.level() == 1 && largeAllowed(w, page.gfn)) {
+                tree.zap(w, page);
+            }
+        }
+        tree.commit(clock, true);
+    }
+
+    /** True if the tables around, the log, tracking and the host let the 2 MiB around {@code gfn} be mapped whole. */
+    boolean largeAllowed(Worker w, long gfn) {
+        return !host.dirtyLog().logs(gfn) && !tree.largeDisallowed(gfn) && !host.writeTracking().anyTracked(gfn & -512L, 512)
+                && w.guest.mappingLevel(gfn) >= 2;
     }
 
     @Override

@@ -84,7 +84,8 @@ final class ShadowSync {
     boolean spte(Worker w, ShadowPage page, int index) {
         long spte = w.sptes.load(page.sptep(index));
         if (!Spte.present(spte)) {
-            return false;
+            // Nothing, or an MMIO spte, which the next access makes anew. KVM: sync_mmio_spte.
+            return tree.zapPte(w, page, index);
         }
         GuestFormat format = Role.format(page.role);
         long gpte = w.gpte(page, index);

@@ -1,6 +1,7 @@
 package org.penumbra.shadow;
 
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
@@ -56,6 +57,21 @@ final class ShadowTree {
     /** True if no large spte may map the 2 MiB around {@code gfn}. */
     boolean largeDisallowed(long gfn) {
         return largeDisallowed.get(gfn >>> FRAMES_OF_2M_BITS) > 0;
+    }
+
+    /** Shadowed tables in 2 MiB number {@code block}: for audits. */
+    int tablesIn(long block) {
+        return largeDisallowed.get(block);
+    }
+
+    /** Shadow pages of {@code gfn} above the leaf level: for audits. */
+    int upperTables(long gfn) {
+        return upperTables.get(gfn);
+    }
+
+    /** Frames and 2 MiB ranges that have a count: for audits. */
+    int counted() {
+        return upperTables.size() + largeDisallowed.size();
     }
 
     /** True if {@code gfn} holds a table above the leaf level, or somebody else tracks its writes. */
@@ -152,6 +168,10 @@ final class ShadowTree {
         long sptep = page.sptep(index);
         long spte = w.sptes.load(sptep);
         if (!Spte.present(spte)) {
+            if (spte != 0) {
+                // An MMIO spte, which no TLB has.
+                w.sptes.store(sptep, 0);
+            }
             return false;
         }
         w.sptes.store(sptep, 0);
@@ -185,6 +205,10 @@ final class ShadowTree {
         }
         page.unsync = false;
         pages.unlist(page);
+        if (page.nxHugePageDisallowed) {
+            page.nxHugePageDisallowed = false;
+            counters.nxLpageSplits.add(-1);
+        }
         if (!page.direct()) {
             largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
             if (page.level() > 1) {
@@ -197,6 +221,30 @@ final class ShadowTree {
         } else {
             zapped.add(page);
         }
+    }
+
+    /** Zaps up to {@code count} of the oldest pages that are no roots, and what is unsync below them; flushes, and frees. KVM: kvm_mmu_zap_oldest_mmu_pages. */
+    int zapOldest(Worker w, int count) {
+        List<ShadowPage> oldest = pages.active().stream().filter(p -> p.rootCount == 0).limit(count).toList();
+        oldest.forEach(page -> zap(w, page));
+        counters.mmuRecycled.add(zapped.size());
+        int freed = zapped.size();
+        commit(w.clock, false);
+        return freed;
+    }
+
+    /** Zaps up to {@code count} obsolete pages, flushes, and frees; answers true if there are more. KVM: kvm_zap_obsolete_pages. */
+    boolean zapObsolete(Worker w, int count) {
+        List<ShadowPage> some = pages.active().stream().takeWhile(pages::obsolete).limit(count).toList();
+        some.forEach(page -> zap(w, page));
+        commit(w.clock, false);
+        return some.size() == count;
+    }
+
+    /** From now on every page there is is obsolete; vCPUs leave the guest and ask for another root. KVM: kvm_mmu_zap_all_fast. */
+    void obsoleteAll(CycleClock clock) {
+        pages.obsoleteAll();
+        host.flushRemoteTlbs(clock);
     }
 
     private void zapUnsyncChildren(Worker w, ShadowPage page) {

@@ -17,12 +17,14 @@ final class SpteMaker {
     private final DirtyLog log;
     private final ShadowCounters counters;
     private final boolean unsyncAllowed;
+    private final boolean nxHugePages;
 
-    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed) {
+    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed, boolean nxHugePages) {
         this.tree = tree;
         this.log = log;
         this.counters = counters;
         this.unsyncAllowed = unsyncAllowed;
+        this.nxHugePages = nxHugePages;
     }
 
     /**
@@ -44,7 +46,7 @@ final class SpteMaker {
             answer = FLUSH;
             mapped = false;
         }
-        int granted = rights;
+        int granted = nxHugePages && level > 1 ? rights & ~Rights.EXEC : rights;
         if ((rights & Rights.WRITE) != 0) {
             boolean later = !w.guest.writable(gfn) || log.logs(gfn) && !write && !(mapped && Spte.writable(old));
             if (later) {
@@ -73,6 +75,14 @@ final class SpteMaker {
                 || (old & Spte.USER) != (spte & Spte.USER)
                 || (old & Spte.NX) == 0 && (spte & Spte.NX) != 0;
         return lost ? answer | FLUSH : answer;
+    }
+
+    /** Puts the MMIO spte {@code mmio} in the place of whatever {@code page} has at {@code index}. Answers flush. KVM: mark_mmio_spte. */
+    boolean mmio(Worker w, ShadowPage page, int index, long mmio) {
+        boolean mapped = tree.zapPte(w, page, index);
+        w.sptes.store(page.sptep(index), mmio);
+        counters.pfMmioSpteCreated.increment();
+        return mapped;
     }
 
     /** May {@code gfn} be mapped writable? Leaf tables in it go unsync if that helps. KVM: mmu_try_to_unsync_pages. */

@@ -5,6 +5,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
@@ -70,6 +71,11 @@ final class MmuServices implements MmuHost {
     @Override
     public int physicalAddressBits() {
         return machine.physicalAddressBits();
+    }
+
+    @Override
+    public long guestFrames() {
+        return machine.memory.allSlots().stream().mapToLong(MemorySlot::frames).sum();
     }
 
     @Override

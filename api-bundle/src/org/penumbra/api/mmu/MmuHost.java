@@ -26,6 +26,9 @@ public interface MmuHost {
     /** The guest's MAXPHYADDR: address bits of an entry from here up are reserved. */
     int physicalAddressBits();
 
+    /** Frames that the slots give the guest now. */
+    long guestFrames();
+
     /** The machine's counters. */
     Counters counters();
 
