@@ -235,6 +235,7 @@ final class ShadowContext implements MmuContext {
     /** Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. KVM: FNAME(fetch). */
     private Resolution map(MmuFault fault, long gfn, long pfn) {
         mmu.makePagesAvailable(w);
+        mmu.recoverNxHugePages(w);
         flush = false;
         ShadowPage table = guestTables(fault.gva);
         Resolution resolution = table == null ? Resolution.RETRY : leaf(table, fault, gfn, pfn);
@@ -248,7 +249,7 @@ final class ShadowContext implements MmuContext {
      */
     private ShadowPage guestTables(long gva) {
         ShadowPage page = roots.page(gva);
-        if (page == null || page.invalid || walker.changed(page.level(), gva)) {
+        if (page == null || page.invalid || mmu.tree.pages.obsolete(page) || walker.changed(page.level(), gva)) {
             return null;
         }
         while (page.level() > walker.level) {
@@ -280,7 +281,7 @@ final class ShadowContext implements MmuContext {
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
     private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
         int largest = goalLevel(gfn);
-        boolean unexecutable = mmu.nxHugePages && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
+        boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
         ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
         page.writeFlooding = 0;
@@ -309,10 +310,8 @@ final class ShadowContext implements MmuContext {
             }
             lowest = child;
         }
-        if (unexecutable && !lowest.nxHugePageDisallowed) {
-            // KVM: account_nx_huge_page
-            lowest.nxHugePageDisallowed = true;
-            mmu.counters.nxLpageSplits.increment();
+        if (unexecutable) {
+            mmu.tree.nx.account(lowest);
         }
         return lowest;
     }

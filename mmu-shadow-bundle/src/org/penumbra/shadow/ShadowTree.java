@@ -21,6 +21,7 @@ final class ShadowTree {
 
     final ShadowPageCache pages;
     final ReverseMap rmap = new ReverseMap();
+    final NxHugePages nx;
     private final MmuHost host;
     private final ShadowCounters counters;
     /** Frames that hold tables above the leaf level: never writable, whatever else. */
@@ -36,6 +37,7 @@ final class ShadowTree {
         this.host = host;
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease());
+        this.nx = new NxHugePages(ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES), ShadowSettings.nxRecoveryPeriod(host), counters);
     }
 
     /** A new shadow page; the table it shadows is write-protected before anything is read from it. KVM: account_shadowed. */
@@ -205,10 +207,7 @@ final class ShadowTree {
         }
         page.unsync = false;
         pages.unlist(page);
-        if (page.nxHugePageDisallowed) {
-            page.nxHugePageDisallowed = false;
-            counters.nxLpageSplits.add(-1);
-        }
+        nx.unaccount(page);
         if (!page.direct()) {
             largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
             if (page.level() > 1) {

@@ -17,14 +17,12 @@ final class SpteMaker {
     private final DirtyLog log;
     private final ShadowCounters counters;
     private final boolean unsyncAllowed;
-    private final boolean nxHugePages;
 
-    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed, boolean nxHugePages) {
+    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed) {
         this.tree = tree;
         this.log = log;
         this.counters = counters;
         this.unsyncAllowed = unsyncAllowed;
-        this.nxHugePages = nxHugePages;
     }
 
     /**
@@ -46,7 +44,7 @@ final class SpteMaker {
             answer = FLUSH;
             mapped = false;
         }
-        int granted = nxHugePages && level > 1 ? rights & ~Rights.EXEC : rights;
+        int granted = tree.nx.on() && level > 1 ? rights & ~Rights.EXEC : rights;
         if ((rights & Rights.WRITE) != 0) {
             boolean later = !w.guest.writable(gfn) || log.logs(gfn) && !write && !(mapped && Spte.writable(old));
             if (later) {
