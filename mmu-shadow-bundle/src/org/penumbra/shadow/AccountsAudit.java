@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
+import org.penumbra.kit.GfnCounts;
 import org.penumbra.kit.ShadowPage;
 
 /** Counts anew what the shadow MMU keeps count of: tables, roots, unsync children, split pages, pages below the limit. Under the MMU's lock. */
@@ -47,21 +48,23 @@ final class AccountsAudit {
         for (ShadowPage page : mmu.tree.pages.active()) {
             if (!page.direct()) {
                 disallowing.addToValue(page.gfn >>> 9, 1);
-                upper.addToValue(page.gfn, page.level() > 1 ? 1 : 0);
+                if (page.level() > 1) {
+                    upper.addToValue(page.gfn, 1);
+                }
             }
         }
-        upper.forEachKeyValue((gfn, n) -> {
-            if (mmu.tree.upperTables(gfn) != n) {
-                violations.accept(String.format("gfn 0x%x counts %d upper tables and has %d", gfn, mmu.tree.upperTables(gfn), n));
+        recount("upper tables in gfn", mmu.tree.upperTables, upper);
+        recount("tables in 2 MiB number", mmu.tree.largeDisallowed, disallowing);
+    }
+
+    private void recount(String what, GfnCounts counted, LongIntHashMap found) {
+        found.forEachKeyValue((number, n) -> {
+            if (counted.get(number) != n) {
+                violations.accept(String.format("%s 0x%x: %d are counted, and there are %d", what, number, counted.get(number), n));
             }
         });
-        disallowing.forEachKeyValue((block, n) -> {
-            if (mmu.tree.tablesIn(block) != n) {
-                violations.accept(String.format("2 MiB from gfn 0x%x count %d tables and have %d", block << 9, mmu.tree.tablesIn(block), n));
-            }
-        });
-        if (mmu.tree.counted() != upper.select(n -> n > 0).size() + disallowing.size()) {
-            violations.accept("tables are counted where there are none");
+        if (counted.size() > found.size()) {
+            violations.accept(what + "s that have none are counted");
         }
     }
 
