@@ -10,7 +10,7 @@ import org.penumbra.kit.ShadowPage;
 /**
  * The mitigation of iTLB multihit (Linux: {@code Documentation/admin-guide/hw-vuln/multihit.rst}): nothing is executed from a 2 MiB spte,
  * so a fetch has its page split, and after a while of that the pieces are given up, since the guest may not execute there any more.
- * KVM does that in a thread, once a minute; here the first fault after the period does. Under the MMU's lock.
+ * KVM does that in a thread, once a minute; here the first fault after the period does. Under the MMU's lock, held alone.
  */
 final class NxHugePages {
     /** Of how many splits one is given up each period, the oldest first. KVM: nx_huge_pages_recovery_ratio. */
@@ -21,7 +21,7 @@ final class NxHugePages {
     private final ShadowCounters counters;
     /** Pages in the place of a large one, the oldest first. KVM: possible_nx_huge_pages. */
     private final Set<ShadowPage> splits = new LinkedHashSet<>();
-    private long due;
+    private volatile long due;
 
     /** @param period simulated cycles of a vCPU; 0 for no recovery */
     NxHugePages(boolean on, long period, ShadowCounters counters) {
@@ -51,9 +51,14 @@ final class NxHugePages {
         }
     }
 
-    /** The splits to be given up now; none until the period is over by {@code clock}. KVM: kvm_recover_nx_huge_pages. */
+    /** True if the period is over by {@code clock}. Any thread, without the lock. */
+    boolean due(CycleClock clock) {
+        return on && period > 0 && clock.total() >= due;
+    }
+
+    /** The splits to be given up now; none until it is time. KVM: kvm_recover_nx_huge_pages. */
     List<ShadowPage> toRecover(CycleClock clock) {
-        if (period == 0 || clock.total() < due) {
+        if (!due(clock)) {
             return List.of();
         }
         boolean first = due == 0;

@@ -14,7 +14,7 @@ import org.penumbra.kit.ShadowPage;
 
 /**
  * The roots of one vCPU: the current one and the most recent previous ones, so that a switch back to an address space costs no
- * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock.
+ * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock, exclusively but for what says otherwise.
  *
  * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
  * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
@@ -146,6 +146,14 @@ final class Roots {
             }
         }
         return null;
+    }
+
+    /**
+     * The root to enter the guest with, if it is there and good. Needs no lock: whoever zaps a root flushes afterwards, so that a vCPU which
+     * has looked too early does not enter with it.
+     */
+    TranslationRoot valid() {
+        return current == null || current.invalid() ? null : current.value;
     }
 
     /** The root to enter the guest with; built if there is none, or if the last one was zapped. */

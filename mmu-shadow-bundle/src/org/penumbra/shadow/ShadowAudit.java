@@ -67,7 +67,7 @@ final class ShadowAudit {
         if (Spte.pfn(spte) != w.guest.current(gfn)) {
             violations.accept(at(page, index) + ": maps a host frame that gfn 0x" + Long.toHexString(gfn) + " does not have");
         }
-        if (Spte.writable(spte)) {
+        if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
             protection(page, index, gfn);
         }
         if (mmu.tree.nx.on() && page.level() > 1 && (spte & Spte.NX) == 0) {

@@ -14,6 +14,7 @@ final class ShadowSettings {
     static final String RECLAIM = "shadow.reclaim";
     static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
     static final String NX_RECOVERY = "shadow.nx-recovery-period";
+    static final String SINGLE_LOCK = "shadow.single-lock";
 
     /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
     private static final long LEAST_PAGES = 64;
@@ -35,7 +36,8 @@ final class ShadowSettings {
             new Setting(RECLAIM, "on", SWITCH, "recycle shadow pages when host memory is exhausted"),
             new Setting(NX_HUGE_PAGES, "off", SWITCH, "execute nothing from 2 MiB pages: a fetch splits them (iTLB multihit)"),
             new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
-                    "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"));
+                    "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
+            new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));
 
     private ShadowSettings() {}
 
