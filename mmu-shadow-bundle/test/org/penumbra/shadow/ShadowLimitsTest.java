@@ -63,6 +63,15 @@ class ShadowLimitsTest extends ShadowFixture {
         assertThat(pages()).isLessThanOrEqualTo(81).isGreaterThan(50);
     }
 
+    @Test
+    @DisplayName("S16 a guest in which most frames were leaf tables once takes no more host memory than the limit")
+    void mostFramesAreTables() {
+        host.leaseLimit(90);
+        start();
+        use(3500);
+        assertThat(host.frames()).isLessThanOrEqualTo(82);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"63", "many", "-1", ""})
     @DisplayName("S16 a page limit that is no number from 64 up is refused with what would be right")
