@@ -148,16 +148,19 @@ final class ShadowContext implements MmuContext {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
-        alone = false;
-        try (MmuLock.Held held = share.shared()) {
-            Resolution resolution = map(fault, gfn, pfn, sequence);
-            if (resolution != null) {
-                return resolution;
+        alone = mmu.tree.nx.due(w.clock);
+        if (!alone) {
+            try (MmuLock.Held held = share.shared()) {
+                Resolution resolution = map(fault, gfn, pfn, sequence);
+                if (resolution != null) {
+                    return resolution;
+                }
             }
+            alone = true;
         }
-        alone = true;
         try (MmuLock.Held held = mmu.lock.exclusive()) {
             mmu.makePagesAvailable(w);
+            mmu.recoverNxHugePages(w);
             return map(fault, gfn, pfn, sequence);
         }
     }
@@ -329,7 +332,7 @@ final class ShadowContext implements MmuContext {
      */
     private ShadowPage guestTables(long gva) {
         ShadowPage page = roots.page(gva);
-        changed = page == null || page.invalid || walker.changed(page.level(), gva);
+        changed = page == null || page.invalid || mmu.tree.pages.obsolete(page) || walker.changed(page.level(), gva);
         while (!changed && page.level() > walker.level) {
             int below = page.level() - 1;
             page.writeFlooding = 0;
@@ -360,7 +363,7 @@ final class ShadowContext implements MmuContext {
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
     private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
         int largest = goalLevel(gfn);
-        boolean unexecutable = mmu.nxHugePages && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
+        boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
         ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
         if (page == null) {
@@ -402,9 +405,7 @@ final class ShadowContext implements MmuContext {
             if (!alone) {
                 return null;
             }
-            // KVM: account_nx_huge_page
-            lowest.nxHugePageDisallowed = true;
-            mmu.counters.nxLpageSplits.increment();
+            mmu.tree.nx.account(lowest);
         }
         return lowest;
     }

@@ -52,13 +52,13 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     final int previousRoots;
     /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
     final MmioSptes mmio;
-    final boolean nxHugePages;
     private final boolean floodingDetection;
     private final boolean reclaim;
     private volatile long pageLimit;
     /** The generation of the slots above the bits that MMIO sptes can hold. */
     private volatile long mmioEpoch;
     private final List<Worker> workers = new ArrayList<>();
+    private final List<Roots> vcpuRoots = new ArrayList<>();
 
     ShadowMmu(MmuHost host) {
         this.host = host;
@@ -66,10 +66,9 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
         this.mmio = Spte.mmio(host.physicalAddressBits());
-        this.nxHugePages = ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES);
         this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
         this.pageLimit = ShadowSettings.pageLimit(host);
-        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC), nxHugePages);
+        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
@@ -214,6 +213,35 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         if (epoch != mmioEpoch) {
             zapAllFast(w);
             mmioEpoch = epoch;
+        }
+    }
+
+    /** {@code roots} are those of a vCPU from now on. */
+    void add(Roots roots) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            vcpuRoots.add(roots);
+        }
+    }
+
+    /** Every root of every vCPU, as often as it is one: for audits. */
+    void forEachRoot(Consumer<ShadowPage> action) {
+        vcpuRoots.forEach(roots -> roots.forEachPage(action));
+    }
+
+    /** The most shadow pages there are to be besides roots. */
+    long pageLimit() {
+        return pageLimit;
+    }
+
+    /** Gives up some of the large pages that were split to be executed, if it is time. Alone; the caller commits. */
+    void recoverNxHugePages(Worker w) {
+        for (ShadowPage page : tree.nx.toRecover(w.clock)) {
+            if (host.dirtyLog().logs(page.gfn)) {
+                // It would be mapped by 4 KiB again; the end of the log gives it up.
+                tree.nx.unaccount(page);
+            } else {
+                tree.zap(w, page);
+            }
         }
     }
 

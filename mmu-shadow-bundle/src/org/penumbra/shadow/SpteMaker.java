@@ -27,14 +27,12 @@ final class SpteMaker {
     private final DirtyLog log;
     private final ShadowCounters counters;
     private final boolean unsyncAllowed;
-    private final boolean nxHugePages;
 
-    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed, boolean nxHugePages) {
+    SpteMaker(ShadowTree tree, DirtyLog log, ShadowCounters counters, boolean unsyncAllowed) {
         this.tree = tree;
         this.log = log;
         this.counters = counters;
         this.unsyncAllowed = unsyncAllowed;
-        this.nxHugePages = nxHugePages;
     }
 
     /**
@@ -60,7 +58,7 @@ final class SpteMaker {
             answer = FLUSH;
             mapped = false;
         }
-        int granted = nxHugePages && level > 1 ? rights & ~Rights.EXEC : rights;
+        int granted = tree.nx.on() && level > 1 ? rights & ~Rights.EXEC : rights;
         boolean wanted = (rights & Rights.WRITE) != 0 && w.guest.writable(gfn);
         boolean later = wanted && log.logs(gfn) && !write && !(mapped && Spte.writable(old));
         boolean mayWrite = wanted && writeAllowed(w, gfn, later ? KEEP_SYNC : how);
