@@ -22,8 +22,10 @@ import org.penumbra.api.machine.MachineFactory;
 
 /** The host works on the guest's pages while it runs and its MMUs are replaced. */
 class HostEventsTest {
-    private static final String[] DESIGNS = {"ept", "shadow"};
+    private static final String[] DESIGNS = {"ept", "shadow", "npt"};
     private static final int VCPUS = 4;
+    /** In the test with threads, events after which the guest need not wait for more. */
+    private static final int EVENTS = 20_000;
 
     @InjectService(filter = "(machine.kind=vmx)")
     MachineFactory vmx;
@@ -39,6 +41,9 @@ class HostEventsTest {
         private final HostPages pages;
         private final Random random = new Random(7);
         private final long span;
+        /** A large page has 1 of 512 gfns to be found by, and few guests have many. */
+        private long large;
+        final AtomicLong events = new AtomicLong();
         final AtomicLong swapped = new AtomicLong();
         final AtomicLong migrated = new AtomicLong();
         final AtomicLong merged = new AtomicLong();
@@ -53,6 +58,7 @@ class HostEventsTest {
         }
 
         void event() {
+            events.incrementAndGet();
             long gfn = random.nextLong(span);
             switch (random.nextInt(6)) {
                 case 0:
@@ -62,10 +68,13 @@ class HostEventsTest {
                     migrated.addAndGet(pages.migrate(gfn) ? 1 : 0);
                     break;
                 case 2:
-                    collapsed.addAndGet(pages.collapse(gfn) ? 1 : 0);
+                    if (pages.collapse(gfn)) {
+                        collapsed.incrementAndGet();
+                        large = gfn;
+                    }
                     break;
                 case 3:
-                    split.addAndGet(pages.split(gfn) ? 1 : 0);
+                    split.addAndGet(pages.split(random.nextBoolean() ? gfn : large) ? 1 : 0);
                     break;
                 case 4:
                     // Few are: a swap of the MMU makes all of them old.
@@ -111,7 +120,7 @@ class HostEventsTest {
                 host.event();
             }
             if (++rounds % 5 == 0) {
-                machine.hotSwap().swap(DESIGNS[rounds / 5 % 2], Map.of());
+                machine.hotSwap().swap(DESIGNS[rounds / 5 % DESIGNS.length], Map.of());
             }
             if (rounds % 7 == 0) {
                 logged.clear();
@@ -164,10 +173,15 @@ class HostEventsTest {
                     machine.dirtyLog().harvest(gfn -> harvested.incrementAndGet());
                 }
             }),
-            meanwhile(over, failure, () -> machine.hotSwap().swap(DESIGNS[(int) (swaps.getAndIncrement() % 2)], Map.of())),
+            meanwhile(over, failure, () -> machine.hotSwap().swap(DESIGNS[(int) (swaps.getAndIncrement() % DESIGNS.length)], Map.of())),
         };
         try {
-            Trial.finish(machine);
+            // A guest that is much faster than the host's threads would be over before they have done anything to it.
+            for (long awaited = 300; machine.run(20_000); awaited += 300) {
+                while (host.events.get() < Math.min(awaited, EVENTS) && failure.get() == null) {
+                    Thread.sleep(1);
+                }
+            }
         } finally {
             over.set(true);
             for (Thread t : others) {

@@ -19,7 +19,7 @@ import org.penumbra.api.vmx.ExitReason;
 
 /** MMUs replaced under a guest that must not notice. */
 class HotSwapTest {
-    private static final String[] DESIGNS = {"ept", "shadow"};
+    private static final String[] DESIGNS = {"ept", "shadow", "npt"};
 
     @InjectService(filter = "(machine.kind=vmx)")
     MachineFactory vmx;
@@ -48,7 +48,7 @@ class HotSwapTest {
         TreeSet<Long> written = new TreeSet<>();
         int swaps = 0;
         while (machine.run(every)) {
-            machine.hotSwap().swap(DESIGNS[swaps++ % 2], Map.of());
+            machine.hotSwap().swap(DESIGNS[swaps++ % DESIGNS.length], Map.of());
             if (swaps % 3 == 0) {
                 compareDirty(machine, logged, written);
                 machine.hotSwap().audit(problem -> assertThat(problem).isNull());

@@ -51,7 +51,7 @@ class LatticeTest {
 
     @ParameterizedTest(name = "{0}, host pages of level {1}")
     @DisplayName("T06 T07 T08 rights, error codes and flags are as specified, in every paging mode, bare and under every design")
-    @CsvSource({"'', 1, 40000", "ept, 1, 30000", "ept, 2, 10000", "shadow, 1, 20000", "shadow, 2, 10000"})
+    @CsvSource({"'', 1, 40000", "ept, 1, 30000", "ept, 2, 10000", "npt, 1, 20000", "npt, 2, 10000", "shadow, 1, 20000", "shadow, 2, 10000"})
     void agrees(String design, int hostLevel, int sample) {
         for (PagingMode mode : PagingMode.values()) {
             VectorSelection all = selection(design, mode);

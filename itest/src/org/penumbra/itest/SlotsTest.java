@@ -17,7 +17,7 @@ import org.penumbra.api.memory.MemorySlot;
 
 /** User space changes the memory slots of a guest that runs, and the guest does what it does alone. */
 class SlotsTest {
-    private static final String[] DESIGNS = {"ept", "shadow"};
+    private static final String[] DESIGNS = {"ept", "shadow", "npt"};
     private static final long MEMORY = 256L << 20;
     /** Where the slots that the guest's memory is cut into meet: no multiple of 2 MiB. */
     private static final long CUT = (5L << 20) + 0x3000;
@@ -67,7 +67,7 @@ class SlotsTest {
                 case 3:
                     slots.set(0, 0, 0, CUT, 0);
                     slots.set(1, MemorySlot.LOG_DIRTY_PAGES, CUT, MEMORY - CUT, CUT);
-                    machine.hotSwap().swap(DESIGNS[rounds / 6 % 2], Map.of());
+                    machine.hotSwap().swap(DESIGNS[rounds / 6 % DESIGNS.length], Map.of());
                     break;
                 case 4:
                     slots.set(2, 0, 0, 0, 0);

@@ -16,11 +16,11 @@ public final class EptMmuFactory implements MmuFactory {
 
     @Override
     public List<Setting> settings() {
-        return EptSettings.ALL;
+        return TdpSettings.offered(TdpFormat.EPT);
     }
 
     @Override
     public Mmu create(MmuHost host) {
-        return new EptMmu(host);
+        return new TdpMmu(TdpFormat.EPT, host);
     }
 }

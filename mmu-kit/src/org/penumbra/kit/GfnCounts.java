@@ -10,6 +10,11 @@ public final class GfnCounts {
         return counts.get(gfn);
     }
 
+    /** How many counts are not 0. */
+    public int size() {
+        return counts.size();
+    }
+
     /** Adds {@code delta} and answers the new count, which must not become negative. */
     public int add(long gfn, int delta) {
         int now = counts.addToValue(gfn, delta);

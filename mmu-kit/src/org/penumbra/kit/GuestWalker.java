@@ -78,7 +78,7 @@ public final class GuestWalker {
     private boolean find(PagingState state, long gva, int access) {
         boolean nxe = state.hasEfer(ControlBits.EFER_NXE);
         rights = Rights.ALL;
-        long top = format == GuestFormat.PAE ? state.pdptes().of(gva) : state.root() | GuestFormat.PRESENT;
+        long top = format == GuestFormat.PAE ? pdpte(state, gva) : state.root() | GuestFormat.PRESENT;
         if ((top & GuestFormat.PRESENT) == 0) {
             return fault(0, access, state);
         }
@@ -105,6 +105,11 @@ public final class GuestWalker {
         }
     }
 
+    private long pdpte(PagingState state, long gva) {
+        boolean inMemory = state.pdptes().inMemory();
+        return inMemory ? read(state.root() + 8 * (gva >>> 30 & 3)) : state.pdptes().of(gva);
+    }
+
     private boolean flag(long gva, boolean write) {
         for (int l = format.levels(); l >= level; l--) {
             long flags = GuestFormat.ACCESSED | (write && l == level ? GuestFormat.DIRTY : 0);
@@ -129,8 +134,12 @@ public final class GuestWalker {
     }
 
     private long load(int atLevel, long gva) {
+        return read(address(atLevel, gva) & -8L);
+    }
+
+    private long read(long gpa) {
         try {
-            return memory.load(address(atLevel, gva) & -8L, 8);
+            return memory.load(gpa, 8);
         } catch (GuestMemoryException e) {
             // A read that nothing answers is all ones on a PC.
             return -1;

@@ -17,24 +17,29 @@ public final class ShadowPage {
     public final long spt;
     /** Addresses of the sptes, in tables above, that point here. */
     public final PteList parents = new PteList();
+    /** The generation of {@link ShadowPageCache} that it belongs to; of an older one it is obsolete. KVM: mmu_valid_gen. */
+    final int generation;
     /** vCPU roots, current and previous, that are this page. */
     public int rootCount;
     /** Zapped while it was a root: no longer found, freed with its last root. */
-    public boolean invalid;
+    public volatile boolean invalid;
     /** The guest may write the table without an exit; sptes may be stale until the next synchronisation. Level 1 only. */
     public boolean unsync;
     /** Entries whose subtree holds unsync pages, and their number. */
     public final long[] unsyncChildBitmap = new long[ENTRIES / 64];
     public int unsyncChildren;
+    /** It stands in the place of a large page that must not be executed. KVM: nx_huge_page_disallowed. */
+    public boolean nxHugePageDisallowed;
     /** Emulated writes since an spte of the page was last used for a fault. */
     public int writeFlooding;
     /** Of an indirect page that can hold leaves: the frame each spte maps, which the gpte may no longer say. */
     private final long[] mapped;
 
-    ShadowPage(long gfn, int role, long spt) {
+    ShadowPage(long gfn, int role, long spt, int generation) {
         this.gfn = gfn;
         this.role = role;
         this.spt = spt;
+        this.generation = generation;
         this.mapped = Role.isDirect(role) || Role.level(role) > 2 ? null : new long[ENTRIES];
         if (mapped != null) {
             Arrays.fill(mapped, -1);

@@ -2,6 +2,7 @@ package org.penumbra.kit;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.penumbra.api.clock.CycleClock;
@@ -19,21 +20,26 @@ public final class ShadowPageCache {
     private final LongObjectHashMap<ShadowPage> byKey = new LongObjectHashMap<>();
     private final LongObjectHashMap<List<ShadowPage>> indirectByGfn = new LongObjectHashMap<>();
     private final LongObjectHashMap<ShadowPage> bySpt = new LongObjectHashMap<>();
+    /** Those that are listed, the oldest first. KVM: active_mmu_pages, the other way round. */
+    private final LinkedHashSet<ShadowPage> active = new LinkedHashSet<>();
+    private volatile int generation;
 
     public ShadowPageCache(FrameLease lease) {
         this.lease = lease;
     }
 
-    /** The page for (gfn, role), or null. Charges a hash probe. */
+    /** The page for (gfn, role), or null; no obsolete one. Charges a hash probe. */
     public ShadowPage find(long gfn, int role, CycleClock clock) {
         clock.charge(Work.HASH_PROBE);
-        return byKey.get(Role.key(gfn, role));
+        ShadowPage page = byKey.get(Role.key(gfn, role));
+        return page == null || obsolete(page) ? null : page;
     }
 
     /** A new page with empty sptes; there is none for (gfn, role). Charges the frame. */
     public ShadowPage create(long gfn, int role, CycleClock clock) {
-        ShadowPage page = new ShadowPage(gfn, role, lease.allocate(clock));
+        ShadowPage page = new ShadowPage(gfn, role, lease.allocate(clock), generation);
         byKey.put(Role.key(gfn, role), page);
+        active.add(page);
         bySpt.put(page.spt, page);
         if (!page.direct()) {
             indirectByGfn.getIfAbsentPut(gfn, () -> new ArrayList<>(1)).add(page);
@@ -55,7 +61,11 @@ public final class ShadowPageCache {
 
     /** Makes {@code page} unfindable by (gfn, role) and by gfn; its table stays until {@link #free}. */
     public void unlist(ShadowPage page) {
-        byKey.remove(Role.key(page.gfn, page.role));
+        active.remove(page);
+        // In the place of an obsolete page there may be a new one.
+        if (byKey.get(Role.key(page.gfn, page.role)) == page) {
+            byKey.remove(Role.key(page.gfn, page.role));
+        }
         if (!page.direct()) {
             List<ShadowPage> pages = indirectByGfn.get(page.gfn);
             pages.remove(page);
@@ -69,6 +79,21 @@ public final class ShadowPageCache {
     public void free(ShadowPage page) {
         bySpt.remove(page.spt);
         lease.free(page.spt);
+    }
+
+    /** From now on every page there is is obsolete: never found again, and to be zapped by and by. KVM: mmu_valid_gen. */
+    public void obsoleteAll() {
+        generation++;
+    }
+
+    /** True if {@code page} is of a generation before the current one. KVM: is_obsolete_sp. */
+    public boolean obsolete(ShadowPage page) {
+        return page.generation != generation;
+    }
+
+    /** Listed pages, the oldest first; a view. */
+    public Collection<ShadowPage> active() {
+        return active;
     }
 
     /** Every page that has a table, invalid roots included. */

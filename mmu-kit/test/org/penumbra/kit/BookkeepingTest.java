@@ -69,18 +69,18 @@ class BookkeepingTest {
     })
     void quadrants(int level, int quadrant, int spte, int offset, int first) {
         int mode = GuestFormat.BITS_32_PSE.ordinal() << 12;
-        ShadowPage page = new ShadowPage(7, Role.of(level, Rights.ALL, mode, quadrant), 0x1000);
+        ShadowPage page = new ShadowPage(7, Role.of(level, Rights.ALL, mode, quadrant), 0x1000, 0);
         assertThat(page.gpteGpa(spte)).isEqualTo(0x7000 + offset);
         assertThat(page.sptesOf(offset)).isEqualTo(first);
         assertThat(page.sptesPerGpte()).isEqualTo(level);
-        ShadowPage other = new ShadowPage(7, Role.of(level, Rights.ALL, mode, quadrant ^ 1), 0x1000);
+        ShadowPage other = new ShadowPage(7, Role.of(level, Rights.ALL, mode, quadrant ^ 1), 0x1000, 0);
         assertThat(other.sptesOf(offset)).isEqualTo(-1);
     }
 
     @Test
     @DisplayName("S08 the unsync bitmap counts each child once")
     void unsyncBitmap() {
-        ShadowPage page = new ShadowPage(1, Role.of(2, Rights.ALL, 0, 0), 0x1000);
+        ShadowPage page = new ShadowPage(1, Role.of(2, Rights.ALL, 0, 0), 0x1000, 0);
         assertThat(page.markUnsyncChild(63)).isTrue();
         assertThat(page.markUnsyncChild(64)).isTrue();
         assertThat(page.markUnsyncChild(63)).isFalse();

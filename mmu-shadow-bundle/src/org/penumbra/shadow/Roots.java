@@ -2,7 +2,9 @@ package org.penumbra.shadow;
 
 import java.util.ArrayDeque;
 import java.util.Iterator;
+import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestFormat;
@@ -12,7 +14,7 @@ import org.penumbra.kit.ShadowPage;
 
 /**
  * The roots of one vCPU: the current one and the most recent previous ones, so that a switch back to an address space costs no
- * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock.
+ * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock, exclusively but for what says otherwise.
  *
  * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
  * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
@@ -24,7 +26,7 @@ final class Roots {
     private static final int QUARTERS = 4;
     private static final int FRAMES_OF_1G_BITS = 18;
 
-    private static final class Root {
+    private final class Root {
         final PagingState state;
         final int mode;
         /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
@@ -60,7 +62,7 @@ final class Roots {
 
         boolean invalid() {
             for (ShadowPage page : pages) {
-                if (page != null && page.invalid) {
+                if (page != null && (page.invalid || mmu.tree.pages.obsolete(page))) {
                     return true;
                 }
             }
@@ -76,6 +78,7 @@ final class Roots {
     Roots(ShadowMmu mmu, Worker w) {
         this.mmu = mmu;
         this.w = w;
+        mmu.add(this);
     }
 
     /** Makes the root for {@code state} current, from the previous ones if it is there; a stale one is brought in step. */
@@ -135,10 +138,22 @@ final class Roots {
             Root root = it.next();
             if (root.serves(state, mode)) {
                 it.remove();
-                return root;
+                if (!root.invalid()) {
+                    return root;
+                }
+                put(root);
+                return null;
             }
         }
         return null;
+    }
+
+    /**
+     * The root to enter the guest with, if it is there and good. Needs no lock: whoever zaps a root flushes afterwards, so that a vCPU which
+     * has looked too early does not enter with it.
+     */
+    TranslationRoot valid() {
+        return current == null || current.invalid() ? null : current.value;
     }
 
     /** The root to enter the guest with; built if there is none, or if the last one was zapped. */
@@ -148,6 +163,7 @@ final class Roots {
             current = null;
         }
         if (current == null) {
+            mmu.makePagesAvailable(w);
             current = build(state, mode);
             mmu.tree.commit(w.clock, false);
             sync(current);
@@ -168,13 +184,22 @@ final class Roots {
             throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
         }
         ShadowPage[] pages = new ShadowPage[QUARTERS];
-        for (int i = 0; i < QUARTERS; i++) {
-            pages[i] = directory(state, format, mode, i);
-            if (pages[i] != null) {
-                w.sptes.store(top + 8L * i, Spte.pdpte(pages[i].spt));
+        Root root = new Root(state, mode, pages, top);
+        boolean done = false;
+        try {
+            for (int i = 0; i < QUARTERS; i++) {
+                pages[i] = directory(state, format, mode, i);
+                if (pages[i] != null) {
+                    w.sptes.store(top + 8L * i, Spte.pdpte(pages[i].spt));
+                }
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                put(root);
             }
         }
-        return new Root(state, mode, pages, top);
+        return root;
     }
 
     /** The page directory for GiB {@code i} of the linear addresses. */
@@ -216,6 +241,11 @@ final class Roots {
             action.accept(current);
         }
         previous.forEach(action);
+    }
+
+    /** The pages of every root, once for each root: for audits. */
+    void forEachPage(Consumer<ShadowPage> action) {
+        all(root -> Stream.of(root.pages).filter(Objects::nonNull).forEach(action));
     }
 
     /** The pages that {@code gva} is translated by in the current and the previous roots, as far as they are valid. */

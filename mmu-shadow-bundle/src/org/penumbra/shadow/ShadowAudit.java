@@ -25,6 +25,7 @@ final class ShadowAudit {
             for (int i = 0; i < ShadowPage.ENTRIES; i++) {
                 long spte = w.sptes.load(page.sptep(i));
                 if (!Spte.present(spte)) {
+                    absent(page, i, spte);
                     continue;
                 }
                 if (Spte.leaf(spte, page.level())) {
@@ -35,8 +36,25 @@ final class ShadowAudit {
             }
             parents(page);
         }
+        new AccountsAudit(mmu, violations).run();
         if (leaves != mmu.tree.rmap.size()) {
             violations.accept("the reverse map has " + mmu.tree.rmap.size() + " sptes, the shadow pages have " + leaves);
+        }
+    }
+
+    /** What maps nothing is 0, or an MMIO spte; a processor that reads ahead finds nothing through either. */
+    private void absent(ShadowPage page, int index, long spte) {
+        if (spte == 0) {
+            return;
+        }
+        if (mmu.mmio == null || !mmu.mmio.is(spte)) {
+            violations.accept(at(page, index) + ": 0x" + Long.toHexString(spte) + " is neither a mapping, nor nothing, nor an MMIO spte");
+        } else if (!mmu.mmio.leadsNowhere(spte)) {
+            violations.accept(at(page, index) + ": the address in an MMIO spte is one of memory");
+        } else if (page.level() > 1) {
+            violations.accept(at(page, index) + ": an MMIO spte above level 1");
+        } else if (mmu.mmio.current(spte, w.guest.generation()) && w.guest.mappingLevel(mmu.mmio.gfn(spte)) > 0) {
+            violations.accept(at(page, index) + ": an MMIO spte for gfn 0x" + Long.toHexString(mmu.mmio.gfn(spte)) + ", which is memory");
         }
     }
 
@@ -49,8 +67,11 @@ final class ShadowAudit {
         if (Spte.pfn(spte) != w.guest.current(gfn)) {
             violations.accept(at(page, index) + ": maps a host frame that gfn 0x" + Long.toHexString(gfn) + " does not have");
         }
-        if (Spte.writable(spte)) {
+        if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
             protection(page, index, gfn);
+        }
+        if (mmu.tree.nx.on() && page.level() > 1 && (spte & Spte.NX) == 0) {
+            violations.accept(at(page, index) + ": large and executable");
         }
         if (!page.direct() && !page.unsync) {
             inStep(page, index, spte, gfn);
@@ -155,7 +176,7 @@ final class ShadowAudit {
         return false;
     }
 
-    private static String at(ShadowPage page, int index) {
+    static String at(ShadowPage page, int index) {
         return String.format("level %d shadow page of gfn 0x%x%s, spte %d", page.level(), page.gfn, page.direct() ? " (direct)" : "", index);
     }
 }

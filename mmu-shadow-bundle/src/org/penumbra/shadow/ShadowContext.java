@@ -1,17 +1,22 @@
 package org.penumbra.shadow;
 
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
+import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
@@ -23,11 +28,17 @@ final class ShadowContext implements MmuContext {
     private final Worker w;
     private final GuestWalker walker;
     private final GuestWalker emulation;
+    private final MmuLock.Share share;
     private final Roots roots;
     private final boolean largePages;
+    private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
     private int mode;
     private boolean flush;
+    /** The lock is held exclusively. */
+    private boolean alone;
+    /** What the walk read in the guest's tables is not there any more. */
+    private boolean changed;
 
     ShadowContext(ShadowMmu mmu, MmuContextHost host, Worker w) {
         this.mmu = mmu;
@@ -35,6 +46,7 @@ final class ShadowContext implements MmuContext {
         this.w = w;
         this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
         this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.share = mmu.lock.newShare();
         this.roots = new Roots(mmu, w);
         this.largePages = ShadowSettings.on(mmu.host, ShadowSettings.LARGE_PAGES);
     }
@@ -45,7 +57,8 @@ final class ShadowContext implements MmuContext {
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
         mode = Role.mode(newState);
-        synchronized (mmu) {
+        mmioCache.forgetAll();
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!sameMode) {
                 roots.staleAll();
             } else if (!keepPcid) {
@@ -73,21 +86,53 @@ final class ShadowContext implements MmuContext {
 
     @Override
     public TranslationRoot root() {
-        synchronized (mmu) {
-            return roots.current(state, mode);
+        TranslationRoot valid = roots.valid();
+        if (valid != null) {
+            return valid;
+        }
+        while (true) {
+            try (MmuLock.Held held = mmu.lock.exclusive()) {
+                return roots.current(state, mode);
+            } catch (LeaseException e) {
+                if (!e.isExhausted() || !mmu.reclaim(w)) {
+                    throw e;
+                }
+            }
         }
     }
 
     @Override
     public Resolution resolve(MmuFault fault) {
         mmu.counters.pfTaken.increment();
+        try {
+            return served(fault);
+        } catch (LeaseException e) {
+            if (!e.isExhausted() || !mmu.reclaim(w)) {
+                throw e;
+            }
+            return Resolution.RETRY;
+        }
+    }
+
+    private Resolution served(MmuFault fault) {
+        if ((fault.errorCode & PageFaultError.RESERVED) != 0 && knownMmio(fault)) {
+            return Resolution.MMIO;
+        }
+        if (Access.isWrite(fault.access) && writtenFast(fault)) {
+            return Resolution.RETRY;
+        }
+        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
+            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gva, fault.errorCode);
+        }
         if (!walker.walk(state, fault.gva, fault.access)) {
+            if (w.trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
+                w.trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, walker.errorCode, 0);
+            }
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
-            synchronized (mmu) {
-                // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
-                roots.forEach(fault.gva, top -> syncPath(top, fault.gva));
-            }
+            mmioCache.forget(fault.gva);
+            // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
+            syncPaths(fault.gva);
             return Resolution.INJECT;
         }
         long gfn = walker.gfn;
@@ -96,21 +141,144 @@ final class ShadowContext implements MmuContext {
         long sequence = w.guest.sequence();
         long pfn = w.guest.pfn(gfn, Access.isWrite(fault.access));
         if (pfn == GuestMemory.NO_SLOT) {
+            noSlot(fault, gfn, sequence);
             return Resolution.MMIO;
         }
         if (Access.isWrite(fault.access) && (walker.rights & Rights.WRITE) == 0 && !grantSupervisorWrite()) {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
-        synchronized (mmu) {
-            if (w.guest.retry(sequence, gfn)) {
-                return Resolution.RETRY;
+        alone = mmu.tree.nx.due(w.clock);
+        if (!alone) {
+            try (MmuLock.Held held = share.shared()) {
+                Resolution resolution = map(fault, gfn, pfn, sequence);
+                if (resolution != null) {
+                    return resolution;
+                }
             }
-            if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
-                mmu.counters.pfEmulate.increment();
-                return Resolution.EMULATE;
+            alone = true;
+        }
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
+            mmu.makePagesAvailable(w);
+            mmu.recoverNxHugePages(w);
+            return map(fault, gfn, pfn, sequence);
+        }
+    }
+
+    /**
+     * True if {@code fault} is a write that was only withheld for the dirty log, and is given now by one compare-and-set. Only in direct
+     * shadow pages, where the place says which gfn it is: of an indirect page the gpte may say another one by now, or forbid the write,
+     * or want its D set, so that takes the walk. Nor at a large page while there is a log, since one mark would stand for 512 frames. KVM:
+     * fast_page_fault, which is for direct MMUs only; fast_pf_fix_direct_spte.
+     */
+    private boolean writtenFast(MmuFault fault) {
+        if (GuestFormat.of(state) != GuestFormat.NONE) {
+            return false;
+        }
+        try (MmuLock.Held held = share.shared()) {
+            ShadowPage page = roots.page(fault.gva);
+            ShadowPage below = page;
+            while (below != null && below.level() > 1) {
+                page = below;
+                below = child(page, fault.gva);
             }
-            return map(fault, gfn, pfn);
+            page = below == null ? page : below;
+            if (page == null || page.invalid) {
+                return false;
+            }
+            int index = Spte.index(fault.gva, page.level());
+            long spte = w.sptes.load(page.sptep(index));
+            long gfn = page.mappedGfn(index);
+            boolean fixable = Spte.present(spte) && (spte & Spte.MAY_WRITE) != 0 && !Spte.writable(spte)
+                    && (page.level() == 1 || !mmu.host.dirtyLog().logs(gfn));
+            if (!fixable || !w.sptes.compareAndSet(page.sptep(index), spte, spte | Spte.WRITABLE | Spte.DIRTY)) {
+                return false;
+            }
+            mmu.host.dirtyLog().mark(gfn);
+            mmu.counters.pfFast.increment();
+            if (w.trace.on(TracePoint.FAST_PAGE_FAULT)) {
+                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, spte, spte | Spte.WRITABLE | Spte.DIRTY, 0);
+            }
+            return true;
+        }
+    }
+
+    /**
+     * True if {@code fault} is an access to a device, known from the vCPU's cache or from an MMIO spte that is still good and allows it;
+     * {@code fault.gpa} is set then. Anything else takes the long way. KVM: handle_mmio_page_fault.
+     */
+    private boolean knownMmio(MmuFault fault) {
+        long generation = w.guest.generation();
+        long gfn = mmioCache.gfn(fault.gva, generation);
+        int rights = mmioCache.rights();
+        if (gfn < 0) {
+            mmu.checkMmioEpoch(w);
+            long spte = mmioSpte(fault.gva);
+            boolean current = spte != 0 && mmu.mmio.current(spte, generation);
+            if (spte != 0 && w.trace.on(TracePoint.CHECK_MMIO_SPTE)) {
+                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, spte, generation, current ? 1 : 0, 0);
+            }
+            if (!current) {
+                return false;
+            }
+            gfn = mmu.mmio.gfn(spte);
+            rights = Spte.rights(mmu.mmio.rights(spte));
+        }
+        if (!allows(rights, fault.access, state)) {
+            return false;
+        }
+        mmu.counters.handleMmioPageFault.increment();
+        if (w.trace.on(TracePoint.HANDLE_MMIO_PAGE_FAULT)) {
+            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn);
+        }
+        mmioCache.remember(fault.gva, gfn, rights, generation);
+        fault.gpa = gfn << 12 | fault.gva & 0xfff;
+        return true;
+    }
+
+    /** True if {@code rights} of a device page allow {@code access}, and no flag in the guest's tables is to be set for it. */
+    private static boolean allows(int rights, int access, PagingState state) {
+        return Rights.allow(rights, access, state) && (!Access.isWrite(access) || (rights & Rights.WRITE) != 0);
+    }
+
+    /** The MMIO spte for {@code gva}, or 0. KVM: get_mmio_spte. */
+    private long mmioSpte(long gva) {
+        try (MmuLock.Held held = share.shared()) {
+            ShadowPage page = roots.page(gva);
+            while (page != null && page.level() > 1) {
+                page = child(page, gva);
+            }
+            long spte = page == null ? 0 : w.sptes.load(page.sptep(Spte.index(gva, 1)));
+            return mmu.mmio != null && mmu.mmio.is(spte) ? spte : 0;
+        }
+    }
+
+    /** No slot has {@code gfn}: remembers so, for the emulation that follows and in an MMIO spte. KVM: kvm_handle_noslot_fault. */
+    private void noSlot(MmuFault fault, long gfn, long sequence) {
+        long generation = w.guest.generation();
+        boolean device = w.guest.mappingLevel(gfn) == 0 && (generation & GuestMemory.UPDATING) == 0;
+        if (!device) {
+            // A read-only slot is memory when it is read.
+            return;
+        }
+        mmioCache.remember(fault.gva, gfn, walker.rights & ~Rights.EXEC, generation);
+        if (mmu.mmio == null) {
+            return;
+        }
+        mmu.checkMmioEpoch(w);
+        alone = true;
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
+            if (!w.guest.retry(sequence, gfn)) {
+                mmu.makePagesAvailable(w);
+                flush = false;
+                ShadowPage page = guestTables(fault.gva);
+                if (page != null) {
+                    page = direct(page, fault.gva, gfn, 1, false);
+                    long spte = mmu.mmio.make(gfn, Spte.rightsBits(walker.rights), generation);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, spte);
+                }
+                mmu.tree.commit(w.clock, flush);
+            }
         }
     }
 
@@ -133,29 +301,46 @@ final class ShadowContext implements MmuContext {
         return true;
     }
 
-    /** Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. KVM: FNAME(fetch). */
-    private Resolution map(MmuFault fault, long gfn, long pfn) {
+    /**
+     * Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. Not {@link #alone} it does so only if the
+     * path is there and the leaf can be put in by compare-and-set. KVM: FNAME(fetch).
+     *
+     * @return null if it has to be done alone
+     */
+    private Resolution map(MmuFault fault, long gfn, long pfn, long sequence) {
+        if (w.guest.retry(sequence, gfn)) {
+            return Resolution.RETRY;
+        }
+        if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
+            mmu.counters.pfEmulate.increment();
+            return Resolution.EMULATE;
+        }
         flush = false;
+        changed = false;
         ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table == null ? Resolution.RETRY : leaf(table, fault, gfn, pfn);
-        mmu.tree.commit(w.clock, flush);
+        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn) : changed ? Resolution.RETRY : null;
+        if (alone) {
+            mmu.tree.commit(w.clock, flush);
+        }
         return resolution;
     }
 
     /**
      * Shadows of the guest tables that the walk went through, linked down to the one that holds the leaf gpte; null if the
-     * guest's tables, or the root, are not what they were at the walk any more.
+     * guest's tables, or the root, are not what they were at the walk any more, and then {@link #changed} is set, or if one is missing
+     * and cannot be made now.
      */
     private ShadowPage guestTables(long gva) {
         ShadowPage page = roots.page(gva);
-        if (page == null || page.invalid || walker.changed(page.level(), gva)) {
-            return null;
-        }
-        while (page.level() > walker.level) {
+        changed = page == null || page.invalid || mmu.tree.pages.obsolete(page) || walker.changed(page.level(), gva);
+        while (!changed && page.level() > walker.level) {
             int below = page.level() - 1;
             page.writeFlooding = 0;
             ShadowPage child = child(page, gva);
             boolean found = child != null;
+            if (!found && !alone) {
+                return null;
+            }
             if (!found) {
                 // Of a 4 MiB range each half has a shadow page of its own. KVM: kvm_mmu_child_role.
                 int quadrant = walker.format.entryBytes() == 4 ? Spte.index(gva, page.level()) & 1 : 0;
@@ -166,34 +351,31 @@ final class ShadowContext implements MmuContext {
                 }
             }
             // The table is write-protected now, or unsync; what the walk read in it may have changed before.
-            if (walker.changed(below, gva)) {
-                return null;
-            }
-            if (!found) {
+            changed = walker.changed(below, gva);
+            if (!changed && !found) {
                 link(page, gva, child);
             }
             page = child;
         }
-        return page;
+        return changed ? null : page;
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage page, MmuFault fault, long gfn, long pfn) {
-        int goal = goalLevel(gfn);
-        while (page.level() > goal) {
-            int below = page.level() - 1;
-            int role = Role.direct(below, walker.rights);
-            ShadowPage child = child(page, fault.gva);
-            if (child == null || child.role != role) {
-                child = mmu.page(w, gfn & -(1L << 9 * below), role);
-                link(page, fault.gva, child);
-            }
-            page = child;
+    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
+        int largest = goalLevel(gfn);
+        boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
+        int goal = unexecutable ? 1 : largest;
+        ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
+        if (page == null) {
+            return null;
         }
         page.writeFlooding = 0;
         long within = (1L << 9 * (goal - 1)) - 1;
-        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
-                Access.isWrite(fault.access));
+        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights,
+                alone ? SpteMaker.MAY_UNSYNC : SpteMaker.SHARED, Access.isWrite(fault.access));
+        if (answer == SpteMaker.NOT_SHARED) {
+            return null;
+        }
         flush |= (answer & SpteMaker.FLUSH) != 0;
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
@@ -201,6 +383,40 @@ final class ShadowContext implements MmuContext {
         }
         ((answer & SpteMaker.UNCHANGED) != 0 ? mmu.counters.pfSpurious : mmu.counters.pfFixed).increment();
         return Resolution.RETRY;
+    }
+
+    /** Direct pages below {@code page} down to the one of level {@code goal}, which is the answer; null if one cannot be made now. */
+    private ShadowPage direct(ShadowPage page, long gva, long gfn, int goal, boolean unexecutable) {
+        ShadowPage lowest = page;
+        while (lowest.level() > goal) {
+            int below = lowest.level() - 1;
+            int role = Role.direct(below, walker.rights);
+            ShadowPage child = child(lowest, gva);
+            if (child == null || child.role != role) {
+                if (!alone) {
+                    return null;
+                }
+                child = mmu.page(w, gfn & -(1L << 9 * below), role);
+                link(lowest, gva, child);
+            }
+            lowest = child;
+        }
+        if (unexecutable && !lowest.nxHugePageDisallowed) {
+            if (!alone) {
+                return null;
+            }
+            mmu.tree.nx.account(lowest);
+        }
+        return lowest;
+    }
+
+    /** True if the large page at {@code gva} was split because it is executed: then it stays so. KVM: disallowed_hugepage_adjust. */
+    private boolean executedIn(ShadowPage table, long gva) {
+        ShadowPage page = table;
+        while (page != null && page.level() > 1) {
+            page = child(page, gva);
+        }
+        return page != null && page.nxHugePageDisallowed;
     }
 
     /** Puts {@code child} in place of whatever {@code page} has for {@code gva}. */
@@ -218,20 +434,13 @@ final class ShadowContext implements MmuContext {
 
     /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
     private int goalLevel(long gfn) {
-        if (!largePages || walker.level == 1 || mmu.host.dirtyLog().logs(gfn) || mmu.tree.largeDisallowed(gfn)) {
-            return 1;
-        }
-        if (mmu.host.writeTracking().anyTracked(gfn & -512L, 512)) {
-            return 1;
-        }
-        return Math.min(2, w.guest.mappingLevel(gfn));
+        return largePages && walker.level > 1 && mmu.largeAllowed(w, gfn) ? 2 : 1;
     }
 
     @Override
     public void invalidatePage(long gva) {
-        synchronized (mmu) {
-            roots.forEach(gva, top -> syncPath(top, gva));
-        }
+        mmioCache.forget(gva);
+        syncPaths(gva);
         host.flushPage(gva);
     }
 
@@ -242,7 +451,8 @@ final class ShadowContext implements MmuContext {
             invalidatePage(gva);
             return;
         }
-        synchronized (mmu) {
+        mmioCache.forgetAll();
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (type == 1) {
                 roots.stale(pcid);
             } else {
@@ -251,6 +461,19 @@ final class ShadowContext implements MmuContext {
             roots.freshen();
         }
         host.flushAll();
+    }
+
+    /** Brings the leaf sptes for {@code gva} in step, in the current and the previous roots. */
+    private void syncPaths(long gva) {
+        changed = false;
+        try (MmuLock.Held held = share.shared()) {
+            roots.forEach(gva, top -> changed |= top.unsync || top.unsyncChildren > 0);
+        }
+        if (changed) {
+            try (MmuLock.Held held = mmu.lock.exclusive()) {
+                roots.forEach(gva, top -> syncPath(top, gva));
+            }
+        }
     }
 
     /** Brings the leaf spte for {@code gva} below {@code top} in step. KVM: __kvm_mmu_invalidate_addr. */
@@ -266,6 +489,11 @@ final class ShadowContext implements MmuContext {
 
     @Override
     public long gvaToGpa(PagingState now, long gva, int access, MmuFault fault) {
+        // KVM: vcpu_mmio_gva_to_gpa
+        long device = mmioCache.gfn(gva, w.guest.generation());
+        if (device >= 0 && allows(mmioCache.rights(), access, now)) {
+            return device << 12 | gva & 0xfff;
+        }
         if (!emulation.walk(now, gva, access)) {
             fault.gva = gva;
             fault.errorCode = emulation.errorCode;

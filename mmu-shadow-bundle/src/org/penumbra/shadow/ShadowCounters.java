@@ -10,7 +10,12 @@ final class ShadowCounters {
     final Counter pfGuest;
     final Counter pfEmulate;
     final Counter pfSpurious;
+    final Counter pfFast;
+    final Counter pfMmioSpteCreated;
     final Counter mmuCacheMiss;
+    final Counter mmuRecycled;
+    final Counter nxLpageSplits;
+    final Counter handleMmioPageFault;
     final Counter mmuShadowZapped;
     final Counter mmuPteWrite;
     final Counter mmuPdeZapped;
@@ -26,7 +31,12 @@ final class ShadowCounters {
         pfGuest = counters.counter("pf_guest");
         pfEmulate = counters.counter("pf_emulate");
         pfSpurious = counters.counter("pf_spurious");
+        pfFast = counters.counter("pf_fast");
+        pfMmioSpteCreated = counters.counter("pf_mmio_spte_created");
         mmuCacheMiss = counters.counter("mmu_cache_miss");
+        mmuRecycled = counters.counter("mmu_recycled");
+        nxLpageSplits = counters.counter("nx_lpage_splits");
+        handleMmioPageFault = counters.counter("handle_mmio_page_fault");
         mmuShadowZapped = counters.counter("mmu_shadow_zapped");
         mmuPteWrite = counters.counter("mmu_pte_write");
         mmuPdeZapped = counters.counter("mmu_pde_zapped");

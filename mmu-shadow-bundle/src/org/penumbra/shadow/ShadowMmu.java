@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
@@ -11,14 +12,31 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.kit.MmioSptes;
+import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
-/** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
+/**
+ * Shadow paging for one virtual machine. {@link MmuLock} guards everything that is not a context's own.
+ *
+ * <pre>
+ *  shared     faults that put leaves into shadow pages that are there, by compare-and-set; looking whether a path is in step
+ *  exclusive  whatever makes, links, zaps or protects shadow pages, makes them unsync or brings them in step; notifier, slots, harvest
+ * </pre>
+ *
+ * KVM serves every fault of shadow paging alone. Under the lock come, in this order, a stripe of the reverse map and the lease's own.
+ */
 final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
+    /** Free places below the page limit that a fault needs, and how many are made if there are fewer. KVM: KVM_MIN_FREE_MMU_PAGES, KVM_REFILL_PAGES. */
+    private static final int MIN_FREE_PAGES = 5;
+    private static final int REFILL_PAGES = 25;
+    /** Obsolete pages that are zapped before the lock is given up. KVM: BATCH_ZAP_PAGES. */
+    private static final int ZAP_BATCH = 10;
     /** "Not write-through" and "cache disable". */
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
@@ -26,18 +44,30 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     private static final ControlDemand DEMAND = demand();
 
     final MmuHost host;
+    final MmuLock lock;
     final ShadowCounters counters;
     final ShadowTree tree;
     final SpteMaker maker;
     final ShadowSync sync;
     final int previousRoots;
+    /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
+    final MmioSptes mmio;
     private final boolean floodingDetection;
+    private final boolean reclaim;
+    private volatile long pageLimit;
+    /** The generation of the slots above the bits that MMIO sptes can hold. */
+    private volatile long mmioEpoch;
     private final List<Worker> workers = new ArrayList<>();
+    private final List<Roots> vcpuRoots = new ArrayList<>();
 
     ShadowMmu(MmuHost host) {
         this.host = host;
+        this.lock = new MmuLock(ShadowSettings.on(host, ShadowSettings.SINGLE_LOCK));
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
+        this.mmio = Spte.mmio(host.physicalAddressBits());
+        this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
+        this.pageLimit = ShadowSettings.pageLimit(host);
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
@@ -71,27 +101,29 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void guestTableWritten(long gpa, int bytes, CycleClock clock) {
-        Worker w = worker(clock);
-        long gfn = gpa >>> 12;
-        List<ShadowPage> shadows = tree.pages.shadowing(gfn, clock);
-        if (shadows.isEmpty()) {
-            return;
-        }
-        counters.mmuPteWrite.increment();
-        boolean flush = false;
-        for (ShadowPage page : List.copyOf(shadows)) {
-            if (misaligned(page, gpa, bytes) || flooded(page)) {
-                counters.mmuFlooded.increment();
-                tree.zap(w, page);
-            } else if (zapDerived(w, page, (int) gpa & 0xfff)) {
-                flush = true;
-                if (page.level() > 1) {
-                    counters.mmuPdeZapped.increment();
+    public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            long gfn = gpa >>> 12;
+            List<ShadowPage> shadows = tree.pages.shadowing(gfn, clock);
+            if (shadows.isEmpty()) {
+                return;
+            }
+            counters.mmuPteWrite.increment();
+            boolean flush = false;
+            for (ShadowPage page : List.copyOf(shadows)) {
+                if (misaligned(page, gpa, bytes) || flooded(page)) {
+                    counters.mmuFlooded.increment();
+                    tree.zap(w, page);
+                } else if (zapDerived(w, page, (int) gpa & 0xfff)) {
+                    flush = true;
+                    if (page.level() > 1) {
+                        counters.mmuPdeZapped.increment();
+                    }
                 }
             }
+            tree.commit(clock, flush);
         }
-        tree.commit(clock, flush);
     }
 
     /** Empties the sptes of {@code page} that are made from the guest entry at {@code offset}. Answers true if there was one. */
@@ -124,46 +156,127 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void writeProtect(long gfn, CycleClock clock) {
-        if (tree.writeProtect(worker(clock), gfn)) {
-            host.flushRemoteTlbs(clock);
+    public void writeProtect(long gfn, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            if (tree.writeProtect(worker(clock), gfn)) {
+                host.flushRemoteTlbs(clock);
+            }
         }
     }
 
     @Override
-    public synchronized void hostRangeChanged(long gfn, long frames, CycleClock clock) {
-        Worker w = worker(clock);
-        boolean flush = false;
-        for (long f = gfn; f < gfn + frames; f++) {
-            flush |= tree.unmap(w, f);
-        }
-        if (flush) {
-            host.flushRemoteTlbs(clock);
+    public void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            boolean flush = false;
+            for (long f = gfn; f < gfn + frames; f++) {
+                flush |= tree.unmap(w, f);
+            }
+            if (flush) {
+                host.flushRemoteTlbs(clock);
+            }
         }
     }
 
-    /** Everything goes: slots change seldom. KVM: kvm_mmu_zap_all_fast. */
+    /** Everything goes: slots change seldom. KVM: kvm_arch_flush_shadow_memslot. */
     @Override
-    public synchronized void slotsChanged(long gfn, long frames, CycleClock clock) {
-        Worker w = worker(clock);
-        for (ShadowPage page : List.copyOf(tree.pages.all())) {
-            tree.zap(w, page);
+    public void slotsChanged(long gfn, long frames, CycleClock clock) {
+        zapAllFast(worker(clock));
+        pageLimit = ShadowSettings.pageLimit(host);
+    }
+
+    /**
+     * Every shadow page is obsolete on return, and gone, unless it is the root of a vCPU, which gives it up before it enters its guest
+     * again. Not under the lock: others are served between batches. KVM: kvm_mmu_zap_all_fast.
+     */
+    private void zapAllFast(Worker w) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            if (w.trace.on(TracePoint.KVM_MMU_ZAP_ALL_FAST)) {
+                w.trace.tell(TracePoint.KVM_MMU_ZAP_ALL_FAST);
+            }
+            tree.obsoleteAll(w.clock);
         }
-        tree.commit(clock, true);
+        boolean more = true;
+        while (more) {
+            try (MmuLock.Held held = lock.exclusive()) {
+                more = tree.zapObsolete(w, ZAP_BATCH);
+            }
+        }
+    }
+
+    /**
+     * MMIO sptes hold so many bits of the slots' generation. When it has wrapped around, one that is left could be taken for new: so all
+     * go. Before any is made or used; not under the lock. KVM: kvm_mmu_invalidate_mmio_sptes.
+     */
+    void checkMmioEpoch(Worker w) {
+        long epoch = (w.guest.generation() & ~GuestMemory.UPDATING) >>> MmioSptes.GENERATION_BITS;
+        if (epoch != mmioEpoch) {
+            zapAllFast(w);
+            mmioEpoch = epoch;
+        }
+    }
+
+    /** {@code roots} are those of a vCPU from now on. */
+    void add(Roots roots) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            vcpuRoots.add(roots);
+        }
+    }
+
+    /** Every root of every vCPU, as often as it is one: for audits. */
+    void forEachRoot(Consumer<ShadowPage> action) {
+        vcpuRoots.forEach(roots -> roots.forEachPage(action));
+    }
+
+    /** The most shadow pages there are to be besides roots. */
+    long pageLimit() {
+        return pageLimit;
+    }
+
+    /** Gives up some of the large pages that were split to be executed, if it is time. Alone; the caller commits. */
+    void recoverNxHugePages(Worker w) {
+        for (ShadowPage page : tree.nx.toRecover(w.clock)) {
+            if (host.dirtyLog().logs(page.gfn)) {
+                // It would be mapped by 4 KiB again; the end of the log gives it up.
+                tree.nx.unaccount(page);
+            } else {
+                tree.zap(w, page);
+            }
+        }
+    }
+
+    /** Sees to it that a fault finds places for the shadow pages it may need. Under the lock. KVM: make_mmu_pages_available. */
+    void makePagesAvailable(Worker w) {
+        long available = pageLimit - tree.pages.active().size();
+        if (available < MIN_FREE_PAGES) {
+            tree.zapOldest(w, (int) (REFILL_PAGES - available));
+        }
+    }
+
+    /** Host memory was exhausted in the middle of a fault or of building a root: true if some is free now. KVM: mmu_shrink_scan. */
+    boolean reclaim(Worker w) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            tree.commit(w.clock, true);
+            return reclaim && tree.zapOldest(w, REFILL_PAGES) > 0;
+        }
     }
 
     @Override
-    public synchronized boolean age(long gfn, long frames, CycleClock clock) {
-        boolean young = accessed(gfn, frames, true, clock);
-        if (young) {
-            host.flushRemoteTlbs(clock);
+    public boolean age(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            boolean young = accessed(gfn, frames, true, clock);
+            if (young) {
+                host.flushRemoteTlbs(clock);
+            }
+            return young;
         }
-        return young;
     }
 
     @Override
-    public synchronized boolean testAge(long gfn, long frames, CycleClock clock) {
-        return accessed(gfn, frames, false, clock);
+    public boolean testAge(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            return accessed(gfn, frames, false, clock);
+        }
     }
 
     private boolean accessed(long gfn, long frames, boolean forget, CycleClock clock) {
@@ -177,18 +290,38 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */
     @Override
-    public synchronized void startDirtyLog(CycleClock clock) {
-        Worker w = worker(clock);
-        for (ShadowPage page : tree.pages.all()) {
-            for (int i = 0; i < ShadowPage.ENTRIES; i++) {
-                tree.arm(w, page, i);
+    public void startDirtyLog(CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            for (ShadowPage page : tree.pages.all()) {
+                for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+                    tree.arm(w, page, i);
+                }
             }
         }
     }
 
+    /**
+     * What is protected for the log becomes writable with the next write. Pieces of large pages go where the next fault can map the whole.
+     * KVM: kvm_rmap_zap_collapsible_sptes.
+     */
     @Override
     public void stopDirtyLog(CycleClock clock) {
-        // What is protected for the log becomes writable with the next write.
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            for (ShadowPage page : List.copyOf(tree.pages.active())) {
+                if (page.direct() && page.level() == 1 && largeAllowed(w, page.gfn)) {
+                    tree.zap(w, page);
+                }
+            }
+            tree.commit(clock, true);
+        }
+    }
+
+    /** True if the tables around, the log, tracking and the host let the 2 MiB around {@code gfn} be mapped whole. */
+    boolean largeAllowed(Worker w, long gfn) {
+        return !host.dirtyLog().logs(gfn) && !tree.largeDisallowed(gfn) && !host.writeTracking().anyTracked(gfn & -512L, 512)
+                && w.guest.mappingLevel(gfn) >= 2;
     }
 
     @Override
@@ -197,8 +330,10 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void rearmDirty(long gfn, CycleClock clock) {
-        tree.writeProtect(worker(clock), gfn);
+    public void rearmDirty(long gfn, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            tree.rearm(worker(clock), gfn);
+        }
     }
 
     /** The shadow page for (gfn, role): found, brought in step if it was unsync, or made. KVM: kvm_mmu_get_shadow_page. */
@@ -213,9 +348,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         }
         ShadowPage page = tree.pages.find(gfn, role, w.clock);
         if (page == null) {
-            return tree.create(w, gfn, role);
+            ShadowPage made = tree.create(w, gfn, role);
+            w.tell(TracePoint.KVM_MMU_GET_PAGE, made, true);
+            return made;
         }
         page.writeFlooding = 0;
+        w.tell(TracePoint.KVM_MMU_GET_PAGE, page, false);
         if (page.unsync && sync.page(w, page)) {
             host.flushRemoteTlbs(w.clock);
         }
@@ -223,8 +361,10 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void audit(CycleClock clock, Consumer<String> violations) {
-        new ShadowAudit(this, new Worker(host, clock), violations).run();
+    public void audit(CycleClock clock, Consumer<String> violations) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            new ShadowAudit(this, new Worker(host, clock), violations).run();
+        }
     }
 
     @Override

@@ -10,6 +10,19 @@ final class ShadowSettings {
     static final String FLOODING = "shadow.flooding-detection";
     static final String PREVIOUS_ROOTS = "shadow.previous-roots";
     static final String LARGE_PAGES = "shadow.large-pages";
+    static final String PAGE_LIMIT = "shadow.page-limit";
+    static final String RECLAIM = "shadow.reclaim";
+    static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
+    static final String NX_RECOVERY = "shadow.nx-recovery-period";
+    static final String SINGLE_LOCK = "shadow.single-lock";
+
+    /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
+    private static final long LEAST_PAGES = 64;
+    /** KVM: KVM_PERMILLE_MMU_PAGES. */
+    private static final long PER_MILLE = 20;
+    private static final String AUTO = "auto";
+    /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
+    private static final String RECOVERY_PERIOD = "180000000000";
 
     private static final List<String> SWITCH = List.of("on", "off");
 
@@ -17,12 +30,41 @@ final class ShadowSettings {
             new Setting(UNSYNC, "on", SWITCH, "let the guest write its leaf tables without an exit until it flushes"),
             new Setting(FLOODING, "on", SWITCH, "stop shadowing an upper table after three emulated writes without a use"),
             new Setting(PREVIOUS_ROOTS, "3", List.of("0", "1", "2", "3"), "shadow roots a vCPU keeps besides the current one"),
-            new Setting(LARGE_PAGES, "on", SWITCH, "map 2 MiB guest pages by 2 MiB where the host has them and no table lies inside"));
+            new Setting(LARGE_PAGES, "on", SWITCH, "map 2 MiB guest pages by 2 MiB where the host has them and no table lies inside"),
+            new Setting(PAGE_LIMIT, AUTO, List.of(),
+                    "shadow pages before the oldest are recycled; auto: 20 for 1000 frames of guest memory, at least 64"),
+            new Setting(RECLAIM, "on", SWITCH, "recycle shadow pages when host memory is exhausted"),
+            new Setting(NX_HUGE_PAGES, "off", SWITCH, "execute nothing from 2 MiB pages: a fetch splits them (iTLB multihit)"),
+            new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
+                    "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
+            new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));
 
     private ShadowSettings() {}
 
     static boolean on(MmuHost host, String key) {
         return host.setting(key).equals("on");
+    }
+
+    /** The most shadow pages there are to be. KVM: KVM_SET_NR_MMU_PAGES, kvm_arch_commit_memory_region. */
+    static long pageLimit(MmuHost host) {
+        String value = host.setting(PAGE_LIMIT);
+        if (value.equals(AUTO)) {
+            return Math.max(LEAST_PAGES, host.guestFrames() * PER_MILLE / 1000);
+        }
+        long limit = value.matches("[0-9]{1,12}") ? Long.parseLong(value) : 0;
+        if (limit < LEAST_PAGES) {
+            throw new IllegalArgumentException(PAGE_LIMIT + ": '" + value + "' is neither 'auto' nor a number from " + LEAST_PAGES + " up");
+        }
+        return limit;
+    }
+
+    /** Simulated cycles. */
+    static long nxRecoveryPeriod(MmuHost host) {
+        String value = host.setting(NX_RECOVERY);
+        if (!value.matches("[0-9]{1,18}")) {
+            throw new IllegalArgumentException(NX_RECOVERY + ": '" + value + "' is no number of simulated cycles, from 0 up");
+        }
+        return Long.parseLong(value);
     }
 
     static int previousRoots(MmuHost host) {

@@ -3,6 +3,7 @@ package org.penumbra.shadow;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
@@ -70,6 +71,7 @@ final class ShadowSync {
     /** Brings each spte of the leaf page {@code page} in step, without protecting its table. Answers flush. KVM: kvm_sync_page. */
     boolean page(Worker w, ShadowPage page) {
         counters.mmuSyncPage.increment();
+        w.tell(TracePoint.KVM_MMU_SYNC_PAGE, page, false);
         boolean flush = false;
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
             flush |= spte(w, page, i);
@@ -84,7 +86,8 @@ final class ShadowSync {
     boolean spte(Worker w, ShadowPage page, int index) {
         long spte = w.sptes.load(page.sptep(index));
         if (!Spte.present(spte)) {
-            return false;
+            // Nothing, or an MMIO spte, which the next access makes anew. KVM: sync_mmio_spte.
+            return tree.zapPte(w, page, index);
         }
         GuestFormat format = Role.format(page.role);
         long gpte = w.gpte(page, index);
@@ -100,6 +103,6 @@ final class ShadowSync {
         if ((gpte & GuestFormat.DIRTY) == 0) {
             rights &= ~Rights.WRITE;
         }
-        return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, false, false) & SpteMaker.FLUSH) != 0;
+        return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, SpteMaker.KEEP_SYNC, false) & SpteMaker.FLUSH) != 0;
     }
 }

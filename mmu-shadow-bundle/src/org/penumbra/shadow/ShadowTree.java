@@ -1,9 +1,11 @@
 package org.penumbra.shadow;
 
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GfnCounts;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.ReverseMap;
@@ -20,12 +22,13 @@ final class ShadowTree {
 
     final ShadowPageCache pages;
     final ReverseMap rmap = new ReverseMap();
+    final NxHugePages nx;
     private final MmuHost host;
     private final ShadowCounters counters;
     /** Frames that hold tables above the leaf level: never writable, whatever else. */
-    private final GfnCounts upperTables = new GfnCounts();
+    final GfnCounts upperTables = new GfnCounts();
     /** Per 2 MiB of guest memory, the shadowed tables in it: while there are any it is mapped by 4 KiB. */
-    private final GfnCounts largeDisallowed = new GfnCounts();
+    final GfnCounts largeDisallowed = new GfnCounts();
     /** Zapped pages whose tables may still be in some TLB or paging-structure cache. */
     private final Set<ShadowPage> zapped = new LinkedHashSet<>();
     /** A root was zapped: the vCPUs that use it have to leave the guest and ask for another. KVM: kvm_reload_remote_mmus. */
@@ -35,6 +38,7 @@ final class ShadowTree {
         this.host = host;
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease());
+        this.nx = new NxHugePages(ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES), ShadowSettings.nxRecoveryPeriod(host), counters);
     }
 
     /** A new shadow page; the table it shadows is write-protected before anything is read from it. KVM: account_shadowed. */
@@ -70,13 +74,29 @@ final class ShadowTree {
             PteList sptes = rmap.of(gfn, level, w.clock);
             for (int i = 0; i < sptes.size(); i++) {
                 long spte = w.sptes.load(sptes.get(i));
-                if (Spte.writable(spte)) {
-                    w.sptes.store(sptes.get(i), spte & ~(Spte.WRITABLE | Spte.DIRTY));
-                    flush = true;
+                if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
+                    w.sptes.store(sptes.get(i), spte & ~(Spte.WRITABLE | Spte.MAY_WRITE | Spte.DIRTY));
+                    flush |= Spte.writable(spte);
                 }
             }
         }
         return flush;
+    }
+
+    /** Has the next write to {@code gfn} fault, for the dirty log: it is given back without more ado. */
+    void rearm(Worker w, long gfn) {
+        for (int level = 1; level <= 2; level++) {
+            PteList sptes = rmap.of(gfn, level, w.clock);
+            for (int i = 0; i < sptes.size(); i++) {
+                disarm(w, sptes.get(i), w.sptes.load(sptes.get(i)));
+            }
+        }
+    }
+
+    private static void disarm(Worker w, long sptep, long spte) {
+        if (Spte.writable(spte)) {
+            w.sptes.store(sptep, spte & ~(Spte.WRITABLE | Spte.DIRTY));
+        }
     }
 
     /** Drops every spte that maps {@code gfn}, 2 MiB ones whole. Answers flush. KVM: kvm_zap_rmap. */
@@ -118,8 +138,8 @@ final class ShadowTree {
         }
         if (page.level() > 1) {
             zapPte(w, page, index);
-        } else if (Spte.writable(spte)) {
-            w.sptes.store(sptep, spte & ~(Spte.WRITABLE | Spte.DIRTY));
+        } else {
+            disarm(w, sptep, spte);
         }
     }
 
@@ -152,6 +172,10 @@ final class ShadowTree {
         long sptep = page.sptep(index);
         long spte = w.sptes.load(sptep);
         if (!Spte.present(spte)) {
+            if (spte != 0) {
+                // An MMIO spte, which no TLB has.
+                w.sptes.store(sptep, 0);
+            }
             return false;
         }
         w.sptes.store(sptep, 0);
@@ -175,6 +199,7 @@ final class ShadowTree {
             return;
         }
         counters.mmuShadowZapped.increment();
+        w.tell(TracePoint.KVM_MMU_PREPARE_ZAP_PAGE, page, false);
         zapUnsyncChildren(w, page);
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
             zapPte(w, page, i);
@@ -185,6 +210,7 @@ final class ShadowTree {
         }
         page.unsync = false;
         pages.unlist(page);
+        nx.unaccount(page);
         if (!page.direct()) {
             largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
             if (page.level() > 1) {
@@ -197,6 +223,30 @@ final class ShadowTree {
         } else {
             zapped.add(page);
         }
+    }
+
+    /** Zaps up to {@code count} of the oldest pages that are no roots, and what is unsync below them; flushes, and frees. KVM: kvm_mmu_zap_oldest_mmu_pages. */
+    int zapOldest(Worker w, int count) {
+        List<ShadowPage> oldest = pages.active().stream().filter(p -> p.rootCount == 0).limit(count).toList();
+        oldest.forEach(page -> zap(w, page));
+        counters.mmuRecycled.add(zapped.size());
+        int freed = zapped.size();
+        commit(w.clock, false);
+        return freed;
+    }
+
+    /** Zaps up to {@code count} obsolete pages, flushes, and frees; answers true if there are more. KVM: kvm_zap_obsolete_pages. */
+    boolean zapObsolete(Worker w, int count) {
+        List<ShadowPage> some = pages.active().stream().takeWhile(pages::obsolete).limit(count).toList();
+        some.forEach(page -> zap(w, page));
+        commit(w.clock, false);
+        return some.size() == count;
+    }
+
+    /** From now on every page there is is obsolete; vCPUs leave the guest and ask for another root. KVM: kvm_mmu_zap_all_fast. */
+    void obsoleteAll(CycleClock clock) {
+        pages.obsoleteAll();
+        host.flushRemoteTlbs(clock);
     }
 
     private void zapUnsyncChildren(Worker w, ShadowPage page) {

@@ -135,6 +135,7 @@ final class HardwareGuest {
             MmuFault fault = new MmuFault();
             fault.gva = cpu.exit().qualification;
             fault.access = cpu.exit().access;
+            fault.errorCode = cpu.exit().errorCode;
             Resolution resolution = context.resolve(fault);
             if (resolution == Resolution.INJECT) {
                 return Result.fault(fault.errorCode);

@@ -9,6 +9,7 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -61,6 +62,15 @@ abstract class ShadowFixture {
         fault.access = access;
         context.root();
         return context.resolve(fault);
+    }
+
+    /** The same when the processor has found a reserved bit set, which only the MMU can have set. */
+    MmuFault reservedFault(long gva, int access) {
+        MmuFault fault = new MmuFault();
+        fault.gva = gva;
+        fault.access = access;
+        fault.errorCode = PageFaultError.PRESENT | PageFaultError.RESERVED;
+        return fault;
     }
 
     /** The error code that the guest gets for {@code access} to {@code gva}. */

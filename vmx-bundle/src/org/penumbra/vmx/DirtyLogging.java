@@ -1,5 +1,6 @@
 package org.penumbra.vmx;
 
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
 import org.penumbra.api.machine.DirtyLogControl;
@@ -18,6 +19,16 @@ final class DirtyLogging implements DirtyLogControl {
 
     @Override
     public void start() {
+        start(attachment -> begin(attachment, () -> log.activate(false)));
+    }
+
+    @Override
+    public void startAllSet() {
+        // Whatever is written before a frame is cleared is in the log already, so the MMU has nothing to notice.
+        start(attachment -> machine.memory.allSlots().forEach(slot -> log.markAll(slot.baseGfn(), slot.endGfn())));
+    }
+
+    private void start(Consumer<Attachment> first) {
         machine.swapper().alone("to start the dirty log", attachment -> {
             if (log.activated()) {
                 throw new MachineException("the dirty log is on already");
@@ -27,7 +38,7 @@ final class DirtyLogging implements DirtyLogControl {
             }
             collect(attachment);
             log.activate(true);
-            begin(attachment, () -> log.activate(false));
+            first.accept(attachment);
         });
     }
 
@@ -65,26 +76,59 @@ final class DirtyLogging implements DirtyLogControl {
     /** The same for the gfns from {@code from} up to, not including, {@code to}. */
     void harvest(long from, long to, LongConsumer gfns) {
         LongArrayList taken = new LongArrayList();
-        machine.swapper().alone("to harvest the dirty log", attachment -> {
+        read("to harvest the dirty log", attachment -> {
+            log.take(from, to, taken::add);
+            rearm(attachment, taken);
+        });
+        taken.forEach(gfns::accept);
+    }
+
+    @Override
+    public void get(LongConsumer gfns) {
+        LongArrayList marked = new LongArrayList();
+        read("to read the dirty log", attachment -> log.tell(marked::add));
+        marked.forEach(gfns::accept);
+    }
+
+    @Override
+    public void clear(long firstGfn, long[] mask) {
+        read("to clear the dirty log", attachment -> {
+            LongArrayList taken = new LongArrayList();
+            for (int w = 0; w < mask.length; w++) {
+                for (long bits = mask[w]; bits != 0; bits &= bits - 1) {
+                    long gfn = firstGfn + 64L * w + Long.numberOfTrailingZeros(bits);
+                    log.take(gfn, gfn + 1, taken::add);
+                }
+            }
+            rearm(attachment, taken);
+        });
+    }
+
+    /** Does {@code work} with the log complete and no vCPU in the guest; what an MMU found in its structures it finds anew afterwards. */
+    private void read(String purpose, Consumer<Attachment> work) {
+        machine.swapper().alone(purpose, attachment -> {
             if (!log.active()) {
                 throw new MachineException("the dirty log is off: start it first");
             }
             collect(attachment);
-            log.take(from, to, taken::add);
-            boolean done = false;
-            try {
-                if (attachment != null) {
-                    taken.forEach(gfn -> attachment.mmu().rearmDirty(gfn, machine.hostClock));
-                    machine.flushTlbs(machine.hostClock);
-                }
-                done = true;
-            } finally {
-                if (!done) {
-                    taken.forEach(log::mark);
-                }
-            }
+            work.accept(attachment);
+            machine.flushTlbs(machine.hostClock);
         });
-        taken.forEach(gfns::accept);
+    }
+
+    /** Has the next write to each of the frames {@code taken} from the log noticed; they return to it if the MMU fails over it. */
+    private void rearm(Attachment attachment, LongArrayList taken) {
+        boolean done = false;
+        try {
+            if (attachment != null) {
+                taken.forEach(gfn -> attachment.mmu().rearmDirty(gfn, machine.hostClock));
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                taken.forEach(log::mark);
+            }
+        }
     }
 
     @Override

@@ -75,7 +75,7 @@ final class GuardedContext implements MmuContext {
         if (root == null) {
             throw guard.fail(Misconduct.NONSENSE, "MmuContext.root answered null");
         }
-        long register = root instanceof TranslationRoot.OneDimensional shadow ? shadow.cr3() : ((TranslationRoot.TwoDimensional) root).eptp();
+        long register = root.register();
         long table = register & 0x000f_ffff_ffff_f000L;
         if (!lease.holds(table)) {
             throw guard.fail(Misconduct.BAD_STRUCTURES, String.format("MmuContext.root answered 0x%x, where the MMU has no frame", register));

@@ -5,9 +5,11 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.vmx.memory.Fence;
 import org.penumbra.vmx.memory.Lease;
 
@@ -70,6 +72,16 @@ final class MmuServices implements MmuHost {
     @Override
     public int physicalAddressBits() {
         return machine.physicalAddressBits();
+    }
+
+    @Override
+    public long guestFrames() {
+        return machine.memory.allSlots().stream().mapToLong(MemorySlot::frames).sum();
+    }
+
+    @Override
+    public Tracing.Tracer tracer(CycleClock clock) {
+        return machine.tracer(clock);
     }
 
     @Override

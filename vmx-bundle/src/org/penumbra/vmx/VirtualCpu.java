@@ -4,6 +4,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
@@ -19,7 +20,10 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
@@ -48,7 +52,11 @@ final class VirtualCpu implements Vcpu {
     private final GuestState guest;
     private final InterruptLine line;
     private final Vmcs vmcs = new Vmcs();
+    /** How the guest runs while its MMU has nested tables. */
+    private final SvmGuest svm;
+    private boolean underSvm;
     private final GuestMemory guestMemory;
+    private final Tracing.Tracer tracer;
     private final Emulator emulator;
     private final Counter tlbFlushes;
     private final Counter emulations;
@@ -73,7 +81,7 @@ final class VirtualCpu implements Vcpu {
     /** The turn is to end although its share is not used up. */
     private volatile boolean cutShort;
 
-    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, VmxProcessor processor, GuestState guest, long transition) {
+    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, HostProcessor processor, GuestState guest, long transition) {
         this.machine = machine;
         this.id = id;
         this.registers = registers;
@@ -83,12 +91,14 @@ final class VirtualCpu implements Vcpu {
         this.line = processor.interruptLine();
         this.transition = transition;
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
+        this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.emulator = new Emulator(machine, this);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
         this.injections = machine.counters.counter("irq_injections");
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
         vmcs.vpid = id + 1;
+        svm = new SvmGuest(processor, id);
         vmcs.hltExiting = true;
         vmcs.ioExiting = true;
     }
@@ -132,6 +142,10 @@ final class VirtualCpu implements Vcpu {
         attachment = null;
         mmu = null;
         programmed = null;
+        if (underSvm) {
+            underSvm = false;
+            become(SvmGuest.withRegisters(registers.paging, guestMemory));
+        }
         vmcs.enableEpt = false;
         vmcs.unrestrictedGuest = false;
         vmcs.eptp = 0;
@@ -243,19 +257,29 @@ final class VirtualCpu implements Vcpu {
                 inject(vector, 0, 0);
                 vmcs.injectExternal = true;
                 injections.increment();
+                if (tracer.on(TracePoint.KVM_INJ_VIRQ)) {
+                    tracer.tell(TracePoint.KVM_INJ_VIRQ, vector, 0);
+                }
             }
         }
         vmcs.interruptWindowExiting = interrupts.pending(id);
     }
 
     private void enter() {
+        if (tracer.on(TracePoint.KVM_ENTRY)) {
+            tracer.tell(TracePoint.KVM_ENTRY);
+        }
         TranslationRoot root = mmu.root();
         if (root != programmed) {
             program(root);
             programmed = root;
         }
         try {
-            processor.vmEntry(vmcs);
+            if (underSvm) {
+                svm.run(vmcs);
+            } else {
+                processor.vmEntry(vmcs);
+            }
         } catch (IllegalStateException e) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, "VM entry with its root failed: " + e.getMessage());
         }
@@ -263,6 +287,7 @@ final class VirtualCpu implements Vcpu {
     }
 
     private void program(TranslationRoot root) {
+        underSvm = false;
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             vmcs.enableEpt = false;
             vmcs.guestCr3 = shadow.cr3();
@@ -270,8 +295,23 @@ final class VirtualCpu implements Vcpu {
             vmcs.enableEpt = true;
             vmcs.eptp = ept.eptp();
             vmcs.guestCr3 = registers.paging.cr3();
+        } else if (root instanceof TranslationRoot.Nested npt) {
+            vmcs.enableEpt = false;
+            svm.program(npt);
+            underSvm = true;
+            become(SvmGuest.withoutRegisters(registers.paging));
         }
         vmcs.unrestrictedGuest = vmcs.enableEpt;
+    }
+
+    /** The guest's paging state is {@code state} now, which differs in what holds its PDPTEs. */
+    private void become(PagingState state) {
+        if (state != registers.paging) {
+            registers.paging = state;
+            if (machine.checker() != null) {
+                machine.checker().loaded(id, state, true);
+            }
+        }
     }
 
     /**
@@ -286,6 +326,11 @@ final class VirtualCpu implements Vcpu {
 
     private boolean handleExit(ExitRecord exit) {
         int reason = exit.reason;
+        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
+                || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
+        if (tracer.on(TracePoint.KVM_EXIT)) {
+            tracer.tell(TracePoint.KVM_EXIT, reason, exit.qualification, exit.guestLinear, exit.guestPhysical);
+        }
         long before = processor.cycles().total();
         machine.exitCount.increment();
         Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
@@ -296,7 +341,7 @@ final class VirtualCpu implements Vcpu {
         if (disposition.code() == 0 && machine.ports.poweredOff()) {
             return false;
         }
-        if (reason == ExitReason.EPT_MISCONFIG.number()) {
+        if (malformed) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
         }
         throw new MachineException(
@@ -316,12 +361,19 @@ final class VirtualCpu implements Vcpu {
 
     @Override
     public void injectPageFault(long gva, int errorCode) {
-        inject(GuestException.PF, errorCode, gva);
+        injectException(GuestException.PF, errorCode, gva);
     }
 
     @Override
     public void injectGeneralProtection() {
-        inject(GuestException.GP, 0, 0);
+        injectException(GuestException.GP, 0, 0);
+    }
+
+    private void injectException(int vector, int errorCode, long address) {
+        if (tracer.on(TracePoint.KVM_INJ_EXCEPTION)) {
+            tracer.tell(TracePoint.KVM_INJ_EXCEPTION, vector, errorCode, address, 0);
+        }
+        inject(vector, errorCode, address);
     }
 
     private void inject(int vector, int errorCode, long address) {
@@ -343,6 +395,9 @@ final class VirtualCpu implements Vcpu {
         // element pays for its own lookup and store.
         processor.cycles().charge(Work.EMULATION);
         emulations.increment();
+        if (tracer.on(TracePoint.KVM_EMULATE_INSN)) {
+            tracer.tell(TracePoint.KVM_EMULATE_INSN);
+        }
         return emulator.run();
     }
 
@@ -350,13 +405,21 @@ final class VirtualCpu implements Vcpu {
     void flushPage(long gva) {
         tlbFlushes.increment();
         processor.cycles().charge(Work.FLUSH_PAGE);
-        processor.invvpidAddress(vmcs.vpid, gva);
+        if (underSvm) {
+            svm.flushPage(gva);
+        } else {
+            processor.invvpidAddress(vmcs.vpid, gva);
+        }
     }
 
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
     void flushAll(CycleClock payer) {
         tlbFlushes.increment();
         payer.charge(Work.FLUSH_CONTEXT);
+        if (underSvm) {
+            svm.flush();
+            return;
+        }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
         processor.invvpidContext(vmcs.vpid);
         if (vmcs.enableEpt) {
@@ -364,10 +427,14 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
-    /** Has this vCPU flush before it runs on; returns when it is out of the guest. Any thread but the one that runs it. */
-    void requestFlush(CycleClock payer) {
+    /**
+     * Has this vCPU flush before it runs on; returns when it is out of the guest, true if it had to be brought out. Any thread but the one
+     * that runs it.
+     */
+    boolean requestFlush(CycleClock payer) {
         flushRequested = true;
-        if (inGuest) {
+        boolean kicked = inGuest;
+        if (kicked) {
             payer.charge(Work.IPI);
         }
         long seen = turns;
@@ -375,6 +442,7 @@ final class VirtualCpu implements Vcpu {
             line.raise();
             Thread.onSpinWait();
         }
+        return kicked;
     }
 
     /** Gets the vCPU out of the guest soon, if it is in it. Any thread. */
@@ -476,6 +544,11 @@ final class VirtualCpu implements Vcpu {
     @Override
     public Interrupts interrupts() {
         return machine.interrupts;
+    }
+
+    @Override
+    public Tracing.Tracer tracer() {
+        return tracer;
     }
 
     @Override

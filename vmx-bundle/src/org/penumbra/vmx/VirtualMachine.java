@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
@@ -25,9 +26,10 @@ import org.penumbra.api.memory.GuestMemoryException;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.ControlRegisterRules;
-import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.memory.HostMemory;
 import org.penumbra.vmx.memory.Notifier;
 
@@ -36,6 +38,10 @@ final class VirtualMachine implements Machine, Notifier {
     final MachineConfig config;
     final Counters counters = new Counters();
     final Counter exitCount = counters.counter("exits");
+    private final Tracing tracing = new Tracing();
+    private final Tracing.Tracer hostTracer;
+    private final Counter flushRequests = counters.counter("remote_tlb_flush_requests");
+    private final Counter remoteFlushes = counters.counter("remote_tlb_flush");
     final ExitDispatch dispatch;
     final IoPorts ports;
     final Interrupts interrupts;
@@ -69,6 +75,7 @@ final class VirtualMachine implements Machine, Notifier {
         this.dispatch = parts.dispatch();
         this.registry = parts.registry();
         this.hostClock = new CycleClock(config.hardware());
+        this.hostTracer = tracing.tracer(-1, hostClock::total, () -> 0);
         this.tracking = new TrackedFrames(this::writeProtect);
         this.swapper = new Swapper(this, parts.designs(), parts.engines());
         this.vcpus = new VirtualCpu[config.vcpus()];
@@ -121,7 +128,7 @@ final class VirtualMachine implements Machine, Notifier {
                 throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
                         + "' have " + linearAddressBits() + " bits");
             }
-            VmxProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
+            HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
             if (checker != null) {
                 checker.loaded(i, registers[i].paging, false);
@@ -141,13 +148,28 @@ final class VirtualMachine implements Machine, Notifier {
 
     /** Drops what the TLBs of every vCPU hold for this machine, as {@link org.penumbra.api.mmu.MmuHost#flushRemoteTlbs} says. */
     void flushTlbs(CycleClock payer) {
+        boolean kicked = false;
         for (VirtualCpu vcpu : vcpus) {
             if (vcpu.clock() == payer) {
                 vcpu.flushAll(payer);
             } else {
-                vcpu.requestFlush(payer);
+                kicked |= vcpu.requestFlush(payer);
             }
         }
+        flushRequests.increment();
+        if (kicked) {
+            remoteFlushes.increment();
+        }
+    }
+
+    /** The way to tell what is done for the vCPU whose clock {@code clock} is, or for the host. */
+    Tracing.Tracer tracer(CycleClock clock) {
+        for (VirtualCpu vcpu : vcpus) {
+            if (vcpu != null && vcpu.clock() == clock) {
+                return vcpu.tracer();
+            }
+        }
+        return hostTracer;
     }
 
     private void writeProtect(long gfn) {
@@ -159,6 +181,9 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public void invalidate(long gfn, long frames) {
+        if (hostTracer.on(TracePoint.KVM_UNMAP_HVA_RANGE)) {
+            hostTracer.tell(TracePoint.KVM_UNMAP_HVA_RANGE, gfn, frames);
+        }
         for (Attachment attachment : swapper.attachments().inUse()) {
             if (attachment.guard().failure() != null) {
                 // It cannot be asked to drop anything, but its vCPUs do not run again before it is replaced.
@@ -425,6 +450,11 @@ final class VirtualMachine implements Machine, Notifier {
             all = Long.rotateLeft(all, 17) * 31 + vcpus[i].guest().digest;
         }
         return all;
+    }
+
+    @Override
+    public Tracing tracing() {
+        return tracing;
     }
 
     @Override

@@ -39,10 +39,9 @@ class IsolationPropertyTest {
         run.machine.run(1 + run.random.nextInt(100));
         assertThat(run.audit()).isEmpty();
         TranslationRoot root = run.machine.vcpus[0].mmu().root();
-        boolean nested = root instanceof TranslationRoot.TwoDimensional;
-        long register = root instanceof TranslationRoot.TwoDimensional two ? two.eptp() : ((TranslationRoot.OneDimensional) root).cr3();
+        String design = run.machine.hotSwap().design();
         List<Long> entries = new ArrayList<>();
-        run.collect(register & 0x000f_ffff_ffff_f000L, 4, nested ? 7 : 1, entries);
+        run.collect(root.register() & 0x000f_ffff_ffff_f000L, 4, design.equals("ept") ? 7 : 1, entries);
         if (entries.isEmpty()) {
             return;
         }
@@ -53,8 +52,8 @@ class IsolationPropertyTest {
                 : run.rig.memory.newLease().allocate(new CycleClock(Rig.SKYLAKE));
         run.rig.memory.physical().store64(at, before & ~0x000f_ffff_ffff_f000L | foreign);
         assertThat(run.audit()).as("isolation at entry 0x%x at 0x%x leads to 0x%x", before, at, foreign).isNotEmpty();
-        run.machine.hotSwap().swap(nested ? "shadow" : "ept", Map.of());
-        assertThat(run.machine.hotSwap().misconduct()).isNotEmpty().first().asString().contains(nested ? "ept" : "shadow", "let the guest out");
+        run.machine.hotSwap().swap(design.equals("shadow") ? "ept" : "shadow", Map.of());
+        assertThat(run.machine.hotSwap().misconduct()).isNotEmpty().first().asString().contains(design, "let the guest out");
         run.machine.close();
     }
 }

@@ -9,10 +9,12 @@ import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
+import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 import org.penumbra.ept.EptMmuFactory;
+import org.penumbra.ept.NptMmuFactory;
 import org.penumbra.shadow.ShadowMmuFactory;
 import org.penumbra.vmx.memory.Reach;
 
@@ -22,7 +24,7 @@ import org.penumbra.vmx.memory.Reach;
  */
 final class IsolationRig {
     private static final long MIB = 1 << 20;
-    private static final String[] DESIGNS = {"shadow", "ept"};
+    private static final String[] DESIGNS = {"shadow", "ept", "npt"};
     /** Memory of the process that no slot gives the guest: it looks like tables that lead to more of it. */
     static final long SECRET = 5 * MIB;
     static final long SECRET_BYTES = 64 << 12;
@@ -39,8 +41,8 @@ final class IsolationRig {
         rig.checker = watch;
         rig.design("shadow", new ShadowMmuFactory());
         rig.design("ept", new EptMmuFactory());
-        rig.dispatch.add(new SkipDevices(), 1, List.of("EPT_VIOLATION"));
-        rig.dispatch.add(new SkipDevices(), 1, List.of("EXCEPTION_NMI"));
+        rig.design("npt", new NptMmuFactory());
+        rig.dispatch.add(new SkipDevices(), 1, List.of("EPT_VIOLATION", "NPF", "EXCEPTION_NMI"));
         reach = new Reach(rig.memory);
         HostileGuest guest = new HostileGuest(seed, 4096);
         rig.image = loader -> {
@@ -50,7 +52,7 @@ final class IsolationRig {
             }
         };
         ScriptedEngine engine = guest.operations(operations);
-        machine = rig.machine(new MachineConfig(8 * MIB, pageLevel, Rig.SKYLAKE, DESIGNS[random.nextInt(2)], Map.of(), false), state -> engine);
+        machine = rig.machine(new MachineConfig(8 * MIB, pageLevel, Rig.SKYLAKE, DESIGNS[random.nextInt(DESIGNS.length)], Map.of(), false), state -> engine);
         watch.user = (gva, access, hpa) -> {
             if (!reach.gives(hpa >>> 12, Access.isWrite(access))) {
                 watch.complaints.add(String.format("%s of gva 0x%x reached 0x%x", Access.describe(access), gva, hpa));
@@ -71,7 +73,7 @@ final class IsolationRig {
         @Override
         public Disposition handle(Vcpu vcpu, ExitRecord exit) {
             MmuFault fault = new MmuFault();
-            boolean nested = vcpu.vmcs().enableEpt;
+            boolean nested = exit.reason != ExitReason.EXCEPTION_NMI.number();
             fault.gva = nested ? exit.guestLinear : exit.qualification;
             fault.gpa = exit.guestPhysical;
             fault.qualification = exit.qualification;
@@ -105,7 +107,7 @@ final class IsolationRig {
             case 3 -> machine.hostPages().collapse(gfn);
             case 4 -> machine.hostPages().split(gfn);
             case 5 -> machine.hostPages().young(gfn);
-            case 6 -> machine.hotSwap().swap(DESIGNS[random.nextInt(2)], Map.of());
+            case 6 -> machine.hotSwap().swap(DESIGNS[random.nextInt(DESIGNS.length)], Map.of());
             case 7 -> slot();
             default -> { }
         }

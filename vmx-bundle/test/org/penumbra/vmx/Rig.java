@@ -29,6 +29,7 @@ import org.penumbra.vmx.exit.InvlpgExit;
 import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.IoExit;
 import org.penumbra.vmx.exit.MsrWriteExit;
+import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.memory.HostMemory;
@@ -67,6 +68,7 @@ final class Rig {
         dispatch.add(new CrAccessExit(), 0, List.of("CR_ACCESS"));
         dispatch.add(new EptMisconfigExit(), 0, List.of("EPT_MISCONFIG"));
         dispatch.add(new EptViolationExit(), 0, List.of("EPT_VIOLATION"));
+        dispatch.add(new NestedPageFaultExit(), 0, List.of("NPF"));
         dispatch.add(new ExternalInterruptExit(), 0, List.of("EXTERNAL_INTERRUPT"));
         dispatch.add(new InvlpgExit(), 0, List.of("INVLPG"));
         dispatch.add(new InvpcidExit(), 0, List.of("INVPCID"));

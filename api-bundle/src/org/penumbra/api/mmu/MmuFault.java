@@ -4,7 +4,7 @@ package org.penumbra.api.mmu;
  * A fault for an MMU to resolve, and its answer's details. Mutable; nothing of it may be kept.
  *
  * <p>Under one-dimensional translation it is a #PF: {@link #gva}, {@link #errorCode}. Under two-dimensional translation it is an
- * EPT violation: {@link #gpa}, {@link #qualification}.
+ * EPT violation or nested page fault: {@link #gpa}, {@link #qualification}.
  */
 public final class MmuFault {
     /** Linear address. */
@@ -15,7 +15,10 @@ public final class MmuFault {
     public int access;
     /** #PF error code: as the processor reported it; set by the MMU to what the guest is to get with {@link Resolution#INJECT}. */
     public int errorCode;
-    /** Exit qualification of an EPT violation ({@link org.penumbra.api.paging.EptViolation}). */
+    /**
+     * Exit qualification of an EPT violation ({@link org.penumbra.api.paging.EptViolation}), or EXITINFO1 of a nested page fault
+     * ({@link org.penumbra.api.paging.NestedPageFault}).
+     */
     public long qualification;
     /** With {@link Resolution#HOST_ERROR}: one line that says what is wrong and where. */
     public String reason;

@@ -14,12 +14,22 @@ package org.penumbra.api.paging;
  * </pre>
  */
 public record Pdptes(long pdpte0, long pdpte1, long pdpte2, long pdpte3) {
+    /**
+     * There are no registers: each walk reads the PDPTE from memory, as for a guest under nested paging (APM vol. 2, "Nested Paging",
+     * on legacy PAE mode). No register can hold these values, which are not present and have all other bits set.
+     */
+    public static final Pdptes IN_MEMORY = new Pdptes(-2, -2, -2, -2);
     /** All of them not present. */
     public static final Pdptes NONE = new Pdptes(0, 0, 0, 0);
     /** CR3 bits that hold the address of the table from which they are loaded: it is aligned to 32 bytes. */
     public static final long TABLE = 0xffff_ffe0L;
 
     private static final long RESERVED = 0x1e6;
+
+    /** True if these are no registers, but {@link #IN_MEMORY}. */
+    public boolean inMemory() {
+        return equals(IN_MEMORY);
+    }
 
     /** Register {@code n}, 0 to 3. */
     public long get(int n) {

@@ -2,12 +2,20 @@ package org.penumbra.api.paging;
 
 /** Where the hardware walker starts while a guest runs: what an MMU answers when it is given a paging state. */
 public sealed interface TranslationRoot {
+    /** What the processor's register for it holds; bits 51:12 are the hpa of the top table. */
+    long register();
+
     /**
      * One dimension: the processor walks tables that map gva to hpa.
      *
      * @param cr3 the real CR3: hpa of the shadow root table
      */
-    record OneDimensional(long cr3) implements TranslationRoot {}
+    record OneDimensional(long cr3) implements TranslationRoot {
+        @Override
+        public long register() {
+            return cr3;
+        }
+    }
 
     /**
      * Two dimensions: the processor walks the guest's own tables, and each guest-physical address through EPT.
@@ -15,5 +23,23 @@ public sealed interface TranslationRoot {
      * @param eptp the EPT pointer (SDM vol. 3, "Extended-Page-Table Pointer"): bits 2:0 memory type, 5:3 levels − 1, 6 accessed
      *     and dirty flags, 51:12 hpa of the top table
      */
-    record TwoDimensional(long eptp) implements TranslationRoot {}
+    record TwoDimensional(long eptp) implements TranslationRoot {
+        @Override
+        public long register() {
+            return eptp;
+        }
+    }
+
+    /**
+     * Two dimensions by SVM: each guest-physical address goes through nested tables in long-mode format, with EFER.NXE.
+     *
+     * @param nCr3 hpa of the top table (APM vol. 2, "Nested Paging")
+     * @param levels 4, or 5 with the host's CR4.LA57
+     */
+    record Nested(long nCr3, int levels) implements TranslationRoot {
+        @Override
+        public long register() {
+            return nCr3;
+        }
+    }
 }

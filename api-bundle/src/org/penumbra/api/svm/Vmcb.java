@@ -9,6 +9,11 @@ public final class Vmcb {
     /** Exit codes (APM vol. 2, "SVM Intercept Exit Codes"): an exception's is this plus its vector. */
     public static final int VMEXIT_EXCP = 0x40;
     public static final int VMEXIT_INTR = 0x60;
+    public static final int VMEXIT_VINTR = 0x64;
+    public static final int VMEXIT_HLT = 0x78;
+    public static final int VMEXIT_IOIO = 0x7b;
+    public static final int VMEXIT_MSR = 0x7c;
+    public static final int VMEXIT_VMMCALL = 0x81;
     public static final int VMEXIT_NPF = 0x400;
 
     /** TLB_CONTROL (APM vol. 2, "TLB Control"). */
@@ -19,6 +24,24 @@ public final class Vmcb {
 
     /** Bit n intercepts exception n. */
     public int exceptionIntercepts;
+    /** Intercepts of instructions: HLT, VMMCALL, IN and OUT on every port, RDMSR and WRMSR of every MSR. */
+    public boolean hltIntercept;
+    public boolean vmmcallIntercept;
+    public boolean ioioIntercept;
+    public boolean msrIntercept;
+    /**
+     * V_IRQ = 1 and the VINTR intercept, with a priority above the guest's: exits as soon as RFLAGS.IF = 1 at an operation boundary
+     * (APM vol. 2, "Virtual Interrupt Intercept"). KVM: {@code svm_set_vintr}.
+     */
+    public boolean interruptWindow;
+    /** EVENTINJ: an event to be injected by the next VMRUN, an external interrupt or an exception. */
+    public boolean inject;
+    public boolean injectExternal;
+    public int injectVector;
+    public int injectErrorCode;
+    /** With an injected #PF: the guest's CR2. */
+    public long injectAddress;
+
     /** NP_ENABLE, and the root of the nested tables. */
     public boolean nestedPaging;
     public long nCr3;
@@ -33,7 +56,10 @@ public final class Vmcb {
 
     /** After #VMEXIT: why. */
     public int exitCode;
-    /** For exceptions the error code; for nested page faults {@link org.penumbra.api.paging.NestedPageFault}. */
+    /**
+     * For exceptions the error code; for nested page faults {@link org.penumbra.api.paging.NestedPageFault}; for WRMSR 1; for OUT port
+     * and width (APM vol. 2, "IOIO Intercepts"): bits 31:16 port, 6:4 width as 1, 2 or 4, bit 0 direction, 0 = OUT.
+     */
     public long exitInfo1;
     /** For #PF the linear address; for nested page faults the guest-physical address. */
     public long exitInfo2;

@@ -1,6 +1,9 @@
 package org.penumbra.api.vmx;
 
-/** Basic exit reasons with the numbers of SDM vol. 3, appendix "VMX Basic Exit Reasons", and KVM's names. */
+/**
+ * Basic exit reasons with the numbers of SDM vol. 3, appendix "VMX Basic Exit Reasons", and KVM's names. An exit of SVM has the reason
+ * that means the same; the one that has no counterpart stands last, under a number of ours.
+ */
 public enum ExitReason {
     EXCEPTION_NMI(0),
     EXTERNAL_INTERRUPT(1),
@@ -66,10 +69,12 @@ public enum ExitReason {
     UMWAIT(67),
     TPAUSE(68),
     BUS_LOCK(74),
-    NOTIFY(75);
+    NOTIFY(75),
+    /** Nested page fault (APM vol. 2, "SVM Intercept Exit Codes": 400h). */
+    NPF(76);
 
     /** One more than the largest number. */
-    public static final int LIMIT = 76;
+    public static final int LIMIT = 77;
 
     private static final ExitReason[] BY_NUMBER = new ExitReason[LIMIT];
 
@@ -85,7 +90,7 @@ public enum ExitReason {
         this.number = number;
     }
 
-    /** The SDM's number. */
+    /** The SDM's number, or ours. */
     public int number() {
         return number;
     }

@@ -17,6 +17,7 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
@@ -72,6 +73,7 @@ public final class FakeMachine implements Machine {
     private final MachineConfig config;
     private final Guest guest;
     private final Behaviour behaviour;
+    private final Tracing tracing = new Tracing();
     private final Runnable closed;
     private final GuestClock time = new GuestClock();
     private final CycleClock cycles;
@@ -193,6 +195,11 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
+    public Tracing tracing() {
+        return tracing;
+    }
+
+    @Override
     public DirtyLogControl dirtyLog() {
         return new Log();
     }
@@ -301,6 +308,21 @@ public final class FakeMachine implements Machine {
             logged.set(1000, 1000 + behaviour.extraDirty);
             logged.stream().forEach(gfns::accept);
             logged.clear();
+        }
+
+        @Override
+        public void startAllSet() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void get(LongConsumer gfns) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void clear(long firstGfn, long[] mask) {
+            throw new UnsupportedOperationException();
         }
 
         @Override

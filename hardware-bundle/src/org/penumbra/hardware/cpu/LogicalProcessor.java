@@ -15,6 +15,7 @@ import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
@@ -29,13 +30,11 @@ import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
-import org.penumbra.api.svm.SvmProcessor;
 import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vmcs;
-import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.hardware.tlb.TranslationUnit;
 import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Walker;
@@ -46,12 +45,13 @@ import org.penumbra.hardware.walk.Walker;
  * <p>Outside VMX operation (before the first VM entry) the guest-visible registers are the real ones. In non-root operation CR0,
  * CR3, CR4 and EFER are those of the VMCS guest-state area, and a MOV to a control register that does not exit updates both.
  * Faults and exits take the order of SDM vol. 3, "Relative Priority of Faults and VM Exits": privilege first, then the exit,
- * then whether the value is allowed. A guest of SVM has its registers in the register file alone, and its operations do not exit.
+ * then whether the value is allowed. A guest of SVM has its registers in the register file alone; of its
+ * operations those exit whose intercepts there are.
  *
  * <p>One class although it is long: each operation is defined once for native, VMX and SVM guests, and all of them work on which guest
  * runs now and with which state.
  */
-final class LogicalProcessor implements VmxProcessor, SvmProcessor {
+final class LogicalProcessor implements HostProcessor {
     private static final int UD = GuestException.UD;
 
     private final PhysicalMemory memory;
@@ -273,6 +273,9 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         if (registers.cpl != 0) {
             return generalProtection();
         }
+        if (vmcb != null && vmcb.hltIntercept) {
+            return svmExit(ExitReason.HLT, Vmcb.VMEXIT_HLT, 0, 0);
+        }
         return vmcs != null && vmcs.hltExiting ? exit(ExitReason.HLT, 0) : privileged();
     }
 
@@ -284,6 +287,11 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         }
         if (vmcs != null && vmcs.ioExiting) {
             return exit(ExitReason.IO_INSTRUCTION, ExitQualification.out(port, width));
+        }
+        if (vmcb != null && vmcb.ioioIntercept) {
+            svmExit(ExitReason.IO_INSTRUCTION, Vmcb.VMEXIT_IOIO, (long) port << 16 | width << 4, 0);
+            exit.qualification = ExitQualification.out(port, width);
+            return Outcome.EXIT;
         }
         ports.out(port, width, value);
         return privileged();
@@ -297,6 +305,9 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         }
         if (vmcs != null) {
             return exit(ExitReason.MSR_WRITE, 0);
+        }
+        if (vmcb != null && vmcb.msrIntercept) {
+            return svmExit(ExitReason.MSR_WRITE, Vmcb.VMEXIT_MSR, 1, 0);
         }
         PagingState now = registers.paging;
         if (msr == Msr.IA32_EFER && ControlRegisterRules.eferAllowed(value, now.efer(), now.cr0())) {
@@ -320,16 +331,24 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         if (line.requested()) {
             line.acknowledge();
             if (vmcb != null) {
-                return svmExit(Vmcb.VMEXIT_INTR, 0, 0);
+                return svmExit(ExitReason.EXTERNAL_INTERRUPT, Vmcb.VMEXIT_INTR, 0, 0);
             }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
-        boolean open = vmcs != null && vmcs.interruptWindowExiting && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
-        return open ? exit(ExitReason.INTERRUPT_WINDOW, 0) : Outcome.DONE;
+        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0) {
+            return Outcome.DONE;
+        }
+        if (vmcb != null && vmcb.interruptWindow) {
+            return svmExit(ExitReason.INTERRUPT_WINDOW, Vmcb.VMEXIT_VINTR, 0, 0);
+        }
+        return vmcs != null && vmcs.interruptWindowExiting ? exit(ExitReason.INTERRUPT_WINDOW, 0) : Outcome.DONE;
     }
 
     @Override
     public int vmcall() {
+        if (vmcb != null && vmcb.vmmcallIntercept) {
+            return svmExit(ExitReason.VMCALL, Vmcb.VMEXIT_VMMCALL, 0, 0);
+        }
         return vmcs != null ? exit(ExitReason.VMCALL, 0) : raise(UD, 0, 0, 0);
     }
 
@@ -349,14 +368,16 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         }
         loadState();
         line.awaitWindow(next.interruptWindowExiting);
-        injecting = next.inject;
-        if (injecting) {
-            next.inject = false;
-            if (next.injectExternal) {
-                injected.setExternal(next.injectVector);
-            } else {
-                injected.set(next.injectVector, next.injectErrorCode, next.injectAddress);
-            }
+        inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
+        next.inject = false;
+    }
+
+    private void inject(boolean event, boolean external, int vector, int errorCode, long address) {
+        injecting = event;
+        if (external) {
+            injected.setExternal(vector);
+        } else {
+            injected.set(vector, errorCode, address);
         }
     }
 
@@ -390,6 +411,9 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
             unit.invalidations().dropAsidButGlobals(next.asid);
         }
         loadState();
+        line.awaitWindow(next.interruptWindow);
+        inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
+        next.inject = false;
     }
 
     @Override
@@ -434,7 +458,7 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
     private int loadPdptes(long cr3) {
         if (nestedPaging()) {
             // They are read by each walk instead, and checked there.
-            found = Pdptes.NONE;
+            found = Pdptes.IN_MEMORY;
             return Outcome.DONE;
         }
         long table = cr3 & Pdptes.TABLE;
@@ -466,23 +490,34 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
     private int raise(int vector, int errorCode, long address, int access) {
         if (vmcs != null && (vmcs.exceptionBitmap >>> vector & 1) != 0) {
             exit(ExitReason.EXCEPTION_NMI, vector == GuestException.PF ? address : 0);
-            exit.vector = vector;
-            exit.errorCode = errorCode;
-            exit.access = access;
-            return Outcome.EXIT;
+            return excepted(vector, errorCode, access);
         }
         if (vmcb != null && (vmcb.exceptionIntercepts >>> vector & 1) != 0) {
-            return svmExit(Vmcb.VMEXIT_EXCP + vector, errorCode, address);
+            svmExit(ExitReason.EXCEPTION_NMI, Vmcb.VMEXIT_EXCP + vector, errorCode, address);
+            return excepted(vector, errorCode, access);
         }
         exception.set(vector, errorCode, address);
         return Outcome.FAULT;
+    }
+
+    /** Completes the record of an exit that an exception makes. */
+    private int excepted(int vector, int errorCode, int access) {
+        exit.vector = vector;
+        exit.errorCode = errorCode;
+        exit.access = access;
+        return Outcome.EXIT;
     }
 
     /** The second dimension refused; {@code linear}: an access to {@code gva}, and not to PDPTEs for the registers. */
     private int stageExit(long gva, int access, boolean linear) {
         long refused = unit.stage().refused;
         if (vmcb != null) {
-            return svmExit(Vmcb.VMEXIT_NPF, StageFaults.nestedPageFault(unit.stage()), refused);
+            long error = StageFaults.nestedPageFault(unit.stage());
+            svmExit(ExitReason.NPF, Vmcb.VMEXIT_NPF, error, refused);
+            exit.qualification = error;
+            exit.guestPhysical = refused;
+            exit.access = access;
+            return Outcome.EXIT;
         }
         boolean violation = unit.stage().reason != Walker.MALFORMED;
         long qualification = violation ? StageFaults.qualification(unit.stage(), vmcs.modeBasedExecute, linear, unit.lastRights()) : 0;
@@ -493,24 +528,27 @@ final class LogicalProcessor implements VmxProcessor, SvmProcessor {
         return Outcome.EXIT;
     }
 
-    private int svmExit(int code, long info1, long info2) {
+    /** A #VMEXIT; the record gets {@code info2}, which is an address or nothing, for its qualification. */
+    private int svmExit(ExitReason reason, int code, long info1, long info2) {
         vmcb.exitCode = code;
         vmcb.exitInfo1 = info1;
         vmcb.exitInfo2 = info2;
         vmcb = null;
-        cycles.charge(Work.EXIT);
-        loaded = null;
-        unit.unload();
-        return Outcome.EXIT;
+        return left(reason, info2);
     }
 
     private int exit(ExitReason reason, long qualification) {
-        exit.start(reason, qualification);
-        cycles.charge(Work.EXIT);
         if (vmcs.vpid == 0) {
             unit.invalidations().dropVpid(0);
         }
         vmcs = null;
+        return left(reason, qualification);
+    }
+
+    /** The guest does not run any more. */
+    private int left(ExitReason reason, long qualification) {
+        exit.start(reason, qualification);
+        cycles.charge(Work.EXIT);
         loaded = null;
         line.awaitWindow(false);
         unit.unload();

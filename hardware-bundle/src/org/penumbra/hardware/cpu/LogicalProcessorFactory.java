@@ -7,13 +7,13 @@ import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
-import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.api.cpu.HostProcessor;
 
 /** Makes {@link LogicalProcessor}s. */
 @Component
 public final class LogicalProcessorFactory implements ProcessorFactory {
     @Override
-    public VmxProcessor create(
+    public HostProcessor create(
             CostProfile profile, PhysicalMemory memory, RegisterFile registers, IoPorts ports, TranslationObserver observer) {
         return new LogicalProcessor(profile, memory, registers, ports, observer);
     }

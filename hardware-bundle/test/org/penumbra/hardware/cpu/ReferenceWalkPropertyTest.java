@@ -86,6 +86,8 @@ class ReferenceWalkPropertyTest {
         if (layout == Layout.PAE && pdptesInRegisters) {
             Pdptes found = new Pdptes(memory.load64(root), memory.load64(root + 8), memory.load64(root + 16), memory.load64(root + 24));
             state = state.withPdptes(found.allowed(M) ? found : new Pdptes(0, 0, found.pdpte2() & 0xff_ffff_f000L | 1, 0));
+        } else if (layout == Layout.PAE) {
+            state = state.withPdptes(Pdptes.IN_MEMORY);
         }
     }
 
@@ -338,7 +340,7 @@ class ReferenceWalkPropertyTest {
         long hostCr4 = host.cr4 | (chance(50) ? 0x10 : 0);
         long hostEfer = host.efer & ~0x800 | (chance(70) ? 0x800 : 0);
         applyChanges();
-        TwoDimensionalWalker walker = new TwoDimensionalWalker(new ReferenceWalker(M, true),
+        TwoDimensionalWalker walker = new TwoDimensionalWalker(new ReferenceWalker(M),
                 HostTables.npt(new NptWalker(M, top, hostCr4, hostEfer)));
         for (long gva : addresses) {
             int access = KINDS[random.nextInt(KINDS.length)];

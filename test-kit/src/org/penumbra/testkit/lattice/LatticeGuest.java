@@ -70,6 +70,11 @@ final class LatticeGuest extends ScriptedGuest implements VerificationGuest {
                 findings.skipped(refused, numbers.skipTo(lattice.afterControl(vector)));
                 continue;
             }
+            if (vector.family == Lattice.Family.PDPTES && now.pdptes().inMemory()) {
+                findings.skipped("there are no PDPTE registers", 1);
+                numbers.advance();
+                continue;
+            }
             if (registers.plan(script, now, vector)) {
                 phase = Phase.REGISTERS;
                 return true;

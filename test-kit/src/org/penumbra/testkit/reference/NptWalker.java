@@ -6,6 +6,7 @@ import java.util.function.LongUnaryOperator;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.Pdptes;
 
 /**
  * The nested walk of APM vol. 2, "Nested Paging": the host's own page-table format, in the mode that its CR4 and EFER selected at
@@ -24,9 +25,9 @@ public final class NptWalker {
      * @param hostEfer LMA and NXE count
      */
     public NptWalker(int maxPhyAddr, long nCr3, long hostCr4, long hostEfer) {
-        walker = new ReferenceWalker(maxPhyAddr, true);
+        walker = new ReferenceWalker(maxPhyAddr);
         // no key of an all-zero PKRU refuses anything
-        tables = new PagingState(CR0_PE | CR0_PG, nCr3, hostCr4, hostEfer, 0, 0);
+        tables = new PagingState(CR0_PE | CR0_PG, nCr3, hostCr4, hostEfer, 0, 0).withPdptes(Pdptes.IN_MEMORY);
     }
 
     /**

@@ -14,26 +14,17 @@ import org.penumbra.api.paging.PagingState;
  */
 public final class ReferenceWalker {
     private final int maxPhyAddr;
-    private final boolean readsPdptes;
-
-    /** A walker for which entry bits from {@code maxPhyAddr} up are reserved, and which uses the PDPTE registers. */
-    public ReferenceWalker(int maxPhyAddr) {
-        this(maxPhyAddr, false);
-    }
 
     /**
      * A walker for which entry bits from {@code maxPhyAddr} up are reserved.
      *
      * @param maxPhyAddr 32 to 52
-     * @param readsPdptes take the PDPTEs of PAE paging from memory in each walk, as a guest under nested paging does (APM vol. 2,
-     *     "Legacy PAE Mode"), and not from the registers
      */
-    public ReferenceWalker(int maxPhyAddr, boolean readsPdptes) {
+    public ReferenceWalker(int maxPhyAddr) {
         if (maxPhyAddr < 32 || maxPhyAddr > 52) {
             throw new IllegalArgumentException("MAXPHYADDR " + maxPhyAddr + ": 32 to 52 is needed");
         }
         this.maxPhyAddr = maxPhyAddr;
-        this.readsPdptes = readsPdptes;
     }
 
     /**
@@ -79,10 +70,13 @@ public final class ReferenceWalker {
         }
     }
 
-    /** The structures that a walk under {@code state} uses; null while paging is off. */
+    /**
+     * The structures that a walk under {@code state} uses, which for PAE paging depends on whether there are PDPTE registers; null while
+     * paging is off.
+     */
     public TableFormat format(PagingState state) {
         PagingMode mode = state.mode();
-        return mode == PagingMode.PAE && readsPdptes ? TableFormat.PAE_IN_MEMORY : TableFormat.of(mode);
+        return mode == PagingMode.PAE && state.pdptes().inMemory() ? TableFormat.PAE_IN_MEMORY : TableFormat.of(mode);
     }
 
     /** The MAXPHYADDR that decides which address bits are reserved. */

@@ -80,10 +80,10 @@ class PaeWalkTest {
     @Test
     @DisplayName("T03 a guest under nested paging reads its PDPTEs in the walk (APM vol. 2, \"Legacy PAE Mode\")")
     void pdptesInMemory() {
-        ReferenceWalker onDemand = new ReferenceWalker(52, true);
-        assertThat(onDemand.walk(STATE, GVA, Access.READ, memory, walk)).as("memory holds none").isZero();
+        ReferenceWalker onDemand = new ReferenceWalker(52);
+        PagingState noRegisters = STATE.withPdptes(Pdptes.IN_MEMORY);
+        assertThat(onDemand.walk(noRegisters, GVA, Access.READ, memory, walk)).as("memory holds none").isZero();
         memory.put(0x1fe0 + 24, 0x3001);
-        PagingState noRegisters = STATE.withPdptes(Pdptes.NONE);
         assertThat(onDemand.walk(noRegisters, GVA, Access.WRITE | Access.USER, memory, walk)).as("a PDPTE has no rights").isEqualTo(-1);
         assertThat(walk.gpa).isEqualTo(0x5678);
         assertThat(walk.entryGpa(3)).isEqualTo(0x1ff8);

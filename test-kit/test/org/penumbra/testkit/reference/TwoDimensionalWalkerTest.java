@@ -52,7 +52,7 @@ class TwoDimensionalWalkerTest {
     }
 
     private TwoDimensionalWalker npt() {
-        return new TwoDimensionalWalker(new ReferenceWalker(46, true),
+        return new TwoDimensionalWalker(new ReferenceWalker(46),
                 HostTables.npt(new NptWalker(46, 0x1000, CR4_PAE, EFER_LME | EFER_LMA | EFER_NXE)));
     }
 
@@ -202,7 +202,7 @@ class TwoDimensionalWalkerTest {
         memory.put(HOST + 0x2000, 0x3067);
         memory.put(HOST + 0x3000, 0x8067);
         TwoDimensionalWalker walker = npt();
-        PagingState state = new PagingState(CR0_PE | CR0_PG, 0x1000, CR4_PAE, 0, 0, 0, Pdptes.NONE);
+        PagingState state = new PagingState(CR0_PE | CR0_PG, 0x1000, CR4_PAE, 0, 0, 0, Pdptes.IN_MEMORY);
         assertThat(walker.walk(state, 0x123, USER_WRITE, memory)).isEqualTo(ALLOWED);
         assertThat(walker.hpa).isEqualTo(HOST + 0x8123);
         assertThat(walker.references).isEqualTo(19);

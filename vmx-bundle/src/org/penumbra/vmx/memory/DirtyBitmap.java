@@ -86,6 +86,13 @@ public final class DirtyBitmap implements DirtyLog {
         }
     }
 
+    /** Marks every gfn from {@code from} up to, not including, {@code to}. */
+    public void markAll(long from, long to) {
+        for (long gfn = from; gfn < to; gfn++) {
+            mark(gfn);
+        }
+    }
+
     private AtomicLongArray piece(long gfn) {
         int g = (int) (gfn >>> GROUP_BITS + PIECE_BITS);
         AtomicReferenceArray<AtomicLongArray> group = groups.get(g);
@@ -109,15 +116,13 @@ public final class DirtyBitmap implements DirtyLog {
 
     /** Every word that exists and has a bit of the gfns from {@code from} up to, not including, {@code to}. */
     private void visit(long from, long to, Visitor visitor) {
-        for (int p = 0; p < end.get(); p++) {
-            AtomicReferenceArray<AtomicLongArray> group = groups.get(p >>> GROUP_BITS);
-            AtomicLongArray piece = group == null ? null : group.get(p & (1 << GROUP_BITS) - 1);
-            long first = (long) p << PIECE_BITS;
-            for (int w = 0; piece != null && w < WORDS; w++) {
-                long gfn = first + 64L * w;
-                if (gfn < to && gfn + 64 > from) {
-                    visitor.word(piece, w, gfn);
-                }
+        for (long p = from >>> PIECE_BITS; p < end.get() && p << PIECE_BITS < to; p++) {
+            AtomicReferenceArray<AtomicLongArray> group = groups.get((int) (p >>> GROUP_BITS));
+            AtomicLongArray piece = group == null ? null : group.get((int) p & (1 << GROUP_BITS) - 1);
+            long first = p << PIECE_BITS;
+            int w = from <= first ? 0 : (int) (from - first) >>> 6;
+            for (; piece != null && w < WORDS && first + 64L * w < to; w++) {
+                visitor.word(piece, w, first + 64L * w);
             }
         }
     }
@@ -127,6 +132,15 @@ public final class DirtyBitmap implements DirtyLog {
         visit(from, to, (piece, word, first) -> {
             long wanted = upFrom(from - first) & ~upFrom(to - first);
             for (long bits = piece.getAndUpdate(word, old -> old & ~wanted) & wanted; bits != 0; bits &= bits - 1) {
+                gfns.accept(first + Long.numberOfTrailingZeros(bits));
+            }
+        });
+    }
+
+    /** Tells every marked gfn in ascending order. */
+    public void tell(LongConsumer gfns) {
+        visit(0, Long.MAX_VALUE, (piece, word, first) -> {
+            for (long bits = piece.get(word); bits != 0; bits &= bits - 1) {
                 gfns.accept(first + Long.numberOfTrailingZeros(bits));
             }
         });

@@ -25,7 +25,11 @@ final class FramePool {
 
     private final PhysicalMemory memory;
     private final byte[][] owner;
-    private long nextFrame;
+    /**
+     * Frame 0 is nobody's: an entry of zeroes, in whatever table, names it, and a processor with L1TF would read ahead there (Linux:
+     * Documentation/admin-guide/hw-vuln/l1tf.rst, which reserves it too).
+     */
+    private long nextFrame = 1;
     private long endFrame;
     /** Frames that came back, the last one on top; what is not {@link #FREE} any more went with its block. */
     private long[] returned = new long[64];
@@ -137,7 +141,7 @@ final class FramePool {
 
     /** Frames that are handed out. */
     synchronized long used() {
-        return nextFrame + (memory.bytes() >>> 12) - endFrame - free;
+        return nextFrame - 1 + (memory.bytes() >>> 12) - endFrame - free;
     }
 
     /** Who holds {@code pfn}. */

@@ -18,7 +18,8 @@ import org.penumbra.api.vmx.Vmcs;
  * and nothing changed; the machine stands still meanwhile.
  *
  * <pre>
- *  SDM vol. 3, "4-Level Paging and 5-Level Paging"        SDM vol. 3, "The Extended Page Table Mechanism (EPT)"
+ *  SDM vol. 3, "4-Level Paging and 5-Level Paging",
+ *  and nested tables (APM vol. 2, "Nested Page Tables")   SDM vol. 3, "The Extended Page Table Mechanism (EPT)"
  *  bit  0      P    present                               bits 2:0   R, W, X; W without R is a misconfiguration
  *  bit  1      R/W  writable                              bit  10    X for user mode, with mode-based execute control
  *  bit  7      PS   maps a page, in levels 2 and 3        bit  7     maps a page, in levels 2 and 3
@@ -48,6 +49,7 @@ public final class IsolationAudit {
     private LongHashSet readable;
     private LongHashSet writable;
     private boolean nested;
+    private boolean misconfigurable;
     private long present;
     /** R/W of an entry keeps nobody from writing. */
     private boolean unprotected;
@@ -69,10 +71,20 @@ public final class IsolationAudit {
             }
             nested = true;
             unprotected = false;
+            misconfigurable = true;
             present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
             table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
+        } else if (root instanceof TranslationRoot.Nested npt) {
+            if (trees.add(npt.nCr3())) {
+                nested = true;
+                unprotected = false;
+                misconfigurable = false;
+                present = PRESENT;
+                table(npt.nCr3() & FRAME, npt.levels(), 0, true, npt.nCr3());
+            }
         } else if (root instanceof TranslationRoot.OneDimensional one) {
             nested = false;
+            misconfigurable = false;
             unprotected = (vmcs.guestCr0 & vmcs.cr0Mask & ControlBits.CR0_WP) == 0;
             present = PRESENT;
             if (!vmcs.cr3LoadExiting) {
@@ -139,7 +151,7 @@ public final class IsolationAudit {
     }
 
     private boolean used(long entry) {
-        boolean misconfigured = nested && (entry & READ) == 0 && (entry & WRITE) != 0;
+        boolean misconfigured = misconfigurable && (entry & READ) == 0 && (entry & WRITE) != 0;
         return (entry & present) != 0 && (entry & reserved) == 0 && !misconfigured;
     }
 

@@ -2,9 +2,8 @@ package org.penumbra.ept;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
@@ -18,44 +17,40 @@ import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmuLock;
 
 /**
- * EPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
+ * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
  * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
-    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
-    private static final long EPTP_WRITE_BACK = 6;
-    private static final int EPTP_LEVELS_SHIFT = 3;
-    private static final long EPTP_ACCESSED_DIRTY = 1 << 6;
-
+final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
+    final TdpFormat format;
     final MmuHost host;
+    private final TdpSettings settings;
     private final int levels;
-    private final boolean accessedDirty;
-    private final boolean largePages;
-    private final EptDirty dirty;
-    private final Lock faults;
-    private final Lock changes;
+    private final TdpDirty dirty;
+    final MmuLock lock = new MmuLock(false);
     private final Counter fixed;
     private final Counter spurious;
     private final Counter pages4k;
     private final Counter pages2m;
     private final Counter splits;
-    /** One for each clock that was charged; guarded by {@link #changes}. */
-    private final List<EptTree> trees = new ArrayList<>();
-    private volatile TranslationRoot.TwoDimensional root;
+    /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
+    private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
+    /** One for each clock that was charged; guarded by {@link #lock}. */
+    private final List<TdpTree> trees = new ArrayList<>();
+    private volatile TranslationRoot root;
     private long top;
 
-    EptMmu(MmuHost host) {
+    TdpMmu(TdpFormat format, MmuHost host) {
+        this.format = format;
         this.host = host;
-        this.levels = EptSettings.levels(host);
-        this.accessedDirty = EptSettings.on(host, EptSettings.ACCESSED_DIRTY);
-        this.largePages = EptSettings.on(host, EptSettings.LARGE_PAGES);
-        this.dirty = new EptDirty(host.dirtyLog(), accessedDirty);
-        ReadWriteLock lock = new ReentrantReadWriteLock();
-        this.faults = lock.readLock();
-        this.changes = lock.writeLock();
+        this.settings = TdpSettings.chosen(format, host);
+        this.levels = settings.levels();
+        this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.pages4k = host.counters().counter("pages_4k");
@@ -64,11 +59,14 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
-    synchronized TranslationRoot.TwoDimensional root(CycleClock clock) {
+    TranslationRoot root(CycleClock clock) {
+        return root != null ? root : makeRoot(clock);
+    }
+
+    private synchronized TranslationRoot makeRoot(CycleClock clock) {
         if (root == null) {
             top = host.lease().allocate(clock);
-            long fields = EPTP_WRITE_BACK | levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
-            root = new TranslationRoot.TwoDimensional(top | fields);
+            root = format.root(top, levels, settings.accessedDirty());
         }
         return root;
     }
@@ -80,7 +78,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public MmuContext newContext(MmuContextHost contextHost) {
-        return new EptContext(this, contextHost);
+        return new TdpContext(this, contextHost);
     }
 
     /**
@@ -90,60 +88,99 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
-    Resolution map(long gfn, long pfn, boolean write, long sequence, FrameAccess entries, GuestMemory guest, CycleClock clock) {
-        faults.lock();
-        try {
+    Resolution map(
+            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            CycleClock clock) {
+        try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
             boolean tracked = host.writeTracking().isTracked(gfn);
-            if (install(gfn, pfn, write, tracked, entries, guest, clock) && write && !tracked) {
+            if (install(gfn, pfn, write, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
-        } finally {
-            faults.unlock();
+        }
+    }
+
+    /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
+    void freeRemoved(CycleClock clock) {
+        if (!removed.isEmpty()) {
+            alone(clock, tree -> {});
         }
     }
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
-    private boolean install(long gfn, long pfn, boolean write, boolean tracked, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+    private boolean install(
+            long gfn, long pfn, boolean write, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         int level = levels;
-        long at = top + 8L * EptEntry.index(gfn, levels);
+        long at = top + 8L * TdpFormat.index(gfn, levels);
         long entry = entries.load(at);
-        // A table that a split left at the goal level stays: what it maps may be protected piece by piece.
-        while (EptEntry.present(entry) ? !EptEntry.leaf(entry, level) : level > goal) {
-            long table = EptEntry.present(entry) ? entry : extend(at, entries, clock);
+        while (level > goal && entry != TdpFormat.FROZEN && !(format.present(entry) && TdpFormat.leaf(entry, level))) {
+            long table = format.present(entry) ? entry : extend(at, entries, clock);
             level--;
-            at = EptEntry.address(table) + 8L * EptEntry.index(gfn, level);
+            at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
         }
-        if (EptEntry.present(entry) && (!write || EptEntry.writable(entry))) {
+        if (entry == TdpFormat.FROZEN) {
+            return false;
+        }
+        if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
+            return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
+        }
+        if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
             return true;
         }
-        if (EptEntry.present(entry) && !writable) {
+        if (format.present(entry) && !writable) {
             return false;
         }
-        if (EptEntry.present(entry)) {
+        if (format.present(entry)) {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, EptEntry.page(pfn & ~within, level, writable))) {
+        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable))) {
             return false;
         }
         fixed.increment();
-        if (!EptEntry.present(entry)) {
+        if (trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
+            trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, entries.load(at), level, at);
+        }
+        if (!format.present(entry)) {
             (level == 1 ? pages4k : pages2m).increment();
         }
         return true;
     }
 
+    /**
+     * Puts {@code large} in the place of the table that the entry {@code table} at {@code at} points at. Both translate to the same
+     * frames, so a processor may use either until it is flushed. Faults that are in the table already find its entries frozen. KVM:
+     * handle_removed_pt.
+     */
+    private boolean collapse(long at, long table, long large, FrameAccess entries, CycleClock clock) {
+        if (!entries.compareAndSet(at, table, large)) {
+            return false;
+        }
+        host.flushRemoteTlbs(clock);
+        for (int i = 0; i < 512; i++) {
+            long child = TdpFormat.address(table) + 8L * i;
+            long entry;
+            do {
+                entry = entries.load(child);
+            } while (!entries.compareAndSet(child, entry, TdpFormat.FROZEN));
+            pages4k.add(format.present(entry) ? -1 : 0);
+        }
+        pages2m.increment();
+        fixed.increment();
+        removed.add(TdpFormat.address(table));
+        return true;
+    }
+
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!largePages || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!settings.largePages() || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -151,11 +188,11 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
     private long extend(long at, FrameAccess entries, CycleClock clock) {
-        long table = EptEntry.table(host.lease().allocate(clock));
+        long table = format.table(host.lease().allocate(clock));
         if (entries.compareAndSet(at, 0, table)) {
             return table;
         }
-        host.lease().free(EptEntry.address(table));
+        host.lease().free(TdpFormat.address(table));
         return entries.load(at);
     }
 
@@ -185,7 +222,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     public boolean age(long gfn, long frames, CycleClock clock) {
         boolean[] young = {false};
         alone(clock, tree -> {
-            young[0] = accessedDirty ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
+            young[0] = settings.accessedDirty() ? tree.age(gfn, frames) : tree.zap(gfn, frames, dirty);
             if (young[0]) {
                 host.flushRemoteTlbs(clock);
             }
@@ -196,7 +233,7 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
     @Override
     public boolean testAge(long gfn, long frames, CycleClock clock) {
         boolean[] young = {false};
-        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, accessedDirty ? EptEntry.ACCESSED : EptEntry.RWX));
+        alone(clock, tree -> young[0] = tree.accessed(gfn, frames, settings.accessedDirty() ? format.accessed : format.present));
         return young[0];
     }
 
@@ -205,9 +242,14 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
         alone(clock, tree -> tree.armAll(dirty));
     }
 
+    /**
+     * What is protected for the log becomes writable with the next write; tables of 4 KiB leaves go where one of 2 MiB may be made
+     * again. KVM: kvm_tdp_mmu_zap_collapsible_sptes.
+     */
     @Override
     public void stopDirtyLog(CycleClock clock) {
-        // Mappings that are protected for the log become writable with the next write; 4 KiB ones stay.
+        GuestMemory guest = host.guestMemory(clock);
+        alone(clock, tree -> tree.dropTables(gfn -> goalLevel(gfn, guest) > 1));
     }
 
     @Override
@@ -222,29 +264,30 @@ final class EptMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new EptAudit(host, clock, violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(format, host, clock, violations).table(top, levels, 0));
     }
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */
-    private void alone(CycleClock clock, Consumer<EptTree> work) {
-        changes.lock();
-        try {
+    private void alone(CycleClock clock, Consumer<TdpTree> work) {
+        try (MmuLock.Held held = lock.exclusive()) {
             if (root != null) {
-                work.accept(tree(clock));
+                TdpTree tree = tree(clock);
+                for (Long table = removed.poll(); table != null; table = removed.poll()) {
+                    host.lease().free(table);
+                }
+                work.accept(tree);
             }
-        } finally {
-            changes.unlock();
         }
     }
 
     /** The handles to the tree that charge {@code clock}. */
-    private EptTree tree(CycleClock clock) {
-        for (EptTree tree : trees) {
+    private TdpTree tree(CycleClock clock) {
+        for (TdpTree tree : trees) {
             if (tree.clock == clock) {
                 return tree;
             }
         }
-        EptTree tree = new EptTree(top, levels, host.lease(), clock, splits, pages4k, pages2m);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, pages4k, pages2m);
         trees.add(tree);
         return tree;
     }

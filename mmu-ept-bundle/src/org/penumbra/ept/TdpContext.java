@@ -7,24 +7,29 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
-import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
+import org.penumbra.kit.MmuLock;
 
-/** One vCPU under EPT: its violations, and the software walk for emulation. */
-final class EptContext implements MmuContext {
-    private final EptMmu mmu;
+/** One vCPU under EPT or NPT: its violations or nested page faults, and the software walk for emulation. */
+final class TdpContext implements MmuContext {
+    private final TdpMmu mmu;
     private final MmuContextHost host;
     private final FrameAccess entries;
     private final GuestMemory guest;
+    private final MmuLock.Share share;
+    private final Tracing.Tracer trace;
     private final GuestWalker walker;
     private final Counter taken;
     private final Counter emulated;
 
-    EptContext(EptMmu mmu, MmuContextHost host) {
+    TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
         this.host = host;
+        this.share = mmu.lock.newShare();
+        this.trace = mmu.host.tracer(host.clock());
         this.entries = mmu.host.lease().access(host.clock());
         this.guest = mmu.host.guestMemory(host.clock());
         this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits());
@@ -49,13 +54,14 @@ final class EptContext implements MmuContext {
     public Resolution resolve(MmuFault fault) {
         taken.increment();
         long gfn = fault.gpa >>> 12;
-        boolean write = (fault.qualification & EptViolation.WRITE) != 0;
+        boolean write = mmu.format.writes(fault.qualification);
         long sequence = guest.sequence();
         long pfn = guest.pfn(gfn, write);
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, sequence, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, trace, entries, guest, host.clock());
+        mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {
             emulated.increment();
         }

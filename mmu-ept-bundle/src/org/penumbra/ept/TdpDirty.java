@@ -6,11 +6,13 @@ import org.penumbra.api.memory.DirtyLog;
  * How writes are noticed for the dirty log: by the dirty flags that the processor sets, if they are enabled; else by write
  * protection, each first write to a frame being a violation.
  */
-final class EptDirty {
+final class TdpDirty {
+    private final TdpFormat format;
     private final DirtyLog log;
     private final boolean byFlags;
 
-    EptDirty(DirtyLog log, boolean byFlags) {
+    TdpDirty(TdpFormat format, DirtyLog log, boolean byFlags) {
+        this.format = format;
         this.log = log;
         this.byFlags = byFlags;
     }
@@ -31,15 +33,18 @@ final class EptDirty {
         }
     }
 
-    /** {@code entry}, a leaf for {@code gfn}, is about to go or to lose its flag: what it knows is noted. */
+    /**
+     * {@code entry}, a leaf for {@code gfn}, is about to go or to lose its flag: what it knows is noted. Of a large leaf this need not be
+     * all of its frames: while there is a log it is large only as long as each of them is in the log anyway.
+     */
     void gone(long entry, long gfn) {
-        if (byFlags && EptEntry.dirty(entry)) {
+        if (byFlags && format.dirty(entry)) {
             log.mark(gfn);
         }
     }
 
     /** {@code entry} such that the next write is noticed. */
     long armed(long entry) {
-        return byFlags ? entry & ~EptEntry.DIRTY : entry & ~EptEntry.WRITE;
+        return byFlags ? entry & ~format.dirty : entry & ~TdpFormat.WRITE;
     }
 }

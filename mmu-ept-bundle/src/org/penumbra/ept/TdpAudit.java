@@ -7,13 +7,15 @@ import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.MmuHost;
 
 /** Checks that each leaf maps the host frame its guest frame has, and that no tracked frame is writable. */
-final class EptAudit {
+final class TdpAudit {
+    private final TdpFormat format;
     private final MmuHost host;
     private final FrameAccess entries;
     private final GuestMemory guest;
     private final Consumer<String> violations;
 
-    EptAudit(MmuHost host, CycleClock clock, Consumer<String> violations) {
+    TdpAudit(TdpFormat format, MmuHost host, CycleClock clock, Consumer<String> violations) {
+        this.format = format;
         this.host = host;
         this.entries = host.lease().access(clock);
         this.guest = host.guestMemory(clock);
@@ -25,27 +27,27 @@ final class EptAudit {
         for (int i = 0; i < 512; i++) {
             long entry = entries.load(table + 8L * i);
             long gfn = firstGfn + ((long) i << 9 * (level - 1));
-            if (!EptEntry.present(entry)) {
+            if (!format.present(entry)) {
                 continue;
             }
-            if (EptEntry.leaf(entry, level)) {
+            if (TdpFormat.leaf(entry, level)) {
                 leaf(entry, level, gfn);
             } else {
-                table(EptEntry.address(entry), level - 1, gfn);
+                table(TdpFormat.address(entry), level - 1, gfn);
             }
         }
     }
 
     private void leaf(long entry, int level, long gfn) {
         for (long f = gfn; f < gfn + (1L << 9 * (level - 1)); f++) {
-            long expected = (EptEntry.address(entry) >>> 12) + f - gfn;
+            long expected = (TdpFormat.address(entry) >>> 12) + f - gfn;
             if (guest.current(f) != expected) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x maps pfn 0x%x, the host has 0x%x", level, f, expected, guest.current(f)));
             }
-            if (EptEntry.writable(entry) && !guest.writable(f)) {
+            if (TdpFormat.writable(entry) && !guest.writable(f)) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the host shares the frame", level, f));
             }
-            if (EptEntry.writable(entry) && host.writeTracking().isTracked(f)) {
+            if (TdpFormat.writable(entry) && host.writeTracking().isTracked(f)) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the frame is tracked", level, f));
             }
         }

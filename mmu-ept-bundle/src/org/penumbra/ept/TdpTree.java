@@ -1,31 +1,38 @@
 package org.penumbra.ept;
 
+import java.util.function.LongPredicate;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 
 /**
  * What is done to the tree while no fault is served: protecting, splitting, zapping, arming for the dirty log. The walkers of the
  * processors go on meanwhile and set flags, so entries are changed by compare-and-set. Whoever takes something away flushes
  * afterwards.
  */
-final class EptTree {
+final class TdpTree {
+    private final TdpFormat format;
     private final long top;
     private final int levels;
     private final FrameLease lease;
     private final FrameAccess entries;
     final CycleClock clock;
+    private final Tracing.Tracer trace;
     private final Counter splits;
     private final Counter pages4k;
     private final Counter pages2m;
 
-    EptTree(long top, int levels, FrameLease lease, CycleClock clock, Counter splits, Counter pages4k, Counter pages2m) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, Counter splits, Counter pages4k, Counter pages2m) {
+        this.format = format;
         this.top = top;
         this.levels = levels;
         this.lease = lease;
         this.entries = lease.access(clock);
         this.clock = clock;
+        this.trace = trace;
         this.splits = splits;
         this.pages4k = pages4k;
         this.pages2m = pages2m;
@@ -35,18 +42,18 @@ final class EptTree {
     void writeProtect(long gfn) {
         long at = leafOf4k(gfn);
         if (at >= 0) {
-            replace(at, entry -> entry & ~EptEntry.WRITE);
+            replace(at, entry -> entry & ~TdpFormat.WRITE);
         }
     }
 
     /**
      * Empties every leaf that maps one of {@code frames} frames from {@code gfn}, larger ones whole. Answers true if there was one.
      */
-    boolean zap(long gfn, long frames, EptDirty dirty) {
+    boolean zap(long gfn, long frames, TdpDirty dirty) {
         boolean found = false;
         for (long g = gfn; g < gfn + frames; ) {
             Place place = find(g);
-            if (EptEntry.present(place.entry)) {
+            if (format.present(place.entry)) {
                 dirty.gone(replace(place.at, entry -> 0), place.gfn);
                 (place.level == 1 ? pages4k : pages2m).add(-1);
                 found = true;
@@ -73,8 +80,8 @@ final class EptTree {
         boolean young = false;
         for (long g = gfn; g < gfn + frames; ) {
             Place place = find(g);
-            if (EptEntry.present(place.entry)) {
-                young |= (replace(place.at, entry -> entry & ~EptEntry.ACCESSED) & EptEntry.ACCESSED) != 0;
+            if (format.present(place.entry)) {
+                young |= (replace(place.at, entry -> entry & ~format.accessed) & format.accessed) != 0;
             }
             g = place.gfn + (1L << 9 * (place.level - 1));
         }
@@ -82,7 +89,7 @@ final class EptTree {
     }
 
     /** Sees to it that the next write to any frame that is logged is noticed; large leaves are split. */
-    void armAll(EptDirty dirty) {
+    void armAll(TdpDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
             if (!dirty.logs(gfn)) {
                 return;
@@ -96,12 +103,35 @@ final class EptTree {
     }
 
     /** Notes every frame whose leaf is dirty, and takes the flag away. */
-    void collectAll(EptDirty dirty) {
+    void collectAll(TdpDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
-            if (EptEntry.dirty(entry)) {
-                dirty.gone(replace(at, e -> e & ~EptEntry.DIRTY), gfn);
+            if (format.dirty(entry)) {
+                dirty.gone(replace(at, e -> e & ~format.dirty), gfn);
             }
         });
+    }
+
+    /** Empties each entry of level 2 that points at a table, and frees the table, if {@code large} accepts the first gfn of it. */
+    void dropTables(LongPredicate large) {
+        dropTables(top, levels, 0, large);
+    }
+
+    private void dropTables(long table, int level, long gfn, LongPredicate large) {
+        for (int i = 0; i < 512; i++) {
+            long at = table + 8L * i;
+            long entry = entries.load(at);
+            long first = gfn + ((long) i << 9 * (level - 1));
+            if (!format.present(entry) || TdpFormat.leaf(entry, level)) {
+                continue;
+            }
+            if (level > 2) {
+                dropTables(TdpFormat.address(entry), level - 1, first, large);
+            } else if (large.test(first)) {
+                leaves(TdpFormat.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> pages4k.add(-1));
+                entries.store(at, 0);
+                lease.free(TdpFormat.address(entry));
+            }
+        }
     }
 
     private interface Visitor {
@@ -112,27 +142,27 @@ final class EptTree {
         for (int i = 0; i < 512; i++) {
             long at = table + 8L * i;
             long entry = entries.load(at);
-            if (EptEntry.present(entry)) {
+            if (format.present(entry)) {
                 long first = gfn + ((long) i << 9 * (level - 1));
-                if (EptEntry.leaf(entry, level)) {
+                if (TdpFormat.leaf(entry, level)) {
                     visitor.leaf(at, entry, level, first);
                 } else {
-                    leaves(EptEntry.address(entry), level - 1, first, visitor);
+                    leaves(TdpFormat.address(entry), level - 1, first, visitor);
                 }
             }
         }
     }
 
     /** Sees to it that the next write to {@code gfn}, or to what a large leaf there maps, is noticed. */
-    void arm(long gfn, EptDirty dirty) {
+    void arm(long gfn, TdpDirty dirty) {
         Place place = find(gfn);
-        if (!EptEntry.present(place.entry)) {
+        if (!format.present(place.entry)) {
             return;
         }
         if (place.level == 1) {
             replace(place.at, dirty::armed);
         } else {
-            long table = EptEntry.address(split(place.at));
+            long table = TdpFormat.address(split(place.at, place.gfn));
             for (int i = 0; i < 512; i++) {
                 replace(table + 8L * i, dirty::armed);
             }
@@ -143,12 +173,12 @@ final class EptTree {
     private record Place(long at, long entry, int level, long gfn) {}
 
     private Place find(long gfn) {
-        long at = top + 8L * EptEntry.index(gfn, levels);
+        long at = top + 8L * TdpFormat.index(gfn, levels);
         int level = levels;
         long entry = entries.load(at);
-        while (EptEntry.present(entry) && !EptEntry.leaf(entry, level)) {
+        while (format.present(entry) && !TdpFormat.leaf(entry, level)) {
             level--;
-            at = EptEntry.address(entry) + 8L * EptEntry.index(gfn, level);
+            at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
         }
         return new Place(at, entry, level, gfn & -(1L << 9 * (level - 1)));
@@ -156,25 +186,28 @@ final class EptTree {
 
     private long leafOf4k(long gfn) {
         Place place = find(gfn);
-        if (!EptEntry.present(place.entry)) {
+        if (!format.present(place.entry)) {
             return -1;
         }
-        return place.level == 1 ? place.at : EptEntry.address(split(place.at)) + 8L * EptEntry.index(gfn, 1);
+        return place.level == 1 ? place.at : TdpFormat.address(split(place.at, place.gfn)) + 8L * TdpFormat.index(gfn, 1);
     }
 
     /** Replaces the 2 MiB leaf at {@code at} by a table that maps the same, flags included; answers the new entry. */
-    private long split(long at) {
+    private long split(long at, long gfn) {
         splits.increment();
+        if (trace.on(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE)) {
+            trace.tell(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE, gfn, entries.load(at), 2, 0);
+        }
         pages2m.add(-1);
         pages4k.add(512);
         long table = lease.allocate(clock);
         while (true) {
             long large = entries.load(at);
             for (int i = 0; i < 512; i++) {
-                entries.store(table + 8L * i, EptEntry.piece(large, i));
+                entries.store(table + 8L * i, TdpFormat.piece(large, i));
             }
-            if (entries.compareAndSet(at, large, EptEntry.table(table))) {
-                return EptEntry.table(table);
+            if (entries.compareAndSet(at, large, format.table(table))) {
+                return format.table(table);
             }
         }
     }

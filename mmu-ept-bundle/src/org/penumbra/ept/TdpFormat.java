@@ -1,0 +1,108 @@
+package org.penumbra.ept;
+
+import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.NestedPageFault;
+import org.penumbra.api.paging.TranslationRoot;
+
+/**
+ * The formats of the second dimension's entries: EPT (SDM vol. 3, "The Extended Page Table Mechanism (EPT)") and nested page tables in
+ * long mode (APM vol. 2, "Nested Page Tables"), where every access counts as a user's. What they share is above the line.
+ *
+ * <pre>
+ *  bit  1      W  writable
+ *  bit  7      maps a page, in levels 2 and 3
+ *  bits 51:12  frame of the next table or page
+ *  ─────────────────────────────────────────────────────────────────────────────────────────────
+ *  EPT                                                NPT
+ *  bits 0, 2   R, X; all 0 with W: not present        bit 0   P    present
+ *  bits 5:3    memory type of a leaf; 6: write-back   bit 2   U/S  user
+ *  bit  8      A  accessed, with flags enabled        bit 5   A    accessed
+ *  bit  9      D  dirty, in a leaf                    bit 6   D    dirty, in a leaf
+ * </pre>
+ */
+enum TdpFormat {
+    EPT("ept", 7, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
+    NPT("npt", 1, 1 << 5, 1 << 6, 5, 5);
+
+    static final long WRITE = 1 << 1;
+    static final long LARGE = 1 << 7;
+    static final long ADDRESS = 0x000f_ffff_ffff_f000L;
+    /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
+    static final long FROZEN = 0x5a0;
+    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
+    private static final long EPTP_WRITE_BACK = 6;
+    private static final int EPTP_LEVELS_SHIFT = 3;
+    private static final long EPTP_ACCESSED_DIRTY = 1 << 6;
+
+    /** How the design is called that uses it, which is also what the keys of its settings begin with. */
+    final String design;
+    /** An entry with none of these bits is not present. */
+    final long present;
+    final long accessed;
+    final long dirty;
+    private final long page;
+    private final long table;
+
+    TdpFormat(String design, long present, long accessed, long dirty, long page, long table) {
+        this.design = design;
+        this.present = present;
+        this.accessed = accessed;
+        this.dirty = dirty;
+        this.page = page;
+        this.table = table;
+    }
+
+    boolean present(long entry) {
+        return (entry & present) != 0;
+    }
+
+    static boolean writable(long entry) {
+        return (entry & WRITE) != 0;
+    }
+
+    boolean dirty(long entry) {
+        return (entry & dirty) != 0;
+    }
+
+    static boolean leaf(long entry, int level) {
+        return level == 1 || (entry & LARGE) != 0;
+    }
+
+    static long address(long entry) {
+        return entry & ADDRESS;
+    }
+
+    /** An entry that points at the table at {@code hpa}. */
+    long table(long hpa) {
+        return hpa | table | WRITE;
+    }
+
+    /** A leaf of {@code level} for {@code pfn}. */
+    long page(long pfn, int level, boolean writable) {
+        return pfn << 12 | page | (writable ? WRITE : 0) | (level > 1 ? LARGE : 0);
+    }
+
+    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps. */
+    static long piece(long large, int index) {
+        return (large & ~LARGE) + ((long) index << 12);
+    }
+
+    /** Index into the table of {@code level} for {@code gfn}. */
+    static int index(long gfn, int level) {
+        return (int) (gfn >>> 9 * (level - 1)) & 511;
+    }
+
+    /** The root whose top table is at {@code top}. */
+    TranslationRoot root(long top, int levels, boolean accessedDirty) {
+        if (this == NPT) {
+            return new TranslationRoot.Nested(top, levels);
+        }
+        long fields = EPTP_WRITE_BACK | (long) levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
+        return new TranslationRoot.TwoDimensional(top | fields);
+    }
+
+    /** True if the fault that the processor reported with {@code qualification} is a write's. */
+    boolean writes(long qualification) {
+        return (qualification & (this == NPT ? NestedPageFault.WRITE : EptViolation.WRITE)) != 0;
+    }
+}

@@ -1,0 +1,51 @@
+package org.penumbra.ept;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.penumbra.api.mmu.MmuFactory.Setting;
+import org.penumbra.api.mmu.MmuHost;
+
+/**
+ * What a user chose of the design.
+ *
+ * @param levels levels of the tree
+ * @param accessedDirty the processor sets accessed and dirty flags; with NPT it always does (APM vol. 2, "Nested Page Tables")
+ * @param largePages 2 MiB leaves where the host has 2 MiB pages
+ */
+record TdpSettings(int levels, boolean accessedDirty, boolean largePages) {
+    static final String ACCESSED_DIRTY = "accessed-dirty";
+    static final String LARGE_PAGES = "large-pages";
+    static final String LEVELS = "levels";
+
+    private static final List<String> SWITCH = List.of("on", "off");
+
+    /** What there is to choose with {@code format}. */
+    static List<Setting> offered(TdpFormat format) {
+        List<Setting> offered = new ArrayList<>();
+        if (format == TdpFormat.EPT) {
+            offered.add(new Setting(key(format, ACCESSED_DIRTY), "on", SWITCH,
+                    "accessed and dirty flags in EPT entries; guest table accesses count as writes then"));
+        }
+        offered.add(new Setting(key(format, LARGE_PAGES), "on", SWITCH, "2 MiB leaves where the host has 2 MiB pages"));
+        offered.add(new Setting(key(format, LEVELS), "4", List.of("4", "5"),
+                "levels of the tree: 4 translate 48 bits of guest-physical address, 5 translate 57"));
+        return offered;
+    }
+
+    /** The choice made at {@code host}. */
+    static TdpSettings chosen(TdpFormat format, MmuHost host) {
+        return new TdpSettings(
+                Integer.parseInt(host.setting(key(format, LEVELS))),
+                format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY)),
+                on(host, key(format, LARGE_PAGES)));
+    }
+
+    /** The key of a setting. */
+    static String key(TdpFormat format, String name) {
+        return format.design + "." + name;
+    }
+
+    private static boolean on(MmuHost host, String key) {
+        return host.setting(key).equals("on");
+    }
+}

@@ -1,0 +1,90 @@
+package org.penumbra.vmx;
+
+import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.api.svm.SvmProcessor;
+import org.penumbra.api.svm.Vmcb;
+import org.penumbra.api.vmx.Vmcs;
+
+/**
+ * The guest of one vCPU while it runs under SVM, because its MMU has nested tables. Its registers are the register file's; what is to
+ * be injected, and whether an interrupt window is awaited, is taken over from the VMCS at each VMRUN. Used by the vCPU's thread.
+ */
+final class SvmGuest {
+    /** Above all VPIDs, so that nothing cached under one serves the other. */
+    private static final int FIRST_ASID = 0x8000;
+
+    private final SvmProcessor processor;
+    private final Vmcb vmcb = new Vmcb();
+
+    /** @param vcpu number of the vCPU */
+    SvmGuest(SvmProcessor processor, int vcpu) {
+        this.processor = processor;
+        vmcb.asid = FIRST_ASID + vcpu;
+        vmcb.hltIntercept = true;
+        vmcb.vmmcallIntercept = true;
+        vmcb.ioioIntercept = true;
+        vmcb.msrIntercept = true;
+        vmcb.nestedPaging = true;
+        vmcb.hostCr0 = ControlBits.CR0_PG | ControlBits.CR0_PE | ControlBits.CR0_WP;
+        vmcb.hostEfer = ControlBits.EFER_LME | ControlBits.EFER_LMA | ControlBits.EFER_NXE;
+    }
+
+    /** Has the guest run on the nested tables of {@code root} from the next VMRUN on. */
+    void program(TranslationRoot.Nested root) {
+        vmcb.nCr3 = root.nCr3();
+        vmcb.hostCr4 = ControlBits.CR4_PAE | (root.levels() == 5 ? ControlBits.CR4_LA57 : 0);
+        // Nested tables have no root in the tags of the TLB: another root under the same ASID needs a flush.
+        flush();
+    }
+
+    /** VMRUN, with the event in {@code pending}, which is taken out of it. */
+    void run(Vmcs pending) {
+        vmcb.inject = pending.inject;
+        vmcb.injectExternal = pending.injectExternal;
+        vmcb.injectVector = pending.injectVector;
+        vmcb.injectErrorCode = pending.injectErrorCode;
+        vmcb.injectAddress = pending.injectAddress;
+        vmcb.interruptWindow = pending.interruptWindowExiting;
+        processor.vmrun(vmcb);
+        pending.inject = false;
+        vmcb.tlbControl = Vmcb.TLB_NOTHING;
+    }
+
+    /** The next VMRUN drops everything that is cached for the guest. */
+    void flush() {
+        vmcb.tlbControl = Vmcb.TLB_FLUSH_ASID;
+    }
+
+    /** Drops what is cached for {@code gva}. */
+    void flushPage(long gva) {
+        processor.invlpga(vmcb.asid, gva);
+    }
+
+    /**
+     * {@code state} as it is under nested paging: with PAE paging there are no PDPTE registers (APM vol. 2, "Nested Paging", on legacy PAE
+     * mode).
+     */
+    static PagingState withoutRegisters(PagingState state) {
+        return state.mode() == PagingMode.PAE ? state.withPdptes(Pdptes.IN_MEMORY) : state;
+    }
+
+    /** {@code state} with PDPTE registers that hold what walks found in memory, for whoever uses registers next. KVM: svm_cache_reg. */
+    static PagingState withRegisters(PagingState state, GuestMemory guest) {
+        if (!state.pdptes().inMemory()) {
+            return state;
+        }
+        long table = state.root();
+        try {
+            return state.withPdptes(
+                    new Pdptes(guest.load(table, 8), guest.load(table + 8, 8), guest.load(table + 16, 8), guest.load(table + 24, 8)));
+        } catch (GuestMemoryException e) {
+            return state.withPdptes(Pdptes.NONE);
+        }
+    }
+}
