@@ -19,6 +19,7 @@ import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingState;
 
 /**
@@ -153,6 +154,16 @@ final class Probe implements MmuFactory {
         @Override
         public GuestMemory guestMemory(CycleClock clock) {
             return new WatchedMemory(real.guestMemory(clock));
+        }
+
+        @Override
+        public Tracing.Tracer tracer(CycleClock clock) {
+            return real.tracer(clock);
+        }
+
+        @Override
+        public long guestFrames() {
+            return real.guestFrames();
         }
 
         @Override

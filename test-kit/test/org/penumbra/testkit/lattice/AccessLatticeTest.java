@@ -18,6 +18,7 @@ import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.VerificationGuest;
 import org.penumbra.api.verify.VerificationReport;
 import org.penumbra.testkit.lattice.FaultyProcessor.Fault;
+import org.penumbra.testkit.script.ScriptEngineFactory;
 
 /** The lattice itself: it agrees with a processor that keeps the rules, and finds out one that does not. */
 class AccessLatticeTest {
