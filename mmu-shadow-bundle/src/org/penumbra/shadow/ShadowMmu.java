@@ -41,6 +41,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
     final MmioSptes mmio;
     final boolean nxHugePages;
+    final boolean cr3Targets;
     private final boolean floodingDetection;
     private final boolean reclaim;
     private volatile long pageLimit;
@@ -54,6 +55,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         this.tree = new ShadowTree(host, counters);
         this.mmio = Spte.mmio(host.physicalAddressBits());
         this.nxHugePages = ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES);
+        this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
         this.pageLimit = ShadowSettings.pageLimit(host);
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC), nxHugePages);
@@ -84,7 +86,8 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public MmuContext newContext(MmuContextHost contextHost) {
+    public synchronized MmuContext newContext(MmuContextHost contextHost) {
+        tree.contexts++;
         return new ShadowContext(this, contextHost, worker(contextHost.clock()));
     }
 
