@@ -210,6 +210,7 @@ final class MiniatureKernel implements GuestProgram {
         Process dead = current;
         if (slots) {
             out.vmcall(Hypercall.CR3_SLOT, dead.memory.cr3(), 0);
+            out.store(layout.direct(dead.stack + CR3_SLOT), 8, 0);
         }
         dead.memory.clear(out);
         dead.exited = true;

@@ -75,14 +75,6 @@ public class ManyProcessesWorkload implements Workload {
         }
     }
 
-    /** Three, which with their launcher are as many as there are CR3-target values. */
-    @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=cr3-slots-3")
-    public static final class Three extends LoadingRoots {
-        public Three() {
-            super(3);
-        }
-    }
-
     /** Four. */
     @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=cr3-slots-4")
     public static final class Four extends LoadingRoots {
