@@ -91,6 +91,11 @@ final class ForgetfulShadow implements MmuFactory {
         }
 
         @Override
+        public long guestFrames() {
+            return real.guestFrames();
+        }
+
+        @Override
         public DirtyLog dirtyLog() {
             return real.dirtyLog();
         }

@@ -10,6 +10,7 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
+import org.penumbra.kit.MmuLock;
 
 /** One vCPU under EPT or NPT: its violations or nested page faults, and the software walk for emulation. */
 final class TdpContext implements MmuContext {
@@ -17,6 +18,7 @@ final class TdpContext implements MmuContext {
     private final MmuContextHost host;
     private final FrameAccess entries;
     private final GuestMemory guest;
+    private final MmuLock.Share share;
     private final GuestWalker walker;
     private final Counter taken;
     private final Counter emulated;
@@ -24,6 +26,7 @@ final class TdpContext implements MmuContext {
     TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
         this.host = host;
+        this.share = mmu.lock.newShare();
         this.entries = mmu.host.lease().access(host.clock());
         this.guest = mmu.host.guestMemory(host.clock());
         this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits());
@@ -54,7 +57,8 @@ final class TdpContext implements MmuContext {
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, sequence, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, entries, guest, host.clock());
+        mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {
             emulated.increment();
         }

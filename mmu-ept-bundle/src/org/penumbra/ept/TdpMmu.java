@@ -4,9 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.Lock;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
@@ -21,6 +18,7 @@ import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmuLock;
 
 /**
  * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
@@ -32,8 +30,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final TdpSettings settings;
     private final int levels;
     private final TdpDirty dirty;
-    private final Lock faults;
-    private final Lock changes;
+    final MmuLock lock = new MmuLock(false);
     private final Counter fixed;
     private final Counter spurious;
     private final Counter pages4k;
@@ -41,7 +38,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final Counter splits;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
-    /** One for each clock that was charged; guarded by {@link #changes}. */
+    /** One for each clock that was charged; guarded by {@link #lock}. */
     private final List<TdpTree> trees = new ArrayList<>();
     private volatile TranslationRoot root;
     private long top;
@@ -52,9 +49,6 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
-        ReadWriteLock lock = new ReentrantReadWriteLock();
-        this.faults = lock.readLock();
-        this.changes = lock.writeLock();
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.pages4k = host.counters().counter("pages_4k");
@@ -63,7 +57,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
-    synchronized TranslationRoot root(CycleClock clock) {
+    TranslationRoot root(CycleClock clock) {
+        return root != null ? root : makeRoot(clock);
+    }
+
+    private synchronized TranslationRoot makeRoot(CycleClock clock) {
         if (root == null) {
             top = host.lease().allocate(clock);
             root = format.root(top, levels, settings.accessedDirty());
@@ -88,9 +86,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
-    Resolution map(long gfn, long pfn, boolean write, long sequence, FrameAccess entries, GuestMemory guest, CycleClock clock) {
-        faults.lock();
-        try {
+    Resolution map(
+            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+        try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
@@ -99,11 +97,13 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
-        } finally {
-            faults.unlock();
-            if (!removed.isEmpty()) {
-                alone(clock, tree -> {});
-            }
+        }
+    }
+
+    /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
+    void freeRemoved(CycleClock clock) {
+        if (!removed.isEmpty()) {
+            alone(clock, tree -> {});
         }
     }
 
@@ -262,8 +262,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */
     private void alone(CycleClock clock, Consumer<TdpTree> work) {
-        changes.lock();
-        try {
+        try (MmuLock.Held held = lock.exclusive()) {
             if (root != null) {
                 TdpTree tree = tree(clock);
                 for (Long table = removed.poll(); table != null; table = removed.poll()) {
@@ -271,8 +270,6 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 }
                 work.accept(tree);
             }
-        } finally {
-            changes.unlock();
         }
     }
 

@@ -1,28 +1,39 @@
 package org.penumbra.kit;
 
+import java.util.List;
+import java.util.stream.Stream;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 
 /**
  * From a guest frame to every leaf spte that maps it, by page size: KVM's rmap. Costs memory only for frames that are mapped.
- * Guarded by the MMU's lock.
+ *
+ * <p>{@link #add} may be called by several threads at once, each for an spte of its own; everything else needs that nobody adds.
  */
 public final class ReverseMap {
     private static final PteList NONE = new PteList();
 
-    private final LongObjectHashMap<PteList> lists = new LongObjectHashMap<>();
+    private static final int STRIPES = 64;
+
+    /** By number of the 2 MiB around a frame; each guarded by itself while entries are added. */
+    private final List<LongObjectHashMap<PteList>> stripes = Stream.generate(LongObjectHashMap<PteList>::new).limit(STRIPES).toList();
 
     /** Adds the spte at {@code sptep}, which maps {@code gfn} by a page of {@code level}. */
     public void add(long gfn, int level, long sptep, CycleClock clock) {
         clock.charge(Work.HASH_PROBE);
-        lists.getIfAbsentPut(key(gfn, level), PteList::new).add(sptep);
+        long key = key(gfn, level);
+        LongObjectHashMap<PteList> lists = stripe(key);
+        synchronized (lists) {
+            lists.getIfAbsentPut(key, PteList::new).add(sptep);
+        }
     }
 
     /** Removes the spte at {@code sptep}; false if it was not recorded, which is an error of the caller. */
     public boolean remove(long gfn, int level, long sptep, CycleClock clock) {
         clock.charge(Work.HASH_PROBE);
         long key = key(gfn, level);
+        LongObjectHashMap<PteList> lists = stripe(key);
         PteList list = lists.get(key);
         if (list == null || !list.remove(sptep)) {
             return false;
@@ -42,8 +53,10 @@ public final class ReverseMap {
     /** Number of recorded sptes. */
     public long size() {
         long n = 0;
-        for (PteList list : lists) {
-            n += list.size();
+        for (LongObjectHashMap<PteList> lists : stripes) {
+            for (PteList list : lists) {
+                n += list.size();
+            }
         }
         return n;
     }
@@ -60,8 +73,14 @@ public final class ReverseMap {
     }
 
     private PteList list(long gfn, int level) {
-        PteList list = lists.get(key(gfn, level));
+        long key = key(gfn, level);
+        PteList list = stripe(key).get(key);
         return list == null ? NONE : list;
+    }
+
+    private LongObjectHashMap<PteList> stripe(long key) {
+        // The frames of 2 MiB have one stripe, since vCPUs tend to work in places of their own; bits 2:0 are the level.
+        return stripes.get((int) (key >>> 12 ^ key >>> 18) & STRIPES - 1);
     }
 
     private static long key(long gfn, int level) {

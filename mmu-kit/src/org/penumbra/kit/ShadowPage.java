@@ -22,7 +22,7 @@ public final class ShadowPage {
     /** vCPU roots, current and previous, that are this page. */
     public int rootCount;
     /** Zapped while it was a root: no longer found, freed with its last root. */
-    public boolean invalid;
+    public volatile boolean invalid;
     /** The guest may write the table without an exit; sptes may be stale until the next synchronisation. Level 1 only. */
     public boolean unsync;
     /** Entries whose subtree holds unsync pages, and their number. */

@@ -22,7 +22,7 @@ public final class ShadowPageCache {
     private final LongObjectHashMap<ShadowPage> bySpt = new LongObjectHashMap<>();
     /** Those that are listed, the oldest first. KVM: active_mmu_pages, the other way round. */
     private final LinkedHashSet<ShadowPage> active = new LinkedHashSet<>();
-    private int generation;
+    private volatile int generation;
 
     public ShadowPageCache(FrameLease lease) {
         this.lease = lease;

@@ -16,7 +16,7 @@ import org.penumbra.kit.ShadowPage;
 
 /**
  * The roots of one vCPU: the current one and the most recent previous ones, so that a switch back to an address space costs no
- * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock.
+ * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock, exclusively but for what says otherwise.
  *
  * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
  * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
@@ -149,6 +149,14 @@ final class Roots {
         return null;
     }
 
+    /**
+     * The root to enter the guest with, if it is there and good. Needs no lock: whoever zaps a root flushes afterwards, so that a vCPU which
+     * has looked too early does not enter with it.
+     */
+    TranslationRoot valid() {
+        return current == null || current.invalid() ? null : current.value;
+    }
+
     /** The root to enter the guest with; built if there is none, or if the last one was zapped. */
     TranslationRoot current(PagingState state, int mode) {
         if (current != null && current.invalid()) {
@@ -231,10 +239,13 @@ final class Roots {
 
     /**
      * Roots that the guest may load by itself: no unsync page is below them, so that a MOV to CR3 that exits would find nothing to put
-     * right even in a stale one; and CR3 says all about them.
+     * right even in a stale one; and CR3 says all about them. Needs a share of the lock only.
      */
-    List<Loadable> loadable(int mode) {
+    List<Loadable> loadable(PagingState state, int mode) {
         List<Loadable> loadable = new ArrayList<>();
+        if (state.has4(ControlBits.CR4_PCIDE)) {
+            return loadable;
+        }
         all(root -> {
             boolean plain = root.pages.length == 1 && !root.state.has4(ControlBits.CR4_PCIDE) && root.mode == mode;
             if (plain && !root.invalid() && root.pages[0].unsyncChildren == 0) {

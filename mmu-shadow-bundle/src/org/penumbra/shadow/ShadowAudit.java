@@ -108,7 +108,7 @@ final class ShadowAudit {
         if (Spte.pfn(spte) != w.guest.current(gfn)) {
             violations.accept(at(page, index) + ": maps a host frame that gfn 0x" + Long.toHexString(gfn) + " does not have");
         }
-        if (Spte.writable(spte)) {
+        if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
             protection(page, index, gfn);
         }
         if (!page.direct() && !page.unsync) {

@@ -15,7 +15,9 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
+import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
@@ -27,12 +29,17 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     private final Worker w;
     private final GuestWalker walker;
     private final GuestWalker emulation;
+    private final MmuLock.Share share;
     private final Roots roots;
     private final boolean largePages;
     private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
     private int mode;
     private boolean flush;
+    /** The lock is held exclusively. */
+    private boolean alone;
+    /** What the walk read in the guest's tables is not there any more. */
+    private boolean changed;
 
     ShadowContext(ShadowMmu mmu, MmuContextHost host, Worker w) {
         this.mmu = mmu;
@@ -40,6 +47,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         this.w = w;
         this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
         this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.share = mmu.lock.newShare();
         this.roots = new Roots(mmu, w);
         this.largePages = ShadowSettings.on(mmu.host, ShadowSettings.LARGE_PAGES);
     }
@@ -51,7 +59,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         state = newState;
         mode = Role.mode(newState);
         mmioCache.forgetAll();
-        synchronized (mmu) {
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!sameMode) {
                 roots.staleAll();
             } else if (!keepPcid) {
@@ -79,11 +87,13 @@ final class ShadowContext implements MmuContext, LoadableRoots {
 
     @Override
     public TranslationRoot root() {
+        TranslationRoot valid = roots.valid();
+        if (valid != null) {
+            return valid;
+        }
         while (true) {
-            try {
-                synchronized (mmu) {
-                    return roots.current(state, mode);
-                }
+            try (MmuLock.Held held = mmu.lock.exclusive()) {
+                return roots.current(state, mode);
             } catch (LeaseException e) {
                 if (!e.isExhausted() || !mmu.reclaim(w)) {
                     throw e;
@@ -97,8 +107,8 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if (!mmu.cr3Targets) {
             return List.of();
         }
-        synchronized (mmu) {
-            return roots.loadable(mode);
+        try (MmuLock.Held held = share.shared()) {
+            return roots.loadable(state, mode);
         }
     }
 
@@ -119,14 +129,15 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if ((fault.errorCode & PageFaultError.RESERVED) != 0 && knownMmio(fault)) {
             return Resolution.MMIO;
         }
+        if (Access.isWrite(fault.access) && writtenFast(fault)) {
+            return Resolution.RETRY;
+        }
         if (!walker.walk(state, fault.gva, fault.access)) {
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
             mmioCache.forget(fault.gva);
-            synchronized (mmu) {
-                // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
-                roots.forEach(fault.gva, top -> syncPath(top, fault.gva));
-            }
+            // KVM does so for faults with P = 1; the architecture drops stale translations on every page fault.
+            syncPaths(fault.gva);
             return Resolution.INJECT;
         }
         long gfn = walker.gfn;
@@ -142,15 +153,52 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
-        synchronized (mmu) {
-            if (w.guest.retry(sequence, gfn)) {
-                return Resolution.RETRY;
+        alone = false;
+        try (MmuLock.Held held = share.shared()) {
+            Resolution resolution = map(fault, gfn, pfn, sequence);
+            if (resolution != null) {
+                return resolution;
             }
-            if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
-                mmu.counters.pfEmulate.increment();
-                return Resolution.EMULATE;
+        }
+        alone = true;
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
+            mmu.makePagesAvailable(w);
+            return map(fault, gfn, pfn, sequence);
+        }
+    }
+
+    /**
+     * True if {@code fault} is a write that was only withheld for the dirty log, and is given now by one compare-and-set. Only in direct
+     * shadow pages, where the place says which gfn it is: of an indirect page the gpte may say another one by now, or forbid the write,
+     * or want its D set, so that takes the walk. Nor at a large page while there is a log, since one mark would stand for 512 frames. KVM:
+     * fast_page_fault, which is for direct MMUs only; fast_pf_fix_direct_spte.
+     */
+    private boolean writtenFast(MmuFault fault) {
+        if (GuestFormat.of(state) != GuestFormat.NONE) {
+            return false;
+        }
+        try (MmuLock.Held held = share.shared()) {
+            ShadowPage page = roots.page(fault.gva);
+            ShadowPage below = page;
+            while (below != null && below.level() > 1) {
+                page = below;
+                below = child(page, fault.gva);
             }
-            return map(fault, gfn, pfn);
+            page = below == null ? page : below;
+            if (page == null || page.invalid) {
+                return false;
+            }
+            int index = Spte.index(fault.gva, page.level());
+            long spte = w.sptes.load(page.sptep(index));
+            long gfn = page.mappedGfn(index);
+            boolean fixable = Spte.present(spte) && (spte & Spte.MAY_WRITE) != 0 && !Spte.writable(spte)
+                    && (page.level() == 1 || !mmu.host.dirtyLog().logs(gfn));
+            if (!fixable || !w.sptes.compareAndSet(page.sptep(index), spte, spte | Spte.WRITABLE | Spte.DIRTY)) {
+                return false;
+            }
+            mmu.host.dirtyLog().mark(gfn);
+            mmu.counters.pfFast.increment();
+            return true;
         }
     }
 
@@ -187,7 +235,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
 
     /** The MMIO spte for {@code gva}, or 0. KVM: get_mmio_spte. */
     private long mmioSpte(long gva) {
-        synchronized (mmu) {
+        try (MmuLock.Held held = share.shared()) {
             ShadowPage page = roots.page(gva);
             while (page != null && page.level() > 1) {
                 page = child(page, gva);
@@ -210,7 +258,8 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return;
         }
         mmu.checkMmioEpoch(w);
-        synchronized (mmu) {
+        alone = true;
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!w.guest.retry(sequence, gfn)) {
                 mmu.makePagesAvailable(w);
                 flush = false;
@@ -244,30 +293,46 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         return true;
     }
 
-    /** Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. KVM: FNAME(fetch). */
-    private Resolution map(MmuFault fault, long gfn, long pfn) {
-        mmu.makePagesAvailable(w);
+    /**
+     * Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. Not {@link #alone} it does so only if the
+     * path is there and the leaf can be put in by compare-and-set. KVM: FNAME(fetch).
+     *
+     * @return null if it has to be done alone
+     */
+    private Resolution map(MmuFault fault, long gfn, long pfn, long sequence) {
+        if (w.guest.retry(sequence, gfn)) {
+            return Resolution.RETRY;
+        }
+        if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
+            mmu.counters.pfEmulate.increment();
+            return Resolution.EMULATE;
+        }
         flush = false;
+        changed = false;
         ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table == null ? Resolution.RETRY : leaf(table, fault, gfn, pfn);
-        mmu.tree.commit(w.clock, flush);
+        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn) : changed ? Resolution.RETRY : null;
+        if (alone) {
+            mmu.tree.commit(w.clock, flush);
+        }
         return resolution;
     }
 
     /**
      * Shadows of the guest tables that the walk went through, linked down to the one that holds the leaf gpte; null if the
-     * guest's tables, or the root, are not what they were at the walk any more.
+     * guest's tables, or the root, are not what they were at the walk any more, and then {@link #changed} is set, or if one is missing
+     * and cannot be made now.
      */
     private ShadowPage guestTables(long gva) {
         ShadowPage page = roots.page(gva);
-        if (page == null || page.invalid || walker.changed(page.level(), gva)) {
-            return null;
-        }
-        while (page.level() > walker.level) {
+        changed = page == null || page.invalid || walker.changed(page.level(), gva);
+        while (!changed && page.level() > walker.level) {
             int below = page.level() - 1;
             page.writeFlooding = 0;
             ShadowPage child = child(page, gva);
             boolean found = child != null;
+            if (!found && !alone) {
+                return null;
+            }
             if (!found) {
                 // Of a 4 MiB range each half has a shadow page of its own. KVM: kvm_mmu_child_role.
                 int quadrant = walker.format.entryBytes() == 4 ? Spte.index(gva, page.level()) & 1 : 0;
@@ -278,15 +343,13 @@ final class ShadowContext implements MmuContext, LoadableRoots {
                 }
             }
             // The table is write-protected now, or unsync; what the walk read in it may have changed before.
-            if (walker.changed(below, gva)) {
-                return null;
-            }
-            if (!found) {
+            changed = walker.changed(below, gva);
+            if (!changed && !found) {
                 link(page, gva, child);
             }
             page = child;
         }
-        return page;
+        return changed ? null : page;
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
@@ -295,10 +358,16 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         boolean unexecutable = mmu.nxHugePages && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
         ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
+        if (page == null) {
+            return null;
+        }
         page.writeFlooding = 0;
         long within = (1L << 9 * (goal - 1)) - 1;
-        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights, true,
-                Access.isWrite(fault.access));
+        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights,
+                alone ? SpteMaker.MAY_UNSYNC : SpteMaker.SHARED, Access.isWrite(fault.access));
+        if (answer == SpteMaker.NOT_SHARED) {
+            return null;
+        }
         flush |= (answer & SpteMaker.FLUSH) != 0;
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
@@ -308,7 +377,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         return Resolution.RETRY;
     }
 
-    /** Direct pages below {@code page} down to the one of level {@code goal}, which is the answer. */
+    /** Direct pages below {@code page} down to the one of level {@code goal}, which is the answer; null if one cannot be made now. */
     private ShadowPage direct(ShadowPage page, long gva, long gfn, int goal, boolean unexecutable) {
         ShadowPage lowest = page;
         while (lowest.level() > goal) {
@@ -316,12 +385,18 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             int role = Role.direct(below, walker.rights);
             ShadowPage child = child(lowest, gva);
             if (child == null || child.role != role) {
+                if (!alone) {
+                    return null;
+                }
                 child = mmu.page(w, gfn & -(1L << 9 * below), role);
                 link(lowest, gva, child);
             }
             lowest = child;
         }
         if (unexecutable && !lowest.nxHugePageDisallowed) {
+            if (!alone) {
+                return null;
+            }
             // KVM: account_nx_huge_page
             lowest.nxHugePageDisallowed = true;
             mmu.counters.nxLpageSplits.increment();
@@ -359,9 +434,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     @Override
     public void invalidatePage(long gva) {
         mmioCache.forget(gva);
-        synchronized (mmu) {
-            roots.forEach(gva, top -> syncPath(top, gva));
-        }
+        syncPaths(gva);
         host.flushPage(gva);
     }
 
@@ -373,7 +446,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return;
         }
         mmioCache.forgetAll();
-        synchronized (mmu) {
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (type == 1) {
                 roots.stale(pcid);
             } else {
@@ -382,6 +455,19 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             roots.freshen();
         }
         host.flushAll();
+    }
+
+    /** Brings the leaf sptes for {@code gva} in step, in the current and the previous roots. */
+    private void syncPaths(long gva) {
+        changed = false;
+        try (MmuLock.Held held = share.shared()) {
+            roots.forEach(gva, top -> changed |= top.unsync || top.unsyncChildren > 0);
+        }
+        if (changed) {
+            try (MmuLock.Held held = mmu.lock.exclusive()) {
+                roots.forEach(gva, top -> syncPath(top, gva));
+            }
+        }
     }
 
     /** Brings the leaf spte for {@code gva} below {@code top} in step. KVM: __kvm_mmu_invalidate_addr. */

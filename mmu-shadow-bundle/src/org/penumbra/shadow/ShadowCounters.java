@@ -10,6 +10,7 @@ final class ShadowCounters {
     final Counter pfGuest;
     final Counter pfEmulate;
     final Counter pfSpurious;
+    final Counter pfFast;
     final Counter pfMmioSpteCreated;
     final Counter mmuCacheMiss;
     final Counter mmuRecycled;
@@ -30,6 +31,7 @@ final class ShadowCounters {
         pfGuest = counters.counter("pf_guest");
         pfEmulate = counters.counter("pf_emulate");
         pfSpurious = counters.counter("pf_spurious");
+        pfFast = counters.counter("pf_fast");
         pfMmioSpteCreated = counters.counter("pf_mmio_spte_created");
         mmuCacheMiss = counters.counter("mmu_cache_miss");
         mmuRecycled = counters.counter("mmu_recycled");

@@ -14,10 +14,20 @@ import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.kit.MmioSptes;
+import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
-/** Shadow paging for one virtual machine. One lock guards everything that is not a context's own. */
+/**
+ * Shadow paging for one virtual machine. {@link MmuLock} guards everything that is not a context's own.
+ *
+ * <pre>
+ *  shared     faults that put leaves into shadow pages that are there, by compare-and-set; looking whether a path is in step
+ *  exclusive  whatever makes, links, zaps or protects shadow pages, makes them unsync or brings them in step; notifier, slots, harvest
+ * </pre>
+ *
+ * KVM serves every fault of shadow paging alone. Under the lock come, in this order, a stripe of the reverse map and the lease's own.
+ */
 final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
@@ -33,6 +43,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     private static final ControlDemand DEMAND = demand();
 
     final MmuHost host;
+    final MmuLock lock;
     final ShadowCounters counters;
     final ShadowTree tree;
     final SpteMaker maker;
@@ -46,11 +57,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     private final boolean reclaim;
     private volatile long pageLimit;
     /** The generation of the slots above the bits that MMIO sptes can hold. */
-    private long mmioEpoch;
+    private volatile long mmioEpoch;
     private final List<Worker> workers = new ArrayList<>();
 
     ShadowMmu(MmuHost host) {
         this.host = host;
+        this.lock = new MmuLock(ShadowSettings.on(host, ShadowSettings.SINGLE_LOCK));
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
         this.mmio = Spte.mmio(host.physicalAddressBits());
@@ -92,27 +104,29 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void guestTableWritten(long gpa, int bytes, CycleClock clock) {
-        Worker w = worker(clock);
-        long gfn = gpa >>> 12;
-        List<ShadowPage> shadows = tree.pages.shadowing(gfn, clock);
-        if (shadows.isEmpty()) {
-            return;
-        }
-        counters.mmuPteWrite.increment();
-        boolean flush = false;
-        for (ShadowPage page : List.copyOf(shadows)) {
-            if (misaligned(page, gpa, bytes) || flooded(page)) {
-                counters.mmuFlooded.increment();
-                tree.zap(w, page);
-            } else if (zapDerived(w, page, (int) gpa & 0xfff)) {
-                flush = true;
-                if (page.level() > 1) {
-                    counters.mmuPdeZapped.increment();
+    public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            long gfn = gpa >>> 12;
+            List<ShadowPage> shadows = tree.pages.shadowing(gfn, clock);
+            if (shadows.isEmpty()) {
+                return;
+            }
+            counters.mmuPteWrite.increment();
+            boolean flush = false;
+            for (ShadowPage page : List.copyOf(shadows)) {
+                if (misaligned(page, gpa, bytes) || flooded(page)) {
+                    counters.mmuFlooded.increment();
+                    tree.zap(w, page);
+                } else if (zapDerived(w, page, (int) gpa & 0xfff)) {
+                    flush = true;
+                    if (page.level() > 1) {
+                        counters.mmuPdeZapped.increment();
+                    }
                 }
             }
+            tree.commit(clock, flush);
         }
-        tree.commit(clock, flush);
     }
 
     /** Empties the sptes of {@code page} that are made from the guest entry at {@code offset}. Answers true if there was one. */
@@ -145,21 +159,25 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void writeProtect(long gfn, CycleClock clock) {
-        if (tree.writeProtect(worker(clock), gfn)) {
-            host.flushRemoteTlbs(clock);
+    public void writeProtect(long gfn, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            if (tree.writeProtect(worker(clock), gfn)) {
+                host.flushRemoteTlbs(clock);
+            }
         }
     }
 
     @Override
-    public synchronized void hostRangeChanged(long gfn, long frames, CycleClock clock) {
-        Worker w = worker(clock);
-        boolean flush = false;
-        for (long f = gfn; f < gfn + frames; f++) {
-            flush |= tree.unmap(w, f);
-        }
-        if (flush) {
-            host.flushRemoteTlbs(clock);
+    public void hostRangeChanged(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            boolean flush = false;
+            for (long f = gfn; f < gfn + frames; f++) {
+                flush |= tree.unmap(w, f);
+            }
+            if (flush) {
+                host.flushRemoteTlbs(clock);
+            }
         }
     }
 
@@ -175,12 +193,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
      * again. Not under the lock: others are served between batches. KVM: kvm_mmu_zap_all_fast.
      */
     private void zapAllFast(Worker w) {
-        synchronized (this) {
+        try (MmuLock.Held held = lock.exclusive()) {
             tree.obsoleteAll(w.clock);
         }
         boolean more = true;
         while (more) {
-            synchronized (this) {
+            try (MmuLock.Held held = lock.exclusive()) {
                 more = tree.zapObsolete(w, ZAP_BATCH);
             }
         }
@@ -192,13 +210,9 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
      */
     void checkMmioEpoch(Worker w) {
         long epoch = (w.guest.generation() & ~GuestMemory.UPDATING) >>> MmioSptes.GENERATION_BITS;
-        boolean wrapped;
-        synchronized (this) {
-            wrapped = epoch != mmioEpoch;
-            mmioEpoch = epoch;
-        }
-        if (wrapped) {
+        if (epoch != mmioEpoch) {
             zapAllFast(w);
+            mmioEpoch = epoch;
         }
     }
 
@@ -211,23 +225,29 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** Host memory was exhausted in the middle of a fault or of building a root: true if some is free now. KVM: mmu_shrink_scan. */
-    synchronized boolean reclaim(Worker w) {
-        tree.commit(w.clock, true);
-        return reclaim && tree.zapOldest(w, REFILL_PAGES) > 0;
-    }
-
-    @Override
-    public synchronized boolean age(long gfn, long frames, CycleClock clock) {
-        boolean young = accessed(gfn, frames, true, clock);
-        if (young) {
-            host.flushRemoteTlbs(clock);
+    boolean reclaim(Worker w) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            tree.commit(w.clock, true);
+            return reclaim && tree.zapOldest(w, REFILL_PAGES) > 0;
         }
-        return young;
     }
 
     @Override
-    public synchronized boolean testAge(long gfn, long frames, CycleClock clock) {
-        return accessed(gfn, frames, false, clock);
+    public boolean age(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            boolean young = accessed(gfn, frames, true, clock);
+            if (young) {
+                host.flushRemoteTlbs(clock);
+            }
+            return young;
+        }
+    }
+
+    @Override
+    public boolean testAge(long gfn, long frames, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            return accessed(gfn, frames, false, clock);
+        }
     }
 
     private boolean accessed(long gfn, long frames, boolean forget, CycleClock clock) {
@@ -241,11 +261,13 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Writes are noticed by write protection; 2 MiB sptes go, since one write would make all of it dirty. */
     @Override
-    public synchronized void startDirtyLog(CycleClock clock) {
-        Worker w = worker(clock);
-        for (ShadowPage page : tree.pages.all()) {
-            for (int i = 0; i < ShadowPage.ENTRIES; i++) {
-                tree.arm(w, page, i);
+    public void startDirtyLog(CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            for (ShadowPage page : tree.pages.all()) {
+                for (int i = 0; i < ShadowPage.ENTRIES; i++) {
+                    tree.arm(w, page, i);
+                }
             }
         }
     }
@@ -255,14 +277,16 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
      * KVM: kvm_rmap_zap_collapsible_sptes.
      */
     @Override
-    public synchronized void stopDirtyLog(CycleClock clock) {
-        Worker w = worker(clock);
-        for (ShadowPage page : List.copyOf(tree.pages.active())) {
-            if (page.direct() && page.level() == 1 && largeAllowed(w, page.gfn)) {
-                tree.zap(w, page);
+    public void stopDirtyLog(CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            Worker w = worker(clock);
+            for (ShadowPage page : List.copyOf(tree.pages.active())) {
+                if (page.direct() && page.level() == 1 && largeAllowed(w, page.gfn)) {
+                    tree.zap(w, page);
+                }
             }
+            tree.commit(clock, true);
         }
-        tree.commit(clock, true);
     }
 
     /** True if the tables around, the log, tracking and the host let the 2 MiB around {@code gfn} be mapped whole. */
@@ -277,8 +301,10 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void rearmDirty(long gfn, CycleClock clock) {
-        tree.writeProtect(worker(clock), gfn);
+    public void rearmDirty(long gfn, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            tree.rearm(worker(clock), gfn);
+        }
     }
 
     /** The shadow page for (gfn, role): found, brought in step if it was unsync, or made. KVM: kvm_mmu_get_shadow_page. */
@@ -303,8 +329,10 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized void audit(CycleClock clock, Consumer<String> violations) {
-        new ShadowAudit(this, new Worker(host, clock), violations).run();
+    public void audit(CycleClock clock, Consumer<String> violations) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            new ShadowAudit(this, new Worker(host, clock), violations).run();
+        }
     }
 
     @Override

@@ -101,6 +101,6 @@ final class ShadowSync {
         if ((gpte & GuestFormat.DIRTY) == 0) {
             rights &= ~Rights.WRITE;
         }
-        return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, false, false) & SpteMaker.FLUSH) != 0;
+        return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, SpteMaker.KEEP_SYNC, false) & SpteMaker.FLUSH) != 0;
     }
 }

@@ -92,13 +92,29 @@ final class ShadowTree {
             PteList sptes = rmap.of(gfn, level, w.clock);
             for (int i = 0; i < sptes.size(); i++) {
                 long spte = w.sptes.load(sptes.get(i));
-                if (Spte.writable(spte)) {
-                    w.sptes.store(sptes.get(i), spte & ~(Spte.WRITABLE | Spte.DIRTY));
-                    flush = true;
+                if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
+                    w.sptes.store(sptes.get(i), spte & ~(Spte.WRITABLE | Spte.MAY_WRITE | Spte.DIRTY));
+                    flush |= Spte.writable(spte);
                 }
             }
         }
         return flush;
+    }
+
+    /** Has the next write to {@code gfn} fault, for the dirty log: it is given back without more ado. */
+    void rearm(Worker w, long gfn) {
+        for (int level = 1; level <= 2; level++) {
+            PteList sptes = rmap.of(gfn, level, w.clock);
+            for (int i = 0; i < sptes.size(); i++) {
+                disarm(w, sptes.get(i), w.sptes.load(sptes.get(i)));
+            }
+        }
+    }
+
+    private static void disarm(Worker w, long sptep, long spte) {
+        if (Spte.writable(spte)) {
+            w.sptes.store(sptep, spte & ~(Spte.WRITABLE | Spte.DIRTY));
+        }
     }
 
     /** Drops every spte that maps {@code gfn}, 2 MiB ones whole. Answers flush. KVM: kvm_zap_rmap. */
@@ -140,8 +156,8 @@ final class ShadowTree {
         }
         if (page.level() > 1) {
             zapPte(w, page, index);
-        } else if (Spte.writable(spte)) {
-            w.sptes.store(sptep, spte & ~(Spte.WRITABLE | Spte.DIRTY));
+        } else {
+            disarm(w, sptep, spte);
         }
     }
 

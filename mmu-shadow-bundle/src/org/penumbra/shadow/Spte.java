@@ -14,6 +14,7 @@ import org.penumbra.kit.Rights;
  *  bit  5      A     accessed; set when the entry is made, the guest's own bit is kept by the walk that precedes it
  *  bit  6      D     dirty; set with R/W, for the same reason
  *  bit  7      PS    maps 2 MiB, in level 2
+ *  bit  9      ignored; of a leaf: it may be written as far as guest, host and shadowed tables go. KVM: MMU_WRITABLE, HOST_WRITABLE
  *  bits 50:12  frame of the next table or page
  *  bit  51     with P = 1: no mapping, but an MMIO spte (see MmioSptes); reserved for the processor, whose addresses are shorter
  *  bit  63     XD    execute-disable
@@ -28,6 +29,7 @@ final class Spte {
     static final long ACCESSED = 1 << 5;
     static final long DIRTY = 1 << 6;
     static final long LARGE = 1 << 7;
+    static final long MAY_WRITE = 1 << 9;
     static final long NX = 1L << 63;
     private static final long MMIO = 1L << 51;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;

@@ -12,6 +12,15 @@ final class SpteMaker {
     static final int PROTECTED = 2;
     /** The entry said this already. */
     static final int UNCHANGED = 4;
+    /** Nothing was done: it takes more than one compare-and-set. */
+    static final int NOT_SHARED = 8;
+
+    /** In what way {@link #set} may work: exclusively, a table of the gfn staying in step. */
+    static final int KEEP_SYNC = 0;
+    /** Exclusively, and a leaf table in the gfn may go unsync to let the guest write it. */
+    static final int MAY_UNSYNC = 1;
+    /** The lock is held shared. */
+    static final int SHARED = 2;
 
     private final ShadowTree tree;
     private final DirtyLog log;
@@ -32,48 +41,64 @@ final class SpteMaker {
      *
      * <p>A right to write that the host (shared page) or the dirty log withholds is given with the first write.
      *
-     * @param mayUnsync a leaf table in {@code gfn} may go unsync to let the guest write it
+     * @param how {@link #KEEP_SYNC}, {@link #MAY_UNSYNC} or {@link #SHARED}
      * @param write it is made for a write
      */
-    int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, boolean mayUnsync, boolean write) {
+    int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, int how, boolean write) {
         long sptep = page.sptep(index);
         int level = page.level();
         int answer = 0;
         long old = w.sptes.load(sptep);
         boolean mapped = Spte.present(old);
-        if (mapped && (!Spte.leaf(old, level) || Spte.pfn(old) != pfn || page.mappedGfn(index) != gfn)) {
+        boolean other = mapped && (!Spte.leaf(old, level) || Spte.pfn(old) != pfn || page.mappedGfn(index) != gfn);
+        if (how == SHARED && (other || !mapped && old != 0)) {
+            return NOT_SHARED;
+        }
+        if (other) {
             tree.zapPte(w, page, index);
             answer = FLUSH;
             mapped = false;
         }
         int granted = nxHugePages && level > 1 ? rights & ~Rights.EXEC : rights;
-        if ((rights & Rights.WRITE) != 0) {
-            boolean later = !w.guest.writable(gfn) || log.logs(gfn) && !write && !(mapped && Spte.writable(old));
-            if (later) {
-                granted &= ~Rights.WRITE;
-            } else if (!writeAllowed(w, gfn, mayUnsync)) {
-                granted &= ~Rights.WRITE;
-                answer |= PROTECTED;
-            } else if (write) {
+        boolean wanted = (rights & Rights.WRITE) != 0 && w.guest.writable(gfn);
+        boolean later = wanted && log.logs(gfn) && !write && !(mapped && Spte.writable(old));
+        boolean mayWrite = wanted && writeAllowed(w, gfn, later ? KEEP_SYNC : how);
+        if (wanted && !later && !mayWrite) {
+            if (how == SHARED && unsyncAllowed && !tree.writesMustBeSeen(gfn)) {
+                return NOT_SHARED;
+            }
+            answer |= PROTECTED;
+        }
+        if (later || !mayWrite) {
+            granted &= ~Rights.WRITE;
+        }
+        long spte = Spte.page(pfn, level, granted) | (mayWrite ? Spte.MAY_WRITE : 0);
+        boolean dirties = write && (granted & Rights.WRITE) != 0;
+        long hardwareBits = Spte.ACCESSED | Spte.DIRTY;
+        if (mapped && (old & ~hardwareBits) == (spte & ~hardwareBits)) {
+            if (dirties) {
                 log.mark(gfn);
             }
-        }
-        long spte = Spte.page(pfn, level, granted);
-        if (!mapped) {
-            page.setMappedGfn(index, gfn);
-            w.sptes.store(sptep, spte);
-            tree.rmap.add(gfn, level, sptep, w.clock);
-            return answer;
-        }
-        long hardwareBits = Spte.ACCESSED | Spte.DIRTY;
-        if ((old & ~hardwareBits) == (spte & ~hardwareBits)) {
             return answer | UNCHANGED;
         }
-        w.sptes.store(sptep, spte);
         // Rights that only grow need no flush: a processor that uses the old entry faults, and walks again.
-        boolean lost = Spte.writable(old) && !Spte.writable(spte)
+        boolean lost = mapped && (Spte.writable(old) && !Spte.writable(spte)
                 || (old & Spte.USER) != (spte & Spte.USER)
-                || (old & Spte.NX) == 0 && (spte & Spte.NX) != 0;
+                || (old & Spte.NX) == 0 && (spte & Spte.NX) != 0);
+        if (how == SHARED) {
+            if (lost || !w.sptes.compareAndSet(sptep, old, spte)) {
+                return NOT_SHARED;
+            }
+        } else {
+            w.sptes.store(sptep, spte);
+        }
+        if (!mapped) {
+            page.setMappedGfn(index, gfn);
+            tree.rmap.add(gfn, level, sptep, w.clock);
+        }
+        if (dirties) {
+            log.mark(gfn);
+        }
         return lost ? answer | FLUSH : answer;
     }
 
@@ -86,12 +111,12 @@ final class SpteMaker {
     }
 
     /** May {@code gfn} be mapped writable? Leaf tables in it go unsync if that helps. KVM: mmu_try_to_unsync_pages. */
-    private boolean writeAllowed(Worker w, long gfn, boolean mayUnsync) {
+    private boolean writeAllowed(Worker w, long gfn, int how) {
         if (tree.writesMustBeSeen(gfn)) {
             return false;
         }
         for (ShadowPage page : tree.pages.shadowing(gfn, w.clock)) {
-            if (!page.unsync && !(mayUnsync && unsyncAllowed)) {
+            if (!page.unsync && !(how == MAY_UNSYNC && unsyncAllowed)) {
                 return false;
             }
         }

@@ -433,10 +433,14 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
-    /** Has this vCPU flush before it runs on; returns when it is out of the guest. Any thread but the one that runs it. */
-    void requestFlush(CycleClock payer) {
+    /**
+     * Has this vCPU flush before it runs on; returns when it is out of the guest, true if it had to be brought out. Any thread but the one
+     * that runs it.
+     */
+    boolean requestFlush(CycleClock payer) {
         flushRequested = true;
-        if (inGuest) {
+        boolean kicked = inGuest;
+        if (kicked) {
             payer.charge(Work.IPI);
         }
         long seen = turns;
@@ -444,6 +448,7 @@ final class VirtualCpu implements Vcpu {
             line.raise();
             Thread.onSpinWait();
         }
+        return kicked;
     }
 
     /** Gets the vCPU out of the guest soon, if it is in it. Any thread. */

@@ -36,6 +36,8 @@ final class VirtualMachine implements Machine, Notifier {
     final MachineConfig config;
     final Counters counters = new Counters();
     final Counter exitCount = counters.counter("exits");
+    private final Counter flushRequests = counters.counter("remote_tlb_flush_requests");
+    private final Counter remoteFlushes = counters.counter("remote_tlb_flush");
     final ExitDispatch dispatch;
     final IoPorts ports;
     final Interrupts interrupts;
@@ -141,12 +143,17 @@ final class VirtualMachine implements Machine, Notifier {
 
     /** Drops what the TLBs of every vCPU hold for this machine, as {@link org.penumbra.api.mmu.MmuHost#flushRemoteTlbs} says. */
     void flushTlbs(CycleClock payer) {
+        boolean kicked = false;
         for (VirtualCpu vcpu : vcpus) {
             if (vcpu.clock() == payer) {
                 vcpu.flushAll(payer);
             } else {
-                vcpu.requestFlush(payer);
+                kicked |= vcpu.requestFlush(payer);
             }
+        }
+        flushRequests.increment();
+        if (kicked) {
+            remoteFlushes.increment();
         }
     }
 
