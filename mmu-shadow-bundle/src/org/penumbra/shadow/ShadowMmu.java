@@ -98,7 +98,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
-    public synchronized MmuContext newContext(MmuContextHost contextHost) {
+    public MmuContext newContext(MmuContextHost contextHost) {
         tree.contexts++;
         return new ShadowContext(this, contextHost, worker(contextHost.clock()));
     }
