@@ -4,7 +4,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.penumbra.api.mmu.LoadableRoots.Loadable;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
@@ -80,6 +82,7 @@ final class Roots {
     Roots(ShadowMmu mmu, Worker w) {
         this.mmu = mmu;
         this.w = w;
+        mmu.add(this);
     }
 
     /** Makes the root for {@code state} current, from the previous ones if it is there; a stale one is brought in step. */
@@ -260,6 +263,11 @@ final class Roots {
             action.accept(current);
         }
         previous.forEach(action);
+    }
+
+    /** The pages of every root, once for each root: for audits. */
+    void forEachPage(Consumer<ShadowPage> action) {
+        all(root -> Stream.of(root.pages).filter(Objects::nonNull).forEach(action));
     }
 
     /** The pages that {@code gva} is translated by in the current and the previous roots, as far as they are valid. */

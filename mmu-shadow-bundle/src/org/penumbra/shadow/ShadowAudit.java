@@ -1,7 +1,6 @@
 package org.penumbra.shadow;
 
 import java.util.function.Consumer;
-import org.eclipse.collections.impl.map.mutable.primitive.LongIntHashMap;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.Rights;
@@ -36,9 +35,8 @@ final class ShadowAudit {
                 }
             }
             parents(page);
-            unsync(page);
         }
-        counts();
+        new AccountsAudit(mmu, violations).run();
         if (leaves != mmu.tree.rmap.size()) {
             violations.accept("the reverse map has " + mmu.tree.rmap.size() + " sptes, the shadow pages have " + leaves);
         }
@@ -60,45 +58,6 @@ final class ShadowAudit {
         }
     }
 
-    /** The number of marked entries is that of the bits, and only what can go unsync did. */
-    private void unsync(ShadowPage page) {
-        int marked = 0;
-        for (int i = 0; i < ShadowPage.ENTRIES; i++) {
-            marked += page.isUnsyncChild(i) ? 1 : 0;
-        }
-        if (marked != page.unsyncChildren) {
-            violations.accept(at(page, 0) + ": counts " + page.unsyncChildren + " unsync children and has " + marked + " marked");
-        }
-        if (page.unsync && (page.level() > 1 || page.direct())) {
-            violations.accept(at(page, 0) + ": unsync, but no shadow of a leaf table");
-        }
-    }
-
-    /** Tables counted per frame and per 2 MiB are those that are shadowed. */
-    private void counts() {
-        LongIntHashMap upper = new LongIntHashMap();
-        LongIntHashMap disallowing = new LongIntHashMap();
-        for (ShadowPage page : mmu.tree.pages.active()) {
-            if (!page.direct()) {
-                disallowing.addToValue(page.gfn >>> 9, 1);
-                upper.addToValue(page.gfn, page.level() > 1 ? 1 : 0);
-            }
-        }
-        upper.forEachKeyValue((gfn, n) -> {
-            if (mmu.tree.upperTables(gfn) != n) {
-                violations.accept(String.format("gfn 0x%x counts %d upper tables and has %d", gfn, mmu.tree.upperTables(gfn), n));
-            }
-        });
-        disallowing.forEachKeyValue((block, n) -> {
-            if (mmu.tree.tablesIn(block) != n) {
-                violations.accept(String.format("2 MiB from gfn 0x%x count %d tables and have %d", block << 9, mmu.tree.tablesIn(block), n));
-            }
-        });
-        if (mmu.tree.counted() != upper.select(n -> n > 0).size() + disallowing.size()) {
-            violations.accept("tables are counted where there are none");
-        }
-    }
-
     private void leaf(ShadowPage page, int index, long spte) {
         leaves++;
         long gfn = page.mappedGfn(index);
@@ -110,6 +69,9 @@ final class ShadowAudit {
         }
         if ((spte & (Spte.WRITABLE | Spte.MAY_WRITE)) != 0) {
             protection(page, index, gfn);
+        }
+        if (mmu.tree.nx.on() && page.level() > 1 && (spte & Spte.NX) == 0) {
+            violations.accept(at(page, index) + ": large and executable");
         }
         if (!page.direct() && !page.unsync) {
             inStep(page, index, spte, gfn);
@@ -196,7 +158,7 @@ final class ShadowAudit {
         return false;
     }
 
-    private static String at(ShadowPage page, int index) {
+    static String at(ShadowPage page, int index) {
         return String.format("level %d shadow page of gfn 0x%x%s, spte %d", page.level(), page.gfn, page.direct() ? " (direct)" : "", index);
     }
 }

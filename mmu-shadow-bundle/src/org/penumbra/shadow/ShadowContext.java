@@ -10,6 +10,7 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -132,7 +133,13 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if (Access.isWrite(fault.access) && writtenFast(fault)) {
             return Resolution.RETRY;
         }
+        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
+            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gva, fault.errorCode);
+        }
         if (!walker.walk(state, fault.gva, fault.access)) {
+            if (w.trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
+                w.trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, walker.errorCode, 0);
+            }
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
             mmioCache.forget(fault.gva);
@@ -153,16 +160,19 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
-        alone = false;
-        try (MmuLock.Held held = share.shared()) {
-            Resolution resolution = map(fault, gfn, pfn, sequence);
-            if (resolution != null) {
-                return resolution;
+        alone = mmu.tree.nx.due(w.clock);
+        if (!alone) {
+            try (MmuLock.Held held = share.shared()) {
+                Resolution resolution = map(fault, gfn, pfn, sequence);
+                if (resolution != null) {
+                    return resolution;
+                }
             }
+            alone = true;
         }
-        alone = true;
         try (MmuLock.Held held = mmu.lock.exclusive()) {
             mmu.makePagesAvailable(w);
+            mmu.recoverNxHugePages(w);
             return map(fault, gfn, pfn, sequence);
         }
     }
@@ -198,6 +208,9 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             }
             mmu.host.dirtyLog().mark(gfn);
             mmu.counters.pfFast.increment();
+            if (w.trace.on(TracePoint.FAST_PAGE_FAULT)) {
+                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, spte, spte | Spte.WRITABLE | Spte.DIRTY, 0);
+            }
             return true;
         }
     }
@@ -213,7 +226,11 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if (gfn < 0) {
             mmu.checkMmioEpoch(w);
             long spte = mmioSpte(fault.gva);
-            if (spte == 0 || !mmu.mmio.current(spte, generation)) {
+            boolean current = spte != 0 && mmu.mmio.current(spte, generation);
+            if (spte != 0 && w.trace.on(TracePoint.CHECK_MMIO_SPTE)) {
+                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, spte, generation, current ? 1 : 0, 0);
+            }
+            if (!current) {
                 return false;
             }
             gfn = mmu.mmio.gfn(spte);
@@ -223,6 +240,9 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return false;
         }
         mmu.counters.handleMmioPageFault.increment();
+        if (w.trace.on(TracePoint.HANDLE_MMIO_PAGE_FAULT)) {
+            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn);
+        }
         mmioCache.remember(fault.gva, gfn, rights, generation);
         fault.gpa = gfn << 12 | fault.gva & 0xfff;
         return true;
@@ -267,7 +287,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
                 if (page != null) {
                     page = direct(page, fault.gva, gfn, 1, false);
                     long spte = mmu.mmio.make(gfn, Spte.rightsBits(walker.rights), generation);
-                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), spte);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, spte);
                 }
                 mmu.tree.commit(w.clock, flush);
             }
@@ -324,7 +344,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
      */
     private ShadowPage guestTables(long gva) {
         ShadowPage page = roots.page(gva);
-        changed = page == null || page.invalid || walker.changed(page.level(), gva);
+        changed = page == null || page.invalid || mmu.tree.pages.obsolete(page) || walker.changed(page.level(), gva);
         while (!changed && page.level() > walker.level) {
             int below = page.level() - 1;
             page.writeFlooding = 0;
@@ -355,7 +375,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
     private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
         int largest = goalLevel(gfn);
-        boolean unexecutable = mmu.nxHugePages && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
+        boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
         ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
         if (page == null) {
@@ -397,9 +417,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             if (!alone) {
                 return null;
             }
-            // KVM: account_nx_huge_page
-            lowest.nxHugePageDisallowed = true;
-            mmu.counters.nxLpageSplits.increment();
+            mmu.tree.nx.account(lowest);
         }
         return lowest;
     }

@@ -12,6 +12,7 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
@@ -51,7 +52,6 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     final int previousRoots;
     /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
     final MmioSptes mmio;
-    final boolean nxHugePages;
     final boolean cr3Targets;
     private final boolean floodingDetection;
     private final boolean reclaim;
@@ -59,6 +59,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     /** The generation of the slots above the bits that MMIO sptes can hold. */
     private volatile long mmioEpoch;
     private final List<Worker> workers = new ArrayList<>();
+    private final List<Roots> vcpuRoots = new ArrayList<>();
 
     ShadowMmu(MmuHost host) {
         this.host = host;
@@ -66,11 +67,10 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
         this.mmio = Spte.mmio(host.physicalAddressBits());
-        this.nxHugePages = ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES);
         this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
         this.pageLimit = ShadowSettings.pageLimit(host);
-        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC), nxHugePages);
+        this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, tree, maker, counters);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
@@ -194,6 +194,9 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
      */
     private void zapAllFast(Worker w) {
         try (MmuLock.Held held = lock.exclusive()) {
+            if (w.trace.on(TracePoint.KVM_MMU_ZAP_ALL_FAST)) {
+                w.trace.tell(TracePoint.KVM_MMU_ZAP_ALL_FAST);
+            }
             tree.obsoleteAll(w.clock);
         }
         boolean more = true;
@@ -213,6 +216,35 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         if (epoch != mmioEpoch) {
             zapAllFast(w);
             mmioEpoch = epoch;
+        }
+    }
+
+    /** {@code roots} are those of a vCPU from now on. */
+    void add(Roots roots) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            vcpuRoots.add(roots);
+        }
+    }
+
+    /** Every root of every vCPU, as often as it is one: for audits. */
+    void forEachRoot(Consumer<ShadowPage> action) {
+        vcpuRoots.forEach(roots -> roots.forEachPage(action));
+    }
+
+    /** The most shadow pages there are to be besides roots. */
+    long pageLimit() {
+        return pageLimit;
+    }
+
+    /** Gives up some of the large pages that were split to be executed, if it is time. Alone; the caller commits. */
+    void recoverNxHugePages(Worker w) {
+        for (ShadowPage page : tree.nx.toRecover(w.clock)) {
+            if (host.dirtyLog().logs(page.gfn)) {
+                // It would be mapped by 4 KiB again; the end of the log gives it up.
+                tree.nx.unaccount(page);
+            } else {
+                tree.zap(w, page);
+            }
         }
     }
 
@@ -319,9 +351,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         }
         ShadowPage page = tree.pages.find(gfn, role, w.clock);
         if (page == null) {
-            return tree.create(w, gfn, role);
+            ShadowPage made = tree.create(w, gfn, role);
+            w.tell(TracePoint.KVM_MMU_GET_PAGE, made, true);
+            return made;
         }
         page.writeFlooding = 0;
+        w.tell(TracePoint.KVM_MMU_GET_PAGE, page, false);
         if (page.unsync && sync.page(w, page)) {
             host.flushRemoteTlbs(w.clock);
         }

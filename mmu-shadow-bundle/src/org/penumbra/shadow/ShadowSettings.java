@@ -14,6 +14,7 @@ final class ShadowSettings {
     static final String RECLAIM = "shadow.reclaim";
     static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
     static final String CR3_TARGETS = "shadow.cr3-target-list";
+    static final String NX_RECOVERY = "shadow.nx-recovery-period";
     static final String SINGLE_LOCK = "shadow.single-lock";
 
     /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
@@ -21,6 +22,8 @@ final class ShadowSettings {
     /** KVM: KVM_PERMILLE_MMU_PAGES. */
     private static final long PER_MILLE = 20;
     private static final String AUTO = "auto";
+    /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
+    private static final String RECOVERY_PERIOD = "180000000000";
 
     private static final List<String> SWITCH = List.of("on", "off");
 
@@ -34,6 +37,8 @@ final class ShadowSettings {
             new Setting(RECLAIM, "on", SWITCH, "recycle shadow pages when host memory is exhausted"),
             new Setting(NX_HUGE_PAGES, "off", SWITCH, "execute nothing from 2 MiB pages: a fetch splits them (iTLB multihit)"),
             new Setting(CR3_TARGETS, "off", SWITCH, "let a paravirtual guest load up to 4 shadow roots without an exit (CR3-target list)"),
+            new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
+                    "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
             new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));
 
     private ShadowSettings() {}
@@ -53,6 +58,15 @@ final class ShadowSettings {
             throw new IllegalArgumentException(PAGE_LIMIT + ": '" + value + "' is neither 'auto' nor a number from " + LEAST_PAGES + " up");
         }
         return limit;
+    }
+
+    /** Simulated cycles. */
+    static long nxRecoveryPeriod(MmuHost host) {
+        String value = host.setting(NX_RECOVERY);
+        if (!value.matches("[0-9]{1,18}")) {
+            throw new IllegalArgumentException(NX_RECOVERY + ": '" + value + "' is no number of simulated cycles, from 0 up");
+        }
+        return Long.parseLong(value);
     }
 
     static int previousRoots(MmuHost host) {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GfnCounts;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.ReverseMap;
@@ -21,12 +22,13 @@ final class ShadowTree {
 
     final ShadowPageCache pages;
     final ReverseMap rmap = new ReverseMap();
+    final NxHugePages nx;
     private final MmuHost host;
     private final ShadowCounters counters;
     /** Frames that hold tables above the leaf level: never writable, whatever else. */
-    private final GfnCounts upperTables = new GfnCounts();
+    final GfnCounts upperTables = new GfnCounts();
     /** Per 2 MiB of guest memory, the shadowed tables in it: while there are any it is mapped by 4 KiB. */
-    private final GfnCounts largeDisallowed = new GfnCounts();
+    final GfnCounts largeDisallowed = new GfnCounts();
     /** Zapped pages whose tables may still be in some TLB or paging-structure cache. */
     private final Set<ShadowPage> zapped = new LinkedHashSet<>();
     /** A root was zapped: the vCPUs that use it have to leave the guest and ask for another. KVM: kvm_reload_remote_mmus. */
@@ -42,6 +44,7 @@ final class ShadowTree {
         this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease());
+        this.nx = new NxHugePages(ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES), ShadowSettings.nxRecoveryPeriod(host), counters);
     }
 
     /** A new shadow page; the table it shadows is write-protected before anything is read from it. KVM: account_shadowed. */
@@ -63,21 +66,6 @@ final class ShadowTree {
     /** True if no large spte may map the 2 MiB around {@code gfn}. */
     boolean largeDisallowed(long gfn) {
         return largeDisallowed.get(gfn >>> FRAMES_OF_2M_BITS) > 0;
-    }
-
-    /** Shadowed tables in 2 MiB number {@code block}: for audits. */
-    int tablesIn(long block) {
-        return largeDisallowed.get(block);
-    }
-
-    /** Shadow pages of {@code gfn} above the leaf level: for audits. */
-    int upperTables(long gfn) {
-        return upperTables.get(gfn);
-    }
-
-    /** Frames and 2 MiB ranges that have a count: for audits. */
-    int counted() {
-        return upperTables.size() + largeDisallowed.size();
     }
 
     /** True if {@code gfn} holds a table above the leaf level, or somebody else tracks its writes. */
@@ -218,6 +206,7 @@ final class ShadowTree {
             return;
         }
         counters.mmuShadowZapped.increment();
+        w.tell(TracePoint.KVM_MMU_PREPARE_ZAP_PAGE, page, false);
         zapUnsyncChildren(w, page);
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
             zapPte(w, page, i);
@@ -228,10 +217,7 @@ final class ShadowTree {
         }
         page.unsync = false;
         pages.unlist(page);
-        if (page.nxHugePageDisallowed) {
-            page.nxHugePageDisallowed = false;
-            counters.nxLpageSplits.add(-1);
-        }
+        nx.unaccount(page);
         if (!page.direct()) {
             largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
             if (page.level() > 1) {

@@ -12,6 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
@@ -26,7 +27,7 @@ class ShadowLimitsTest extends ShadowFixture {
     /** Pages under {@code count} leaf tables. */
     private void use(int count) {
         for (int i = 0; i < count; i++) {
-            tables.map(GVA + i * APART, 2000 + i, 1, P | W | U);
+            tables.map(GVA + i * APART, 2000 + i % 2000, 1, P | W | U);
             assertThat(access(GVA + i * APART, USER_READ)).isEqualTo(Resolution.RETRY);
         }
     }
@@ -60,6 +61,15 @@ class ShadowLimitsTest extends ShadowFixture {
         use(200);
         // 4096 frames allow 81.
         assertThat(pages()).isLessThanOrEqualTo(81).isGreaterThan(50);
+    }
+
+    @Test
+    @DisplayName("S16 a guest in which most frames were leaf tables once takes no more host memory than the limit")
+    void mostFramesAreTables() {
+        host.leaseLimit(90);
+        start();
+        use(3500);
+        assertThat(host.frames()).isLessThanOrEqualTo(82);
     }
 
     @ParameterizedTest
@@ -127,6 +137,41 @@ class ShadowLimitsTest extends ShadowFixture {
         assertThat(host.count("previous_root_hit")).isEqualTo(hits);
         assertThat(context.root()).isNotEqualTo(before);
         assertThat(spte(GVA)).isZero();
+    }
+
+    @Test
+    @DisplayName("S17 a fault on an obsolete root maps nothing: the vCPU has to come back with another")
+    void obsoleteInFault() {
+        start();
+        tables.map(GVA, 100, 1, P | W | U);
+        TranslationRoot before = context.root();
+        mmu.tree.obsoleteAll(host.clock());
+        MmuFault fault = new MmuFault();
+        fault.gva = GVA;
+        fault.access = USER_READ;
+        assertThat(context.resolve(fault)).isEqualTo(Resolution.RETRY);
+        assertThat(pages()).isEqualTo(1);
+        assertThat(context.root()).isNotEqualTo(before);
+        access(GVA, USER_READ);
+        assertThat(Spte.pfn(spte(GVA))).isEqualTo(100 + FixtureHost.OFFSET);
+    }
+
+    @Test
+    @DisplayName("S17 obsolete pages go in batches, and what is built between two of them stays")
+    void batches() {
+        start();
+        use(20);
+        mmu.tree.obsoleteAll(host.clock());
+        Worker w = new Worker(host, host.clock());
+        int before = pages();
+        assertThat(mmu.tree.zapObsolete(w, 10)).as("there are more").isTrue();
+        assertThat(pages()).isEqualTo(before - 10);
+        access(GVA, USER_READ);
+        while (mmu.tree.zapObsolete(w, 10)) {
+            assertThat(spte(GVA)).isNotZero();
+        }
+        assertThat(spte(GVA)).isNotZero();
+        assertThat(pages()).as("the path to one page").isEqualTo(4);
     }
 
     @Test
