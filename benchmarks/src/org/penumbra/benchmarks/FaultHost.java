@@ -13,6 +13,7 @@ import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 
 /**
  * As much of a virtual machine as an MMU needs to serve faults, for any number of threads: guest memory from gpa 0 at the same physical
@@ -23,6 +24,7 @@ final class FaultHost implements MmuHost, FrameLease, WriteTracking, DirtyLog {
     private final long guestFrames;
     private final AtomicLong next;
     private final Counters counters = new Counters();
+    final Tracing tracing = new Tracing();
     private final Map<String, String> settings = new ConcurrentHashMap<>();
 
     FaultHost(MmuFactory factory, long guestFrames) {
@@ -58,6 +60,11 @@ final class FaultHost implements MmuHost, FrameLease, WriteTracking, DirtyLog {
     @Override
     public long guestFrames() {
         return guestFrames;
+    }
+
+    @Override
+    public Tracing.Tracer tracer(CycleClock clock) {
+        return tracing.tracer(0, clock::total, () -> 0);
     }
 
     @Override

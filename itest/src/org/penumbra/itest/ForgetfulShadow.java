@@ -14,6 +14,7 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 
 /** A design that is another design without its TLB flushes: what a hypervisor with a forgotten flush is like. */
 final class ForgetfulShadow implements MmuFactory {
@@ -88,6 +89,11 @@ final class ForgetfulShadow implements MmuFactory {
         @Override
         public WriteTracking writeTracking() {
             return real.writeTracking();
+        }
+
+        @Override
+        public Tracing.Tracer tracer(CycleClock clock) {
+            return real.tracer(clock);
         }
 
         @Override

@@ -7,6 +7,7 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
@@ -19,6 +20,7 @@ final class TdpContext implements MmuContext {
     private final FrameAccess entries;
     private final GuestMemory guest;
     private final MmuLock.Share share;
+    private final Tracing.Tracer trace;
     private final GuestWalker walker;
     private final Counter taken;
     private final Counter emulated;
@@ -27,6 +29,7 @@ final class TdpContext implements MmuContext {
         this.mmu = mmu;
         this.host = host;
         this.share = mmu.lock.newShare();
+        this.trace = mmu.host.tracer(host.clock());
         this.entries = mmu.host.lease().access(host.clock());
         this.guest = mmu.host.guestMemory(host.clock());
         this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits());
@@ -57,7 +60,7 @@ final class TdpContext implements MmuContext {
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {
             emulated.increment();

@@ -17,6 +17,8 @@ import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.MmuLock;
 
@@ -87,13 +89,14 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
     Resolution map(
-            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            CycleClock clock) {
         try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
             boolean tracked = host.writeTracking().isTracked(gfn);
-            if (install(gfn, pfn, write, tracked, entries, guest, clock) && write && !tracked) {
+            if (install(gfn, pfn, write, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
@@ -108,7 +111,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
-    private boolean install(long gfn, long pfn, boolean write, boolean tracked, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+    private boolean install(
+            long gfn, long pfn, boolean write, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         int level = levels;
@@ -141,6 +145,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
             return false;
         }
         fixed.increment();
+        if (trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
+            trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, entries.load(at), level, at);
+        }
         if (!format.present(entry)) {
             (level == 1 ? pages4k : pages2m).increment();
         }
@@ -280,7 +287,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, splits, pages4k, pages2m);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, pages4k, pages2m);
         trees.add(tree);
         return tree;
     }

@@ -5,6 +5,8 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 
 /**
  * What is done to the tree while no fault is served: protecting, splitting, zapping, arming for the dirty log. The walkers of the
@@ -18,17 +20,19 @@ final class TdpTree {
     private final FrameLease lease;
     private final FrameAccess entries;
     final CycleClock clock;
+    private final Tracing.Tracer trace;
     private final Counter splits;
     private final Counter pages4k;
     private final Counter pages2m;
 
-    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Counter splits, Counter pages4k, Counter pages2m) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, Counter splits, Counter pages4k, Counter pages2m) {
         this.format = format;
         this.top = top;
         this.levels = levels;
         this.lease = lease;
         this.entries = lease.access(clock);
         this.clock = clock;
+        this.trace = trace;
         this.splits = splits;
         this.pages4k = pages4k;
         this.pages2m = pages2m;
@@ -158,7 +162,7 @@ final class TdpTree {
         if (place.level == 1) {
             replace(place.at, dirty::armed);
         } else {
-            long table = TdpFormat.address(split(place.at));
+            long table = TdpFormat.address(split(place.at, place.gfn));
             for (int i = 0; i < 512; i++) {
                 replace(table + 8L * i, dirty::armed);
             }
@@ -185,12 +189,15 @@ final class TdpTree {
         if (!format.present(place.entry)) {
             return -1;
         }
-        return place.level == 1 ? place.at : TdpFormat.address(split(place.at)) + 8L * TdpFormat.index(gfn, 1);
+        return place.level == 1 ? place.at : TdpFormat.address(split(place.at, place.gfn)) + 8L * TdpFormat.index(gfn, 1);
     }
 
     /** Replaces the 2 MiB leaf at {@code at} by a table that maps the same, flags included; answers the new entry. */
-    private long split(long at) {
+    private long split(long at, long gfn) {
         splits.increment();
+        if (trace.on(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE)) {
+            trace.tell(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE, gfn, entries.load(at), 2, 0);
+        }
         pages2m.add(-1);
         pages4k.add(512);
         long table = lease.allocate(clock);

@@ -8,6 +8,7 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -120,7 +121,13 @@ final class ShadowContext implements MmuContext {
         if (Access.isWrite(fault.access) && writtenFast(fault)) {
             return Resolution.RETRY;
         }
+        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
+            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gva, fault.errorCode);
+        }
         if (!walker.walk(state, fault.gva, fault.access)) {
+            if (w.trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
+                w.trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, walker.errorCode, 0);
+            }
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
             mmioCache.forget(fault.gva);
@@ -189,6 +196,9 @@ final class ShadowContext implements MmuContext {
             }
             mmu.host.dirtyLog().mark(gfn);
             mmu.counters.pfFast.increment();
+            if (w.trace.on(TracePoint.FAST_PAGE_FAULT)) {
+                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, spte, spte | Spte.WRITABLE | Spte.DIRTY, 0);
+            }
             return true;
         }
     }
@@ -204,7 +214,11 @@ final class ShadowContext implements MmuContext {
         if (gfn < 0) {
             mmu.checkMmioEpoch(w);
             long spte = mmioSpte(fault.gva);
-            if (spte == 0 || !mmu.mmio.current(spte, generation)) {
+            boolean current = spte != 0 && mmu.mmio.current(spte, generation);
+            if (spte != 0 && w.trace.on(TracePoint.CHECK_MMIO_SPTE)) {
+                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, spte, generation, current ? 1 : 0, 0);
+            }
+            if (!current) {
                 return false;
             }
             gfn = mmu.mmio.gfn(spte);
@@ -214,6 +228,9 @@ final class ShadowContext implements MmuContext {
             return false;
         }
         mmu.counters.handleMmioPageFault.increment();
+        if (w.trace.on(TracePoint.HANDLE_MMIO_PAGE_FAULT)) {
+            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn);
+        }
         mmioCache.remember(fault.gva, gfn, rights, generation);
         fault.gpa = gfn << 12 | fault.gva & 0xfff;
         return true;
@@ -258,7 +275,7 @@ final class ShadowContext implements MmuContext {
                 if (page != null) {
                     page = direct(page, fault.gva, gfn, 1, false);
                     long spte = mmu.mmio.make(gfn, Spte.rightsBits(walker.rights), generation);
-                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), spte);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, spte);
                 }
                 mmu.tree.commit(w.clock, flush);
             }

@@ -12,6 +12,7 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.mmu.PageAgeing;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
@@ -190,6 +191,9 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
      */
     private void zapAllFast(Worker w) {
         try (MmuLock.Held held = lock.exclusive()) {
+            if (w.trace.on(TracePoint.KVM_MMU_ZAP_ALL_FAST)) {
+                w.trace.tell(TracePoint.KVM_MMU_ZAP_ALL_FAST);
+            }
             tree.obsoleteAll(w.clock);
         }
         boolean more = true;
@@ -344,9 +348,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         }
         ShadowPage page = tree.pages.find(gfn, role, w.clock);
         if (page == null) {
-            return tree.create(w, gfn, role);
+            ShadowPage made = tree.create(w, gfn, role);
+            w.tell(TracePoint.KVM_MMU_GET_PAGE, made, true);
+            return made;
         }
         page.writeFlooding = 0;
+        w.tell(TracePoint.KVM_MMU_GET_PAGE, page, false);
         if (page.unsync && sync.page(w, page)) {
             host.flushRemoteTlbs(w.clock);
         }

@@ -3,6 +3,7 @@ package org.penumbra.shadow;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
@@ -70,6 +71,7 @@ final class ShadowSync {
     /** Brings each spte of the leaf page {@code page} in step, without protecting its table. Answers flush. KVM: kvm_sync_page. */
     boolean page(Worker w, ShadowPage page) {
         counters.mmuSyncPage.increment();
+        w.tell(TracePoint.KVM_MMU_SYNC_PAGE, page, false);
         boolean flush = false;
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
             flush |= spte(w, page, i);

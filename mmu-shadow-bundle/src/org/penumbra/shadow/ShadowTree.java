@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GfnCounts;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.ReverseMap;
@@ -198,6 +199,7 @@ final class ShadowTree {
             return;
         }
         counters.mmuShadowZapped.increment();
+        w.tell(TracePoint.KVM_MMU_PREPARE_ZAP_PAGE, page, false);
         zapUnsyncChildren(w, page);
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
             zapPte(w, page, i);

@@ -1,6 +1,7 @@
 package org.penumbra.shadow;
 
 import org.penumbra.api.memory.DirtyLog;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.ShadowPage;
 
@@ -97,14 +98,20 @@ final class SpteMaker {
         if (dirties) {
             log.mark(gfn);
         }
+        if (w.trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
+            w.trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, spte, level, sptep);
+        }
         return lost ? answer | FLUSH : answer;
     }
 
-    /** Puts the MMIO spte {@code mmio} in the place of whatever {@code page} has at {@code index}. Answers flush. KVM: mark_mmio_spte. */
-    boolean mmio(Worker w, ShadowPage page, int index, long mmio) {
+    /** Puts the MMIO spte {@code mmio} for {@code gfn} in the place of whatever {@code page} has at {@code index}. Answers flush. KVM: mark_mmio_spte. */
+    boolean mmio(Worker w, ShadowPage page, int index, long gfn, long mmio) {
         boolean mapped = tree.zapPte(w, page, index);
         w.sptes.store(page.sptep(index), mmio);
         counters.pfMmioSpteCreated.increment();
+        if (w.trace.on(TracePoint.MARK_MMIO_SPTE)) {
+            w.trace.tell(TracePoint.MARK_MMIO_SPTE, gfn, mmio, w.guest.generation(), 0);
+        }
         return mapped;
     }
 
@@ -122,6 +129,7 @@ final class SpteMaker {
             if (!page.unsync) {
                 page.unsync = true;
                 counters.mmuUnsyncPage.increment();
+                w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
                 tree.markParentsUnsync(page);
             }
         }

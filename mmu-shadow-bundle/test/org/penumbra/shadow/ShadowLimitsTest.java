@@ -26,7 +26,7 @@ class ShadowLimitsTest extends ShadowFixture {
 
     /** Pages under {@code count} leaf tables. */
     private void use(int count) {
-        for (long i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++) {
             tables.map(GVA + i * APART, 2000 + i % 2000, 1, P | W | U);
             assertThat(access(GVA + i * APART, USER_READ)).isEqualTo(Resolution.RETRY);
         }

@@ -4,6 +4,8 @@ import java.util.function.BooleanSupplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.vmx.memory.HostEvents;
 
 /** Host events that somebody outside asks for: each inside the gate, so that the MMU which is told is the one that is there. */
@@ -48,12 +50,12 @@ final class GuardedHostPages implements HostPages {
 
     @Override
     public boolean young(long gfn) {
-        return inside("ageing", gfn, () -> asked(gfn, GuardedMmu::age));
+        return inside("ageing", gfn, () -> asked(TracePoint.KVM_AGE_HVA, gfn, GuardedMmu::age));
     }
 
     @Override
     public boolean testYoung(long gfn) {
-        return inside("looking at the age of", gfn, () -> asked(gfn, GuardedMmu::testAge));
+        return inside("looking at the age of", gfn, () -> asked(TracePoint.KVM_TEST_AGE_HVA, gfn, GuardedMmu::testAge));
     }
 
     private interface Question {
@@ -61,7 +63,11 @@ final class GuardedHostPages implements HostPages {
     }
 
     /** What the MMU answers for any guest frame that shows the page; true if it cannot tell, false while there is no MMU. */
-    private boolean asked(long gfn, Question question) {
+    private boolean asked(TracePoint point, long gfn, Question question) {
+        Tracing.Tracer tracer = machine.tracer(machine.hostClock);
+        if (tracer.on(point)) {
+            tracer.tell(point, gfn, 1);
+        }
         Attachment now = machine.swapper().current();
         if (now == null) {
             return false;

@@ -9,6 +9,7 @@ import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.vmx.memory.Fence;
 import org.penumbra.vmx.memory.Lease;
 
@@ -76,6 +77,11 @@ final class MmuServices implements MmuHost {
     @Override
     public long guestFrames() {
         return machine.memory.allSlots().stream().mapToLong(MemorySlot::frames).sum();
+    }
+
+    @Override
+    public Tracing.Tracer tracer(CycleClock clock) {
+        return machine.tracer(clock);
     }
 
     @Override

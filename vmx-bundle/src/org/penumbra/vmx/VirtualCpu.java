@@ -20,6 +20,8 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
@@ -54,6 +56,7 @@ final class VirtualCpu implements Vcpu {
     private final SvmGuest svm;
     private boolean underSvm;
     private final GuestMemory guestMemory;
+    private final Tracing.Tracer tracer;
     private final Emulator emulator;
     private final Counter tlbFlushes;
     private final Counter emulations;
@@ -88,6 +91,7 @@ final class VirtualCpu implements Vcpu {
         this.line = processor.interruptLine();
         this.transition = transition;
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
+        this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.emulator = new Emulator(machine, this);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
@@ -253,12 +257,18 @@ final class VirtualCpu implements Vcpu {
                 inject(vector, 0, 0);
                 vmcs.injectExternal = true;
                 injections.increment();
+                if (tracer.on(TracePoint.KVM_INJ_VIRQ)) {
+                    tracer.tell(TracePoint.KVM_INJ_VIRQ, vector, 0);
+                }
             }
         }
         vmcs.interruptWindowExiting = interrupts.pending(id);
     }
 
     private void enter() {
+        if (tracer.on(TracePoint.KVM_ENTRY)) {
+            tracer.tell(TracePoint.KVM_ENTRY);
+        }
         TranslationRoot root = mmu.root();
         if (root != programmed) {
             program(root);
@@ -318,6 +328,9 @@ final class VirtualCpu implements Vcpu {
         int reason = exit.reason;
         boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
                 || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
+        if (tracer.on(TracePoint.KVM_EXIT)) {
+            tracer.tell(TracePoint.KVM_EXIT, reason, exit.qualification, exit.guestLinear, exit.guestPhysical);
+        }
         long before = processor.cycles().total();
         machine.exitCount.increment();
         Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
@@ -348,12 +361,19 @@ final class VirtualCpu implements Vcpu {
 
     @Override
     public void injectPageFault(long gva, int errorCode) {
-        inject(GuestException.PF, errorCode, gva);
+        injectException(GuestException.PF, errorCode, gva);
     }
 
     @Override
     public void injectGeneralProtection() {
-        inject(GuestException.GP, 0, 0);
+        injectException(GuestException.GP, 0, 0);
+    }
+
+    private void injectException(int vector, int errorCode, long address) {
+        if (tracer.on(TracePoint.KVM_INJ_EXCEPTION)) {
+            tracer.tell(TracePoint.KVM_INJ_EXCEPTION, vector, errorCode, address, 0);
+        }
+        inject(vector, errorCode, address);
     }
 
     private void inject(int vector, int errorCode, long address) {
@@ -375,6 +395,9 @@ final class VirtualCpu implements Vcpu {
         // element pays for its own lookup and store.
         processor.cycles().charge(Work.EMULATION);
         emulations.increment();
+        if (tracer.on(TracePoint.KVM_EMULATE_INSN)) {
+            tracer.tell(TracePoint.KVM_EMULATE_INSN);
+        }
         return emulator.run();
     }
 
@@ -521,6 +544,11 @@ final class VirtualCpu implements Vcpu {
     @Override
     public Interrupts interrupts() {
         return machine.interrupts;
+    }
+
+    @Override
+    public Tracing.Tracer tracer() {
+        return tracer;
     }
 
     @Override

@@ -26,6 +26,8 @@ import org.penumbra.api.memory.GuestMemoryException;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.vmx.memory.HostMemory;
@@ -36,6 +38,8 @@ final class VirtualMachine implements Machine, Notifier {
     final MachineConfig config;
     final Counters counters = new Counters();
     final Counter exitCount = counters.counter("exits");
+    private final Tracing tracing = new Tracing();
+    private final Tracing.Tracer hostTracer;
     private final Counter flushRequests = counters.counter("remote_tlb_flush_requests");
     private final Counter remoteFlushes = counters.counter("remote_tlb_flush");
     final ExitDispatch dispatch;
@@ -71,6 +75,7 @@ final class VirtualMachine implements Machine, Notifier {
         this.dispatch = parts.dispatch();
         this.registry = parts.registry();
         this.hostClock = new CycleClock(config.hardware());
+        this.hostTracer = tracing.tracer(-1, hostClock::total, () -> 0);
         this.tracking = new TrackedFrames(this::writeProtect);
         this.swapper = new Swapper(this, parts.designs(), parts.engines());
         this.vcpus = new VirtualCpu[config.vcpus()];
@@ -157,6 +162,16 @@ final class VirtualMachine implements Machine, Notifier {
         }
     }
 
+    /** The way to tell what is done for the vCPU whose clock {@code clock} is, or for the host. */
+    Tracing.Tracer tracer(CycleClock clock) {
+        for (VirtualCpu vcpu : vcpus) {
+            if (vcpu != null && vcpu.clock() == clock) {
+                return vcpu.tracer();
+            }
+        }
+        return hostTracer;
+    }
+
     private void writeProtect(long gfn) {
         Attachment now = swapper.current();
         if (now != null) {
@@ -166,6 +181,9 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public void invalidate(long gfn, long frames) {
+        if (hostTracer.on(TracePoint.KVM_UNMAP_HVA_RANGE)) {
+            hostTracer.tell(TracePoint.KVM_UNMAP_HVA_RANGE, gfn, frames);
+        }
         for (Attachment attachment : swapper.attachments().inUse()) {
             if (attachment.guard().failure() != null) {
                 // It cannot be asked to drop anything, but its vCPUs do not run again before it is replaced.
@@ -432,6 +450,11 @@ final class VirtualMachine implements Machine, Notifier {
             all = Long.rotateLeft(all, 17) * 31 + vcpus[i].guest().digest;
         }
         return all;
+    }
+
+    @Override
+    public Tracing tracing() {
+        return tracing;
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationChecker;
 
 /**
@@ -82,6 +83,9 @@ public interface Machine extends AutoCloseable {
 
     /** The clock of guest time for timers: operations retired by vCPU 0; null without a hypervisor. */
     Timeline timeline();
+
+    /** The trace points of hypervisor and MMU; null without a hypervisor. */
+    Tracing tracing();
 
     /** Closes the MMU and frees what it held. Numbers stay readable; closing again has no effect. */
     @Override

@@ -7,6 +7,7 @@ import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 
 /** What a virtual machine gives its MMU. Any thread. */
 @ProviderType
@@ -31,6 +32,9 @@ public interface MmuHost {
 
     /** The machine's counters. */
     Counters counters();
+
+    /** The way to tell what is done for the vCPU, or the host, whose clock {@code clock} is; make one per vCPU. */
+    Tracing.Tracer tracer(CycleClock clock);
 
     /** Value of the setting {@code key} of {@link MmuFactory#settings()}: the user's, or the default. */
     String setting(String key);

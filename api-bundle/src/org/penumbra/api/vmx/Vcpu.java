@@ -9,6 +9,7 @@ import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.observe.Counters;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingState;
 
 /** A virtual processor as exit handlers see it. Used by the thread that runs it. */
@@ -37,6 +38,9 @@ public interface Vcpu {
 
     /** The machine's counters. */
     Counters counters();
+
+    /** The way to tell what is done for this vCPU. */
+    Tracing.Tracer tracer();
 
     /** Guest memory as the hypervisor reaches it, charged to this vCPU. */
     GuestMemory guestMemory();

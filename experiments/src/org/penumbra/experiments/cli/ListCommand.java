@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
 final class ListCommand implements Callable<Integer> {
     private final Session session;
 
-    @Parameters(arity = "0..1", paramLabel = "WHAT", description = "experiments, designs, hardware, workloads or paging; all of them if left out.")
+    @Parameters(arity = "0..1", paramLabel = "WHAT", description = "experiments, designs, hardware, workloads, paging or tracepoints; all of them if left out.")
     private String what;
 
     ListCommand(Session session) {

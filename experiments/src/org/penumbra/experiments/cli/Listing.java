@@ -9,6 +9,7 @@ import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.experiments.guest.MiniatureGuest;
@@ -36,6 +37,7 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
         all.put("hardware", hardware(services));
         all.put("workloads", workloads(services));
         all.put("paging", pagingModes());
+        all.put("tracepoints", tracePoints());
         return all;
     }
 
@@ -117,6 +119,16 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             }
             entries.add(RunJson.object("name", v.name(), "description", v.service().description(), "hardware", hardware.name(),
                     "vectors", vectors));
+        }
+        return new Listing(entries, List.of(table));
+    }
+
+    private static Listing tracePoints() {
+        List<Map<String, Object>> entries = new ArrayList<>();
+        ConsoleTable table = new ConsoleTable("llll", "Trace point", "In Linux", "Fields", "When");
+        for (TracePoint p : TracePoint.values()) {
+            entries.add(RunJson.object("name", p.label(), "source", p.source(), "fields", p.fields(), "description", p.meaning()));
+            table.row(p.label(), p.source(), p.fields().isEmpty() ? Figures.NONE : String.join(", ", p.fields()), p.meaning());
         }
         return new Listing(entries, List.of(table));
     }

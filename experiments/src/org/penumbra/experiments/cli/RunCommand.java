@@ -26,6 +26,7 @@ import org.penumbra.experiments.run.RunRequest;
 import org.penumbra.experiments.run.SwapRequest;
 import org.penumbra.experiments.run.TrialResult;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -142,10 +143,13 @@ final class RunCommand implements Callable<Integer> {
             description = "Write percentiles of the wall time for which swaps stopped the guest into FILE, for hot-swap.")
     private Path histogram;
 
+    @Mixin
+    private EventOptions events;
+
     @Option(names = "--out", paramLabel = "DIR", description = "Write results.csv, run.json and timings.json into DIR.")
     private Path out;
 
-    @Option(names = "--force", description = "Let --out and --histogram replace the files of an earlier run.")
+    @Option(names = "--force", description = "Let --out, --histogram, --events and --jfr replace the files of an earlier run.")
     private boolean force;
 
     @Option(names = {"-q", "--quiet"}, description = "No progress, and no tables of exits.")
@@ -166,8 +170,8 @@ final class RunCommand implements Callable<Integer> {
         Plan plan = new Planner(session.services(), session.traceWorkload()).plan(request());
         ResultsFolder folder = out == null ? null : new ResultsFolder(out, force);
         PauseHistogram pauses = histogram == null ? null : new PauseHistogram(histogram, force);
-        try (Interrupt interrupt = session.interrupts().get()) {
-            RunMonitor monitor = new RunMonitor(session, plan, folder, quiet, stacktrace);
+        try (Interrupt interrupt = session.interrupts().get(); EventOptions.Files files = events.open(force)) {
+            RunMonitor monitor = new RunMonitor(session, plan, folder, files, quiet, stacktrace);
             CampaignResult result = new Campaign(session.services(), plan).run(monitor, interrupt::asked);
             session.console().answer(() -> RunJson.withResults(result, session.services().bundles()), () -> tables(result));
             int code = judge(result);

@@ -3,6 +3,7 @@ package org.penumbra.experiments.cli;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.Set;
+import org.penumbra.api.machine.Machine;
 import org.penumbra.experiments.report.ResultsFolder;
 import org.penumbra.experiments.run.CampaignListener;
 import org.penumbra.experiments.run.CampaignResult;
@@ -14,6 +15,7 @@ import org.penumbra.experiments.run.TrialFailure;
 final class RunMonitor implements CampaignListener {
     private final Session session;
     private final ResultsFolder folder;
+    private final EventOptions.Files events;
     private final boolean stacktrace;
     private final CampaignListener progress;
     private final Set<String> reasons = new HashSet<>();
@@ -22,9 +24,10 @@ final class RunMonitor implements CampaignListener {
     private String writeFailure;
 
     /** @param folder null if nothing is to be written */
-    RunMonitor(Session session, Plan plan, ResultsFolder folder, boolean quiet, boolean stacktrace) {
+    RunMonitor(Session session, Plan plan, ResultsFolder folder, EventOptions.Files events, boolean quiet, boolean stacktrace) {
         this.session = session;
         this.folder = folder;
+        this.events = events;
         this.stacktrace = stacktrace;
         boolean shown = !quiet && session.console().terminal().err();
         this.progress = shown ? new ProgressLine(session.console(), plan) : new CampaignListener() {};
@@ -33,6 +36,11 @@ final class RunMonitor implements CampaignListener {
     @Override
     public void started(Trial trial) {
         progress.started(trial);
+    }
+
+    @Override
+    public AutoCloseable running(Trial trial, Machine machine) {
+        return events.listen(trial, machine);
     }
 
     @Override

@@ -45,7 +45,7 @@ public final class Campaign {
             long start = System.nanoTime();
             List<Long> pauses = List.of();
             try {
-                Optional<TrialRunner.Ended> ended = runner.run(trial, n -> listener.progress(trial, n), stop);
+                Optional<TrialRunner.Ended> ended = runner.run(trial, listener, stop);
                 if (ended.isEmpty()) {
                     return new CampaignResult(plan, finished, failures, timings, true);
                 }

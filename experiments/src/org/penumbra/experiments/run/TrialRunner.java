@@ -32,12 +32,13 @@ final class TrialRunner {
     /**
      * Runs {@code trial} to its end.
      *
-     * @param progress is told how many operations have retired
+     * @param listener is told of the machine, and how many operations have retired
      * @param stop asked after each batch
      * @return empty if {@code stop} said so before the end
      * @throws RuntimeException if the trial cannot go on
      */
-    Optional<Ended> run(Trial trial, LongConsumer progress, BooleanSupplier stop) {
+    Optional<Ended> run(Trial trial, CampaignListener listener, BooleanSupplier stop) {
+        LongConsumer progress = operations -> listener.progress(trial, operations);
         RunRequest request = plan.request();
         Design design = trial.design();
         MachineFactory factory = services.machineFactory(design.machineKind()).orElseThrow(
@@ -46,7 +47,8 @@ final class TrialRunner {
                 design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false);
         try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed(), plan.paging()))) {
             SwapDriver driver = trial.course() == null ? null : new SwapDriver(machine, trial);
-            boolean ended = driver == null ? run(machine, progress, stop) : driver.run(progress, stop);
+            boolean ended = watched(listener.running(trial, machine),
+                    () -> driver == null ? run(machine, progress, stop) : driver.run(progress, stop));
             if (!ended) {
                 return Optional.empty();
             }
@@ -56,6 +58,18 @@ final class TrialRunner {
             }
             SwapFigures swaps = driver == null ? null : driver.figures();
             return Optional.of(new Ended(TrialResult.of(trial, machine, swaps), driver == null ? List.of() : driver.pauseNanos()));
+        }
+    }
+
+    private static boolean watched(AutoCloseable watching, BooleanSupplier run) {
+        try {
+            return run.getAsBoolean();
+        } finally {
+            try {
+                watching.close();
+            } catch (Exception e) {
+                throw new MachineException("who listened to the machine failed at its end: " + e, e);
+            }
         }
     }
 

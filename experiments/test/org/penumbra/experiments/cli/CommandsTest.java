@@ -84,7 +84,7 @@ class CommandsTest {
         "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace, verify, walk",
         "trace | missing required subcommand (see 'penumbra trace --help')",
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: convert, info, record (see 'penumbra trace --help')",
-        "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging",
+        "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging, tracepoints",
         "hardware show skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
         "trace convert a | missing required parameter: 'OUT' (see 'penumbra trace convert --help')",
         "trace convert a /etc/passwd | '/etc/passwd' exists; give another name, or --force to replace it",
@@ -119,7 +119,7 @@ class CommandsTest {
                 "skylake   Intel   2015       4  1 + 1 + 1  1 + 1 1G + 1 code  1 bytes, 1 bytes, 1 bytes  the processor called skylake",
                 "pae          896 MiB  4 PDPTE registers, 2 levels of 8-byte entries, pages of 4 KiB and 2 MiB");
         assertThat(penumbra.run("list", "--json")).isZero();
-        assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads", "paging");
+        assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("experiments", "designs", "hardware", "workloads", "paging", "tracepoints");
         assertThat(penumbra.run("--json", "list", "designs")).isZero();
         assertThat(penumbra.json().fieldNames()).toIterable().containsExactly("designs");
         assertThat(penumbra.json().at("/designs")).extracting(d -> d.get("name").asText())

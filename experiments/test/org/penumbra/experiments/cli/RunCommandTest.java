@@ -48,6 +48,22 @@ class RunCommandTest {
     }
 
     @Test
+    @DisplayName("X08 --events writes a file of all trials; an unknown trace point, a file that is there and --tracepoints alone are refused")
+    void events() throws IOException {
+        Path file = folder.resolve("events.json");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--design", "shadow,ept", "--events", file.toString())).isZero();
+        assertThat(Files.readString(file)).contains("fork-heavy under shadow", "fork-heavy under ept");
+        int made = penumbra.container.made.size();
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--events", file.toString())).isEqualTo(2);
+        assertThat(penumbra.err()).contains("--events: " + file + " exists already");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--events", "x.json", "--tracepoints", "kvm_exi")).isEqualTo(2);
+        assertThat(penumbra.err()).contains("--tracepoints: unknown trace point 'kvm_exi'; did you mean 'kvm_exit'?");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--tracepoints", "kvm_mmu_*")).isEqualTo(2);
+        assertThat(penumbra.err()).contains("--tracepoints says what --events or --jfr write");
+        assertThat(penumbra.container.made).as("nothing ran").hasSize(made);
+    }
+
+    @Test
     @DisplayName("T15 --figure changes the processor model of the machines, and the result says who did")
     void figure() {
         assertThat(penumbra.run("run", "shadow-vs-ept", "--figure", "walk.reference=7", "--figure", "cpu.exit=5", "--design", "native,shadow",

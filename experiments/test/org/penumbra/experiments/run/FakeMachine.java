@@ -17,6 +17,7 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
@@ -72,6 +73,7 @@ public final class FakeMachine implements Machine {
     private final MachineConfig config;
     private final Guest guest;
     private final Behaviour behaviour;
+    private final Tracing tracing = new Tracing();
     private final Runnable closed;
     private final GuestClock time = new GuestClock();
     private final CycleClock cycles;
@@ -190,6 +192,11 @@ public final class FakeMachine implements Machine {
     @Override
     public HostPages hostPages() {
         return new Host();
+    }
+
+    @Override
+    public Tracing tracing() {
+        return tracing;
     }
 
     @Override

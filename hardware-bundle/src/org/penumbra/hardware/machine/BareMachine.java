@@ -23,6 +23,7 @@ import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.ExitTable;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationChecker;
 
 /** A guest alone on the processor: guest-physical memory is the physical memory, gpa = hpa. */
@@ -156,6 +157,11 @@ final class BareMachine implements Machine {
 
     @Override
     public Timeline timeline() {
+        return null;
+    }
+
+    @Override
+    public Tracing tracing() {
         return null;
     }
 

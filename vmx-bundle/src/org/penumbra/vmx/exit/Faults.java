@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.Vcpu;
@@ -12,6 +13,9 @@ final class Faults {
     private Faults() {}
 
     static Disposition resolve(Vcpu vcpu, MmuFault fault) {
+        if (vcpu.tracer().on(TracePoint.KVM_PAGE_FAULT)) {
+            vcpu.tracer().tell(TracePoint.KVM_PAGE_FAULT, fault.gva, fault.errorCode, fault.gpa, 0);
+        }
         switch (vcpu.mmu().resolve(fault)) {
             case RETRY:
                 return Disposition.RESUME;
