@@ -41,7 +41,7 @@ class EventsPropertyTest {
     private long generation;
 
     @Property(tries = 15)
-    @Label("S19 S06 S10 S13 S16 S17 S23 S24 after any event, in any order, the audit finds nothing wrong")
+    @Label("S19 S06 S10 S13 S17 S23 S24 after any event, in any order, the audit finds nothing wrong")
     void audited(@ForAll long seed) {
         random = new Random(seed);
         ShadowMmuFactory factory = new ShadowMmuFactory();
