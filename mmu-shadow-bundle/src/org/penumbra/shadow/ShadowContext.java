@@ -318,7 +318,7 @@ final class ShadowContext implements MmuContext {
         flush = false;
         changed = false;
         ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn) : changed ? Resolution.RETRY : null;
+        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn, sequence) : changed ? Resolution.RETRY : null;
         if (alone) {
             mmu.tree.commit(w.clock, flush);
         }
@@ -361,7 +361,7 @@ final class ShadowContext implements MmuContext {
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
+    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn, long sequence) {
         int largest = goalLevel(gfn);
         boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
@@ -377,6 +377,9 @@ final class ShadowContext implements MmuContext {
             return null;
         }
         flush |= (answer & SpteMaker.FLUSH) != 0;
+        if ((answer & SpteMaker.UNCHANGED) == 0) {
+            mmu.prefetch.around(w, page, Spte.index(fault.gva, goal), sequence);
+        }
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
@@ -480,8 +483,11 @@ final class ShadowContext implements MmuContext {
     private void syncPath(ShadowPage top, long gva) {
         ShadowPage page = top;
         while (page != null && (page.unsync || page.unsyncChildren > 0)) {
-            if (page.unsync && mmu.sync.spte(w, page, Spte.index(gva, 1))) {
-                mmu.host.flushRemoteTlbs(w.clock);
+            if (page.unsync) {
+                if (mmu.sync.spte(w, page, Spte.index(gva, 1))) {
+                    mmu.host.flushRemoteTlbs(w.clock);
+                }
+                mmu.prefetch.invalidated(w, page, Spte.index(gva, 1));
             }
             page = page.level() == 1 ? null : child(page, gva);
         }
