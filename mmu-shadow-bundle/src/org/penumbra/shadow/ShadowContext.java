@@ -1,8 +1,10 @@
 package org.penumbra.shadow;
 
+import java.util.List;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
@@ -22,7 +24,7 @@ import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** One vCPU under shadow paging: its roots, its faults, its invalidations. */
-final class ShadowContext implements MmuContext {
+final class ShadowContext implements MmuContext, LoadableRoots {
     private final ShadowMmu mmu;
     private final MmuContextHost host;
     private final Worker w;
@@ -98,6 +100,16 @@ final class ShadowContext implements MmuContext {
                     throw e;
                 }
             }
+        }
+    }
+
+    @Override
+    public List<Loadable> loadableRoots() {
+        if (!mmu.cr3Targets) {
+            return List.of();
+        }
+        try (MmuLock.Held held = share.shared()) {
+            return roots.loadable(state, mode);
         }
     }
 

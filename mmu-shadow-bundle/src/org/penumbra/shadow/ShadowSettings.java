@@ -15,6 +15,7 @@ final class ShadowSettings {
     static final String PAGE_LIMIT = "shadow.page-limit";
     static final String RECLAIM = "shadow.reclaim";
     static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
+    static final String CR3_TARGETS = "shadow.cr3-target-list";
     static final String NX_RECOVERY = "shadow.nx-recovery-period";
     static final String SINGLE_LOCK = "shadow.single-lock";
 
@@ -39,6 +40,7 @@ final class ShadowSettings {
                     "shadow pages before the oldest are recycled; auto: 20 for 1000 frames of guest memory, at least 64"),
             new Setting(RECLAIM, "on", SWITCH, "recycle shadow pages when host memory is exhausted"),
             new Setting(NX_HUGE_PAGES, "off", SWITCH, "execute nothing from 2 MiB pages: a fetch splits them (iTLB multihit)"),
+            new Setting(CR3_TARGETS, "off", SWITCH, "let a paravirtual guest load up to 4 shadow roots without an exit (CR3-target list)"),
             new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
                     "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
             new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));

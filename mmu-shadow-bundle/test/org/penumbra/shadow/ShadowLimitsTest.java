@@ -42,12 +42,14 @@ class ShadowLimitsTest extends ShadowFixture {
         host = new FixtureHost(factory, 1).with(ShadowSettings.PAGE_LIMIT, "64");
         start();
         use(50);
+        TranslationRoot root = context.root();
         assertThat(host.count("mmu_recycled")).isZero();
         int before = pages();
         use(200);
         assertThat(host.count("mmu_recycled")).isPositive();
         assertThat(pages()).isLessThanOrEqualTo(64).isGreaterThanOrEqualTo(before - 25);
         assertThat(host.frames()).isLessThanOrEqualTo(65);
+        assertThat(context.root()).as("no root is recycled, though it is the oldest of all").isEqualTo(root);
         assertThat(spte(GVA + 199 * APART)).as("the newest").isNotZero();
         assertThat(spte(GVA)).as("the oldest").isZero();
         assertThat(access(GVA, USER_READ)).isEqualTo(Resolution.RETRY);
