@@ -330,7 +330,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         flush = false;
         changed = false;
         ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn) : changed ? Resolution.RETRY : null;
+        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn, sequence) : changed ? Resolution.RETRY : null;
         if (alone) {
             mmu.tree.commit(w.clock, flush);
         }
@@ -373,7 +373,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
+    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn, long sequence) {
         int largest = goalLevel(gfn);
         boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
@@ -389,6 +389,9 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return null;
         }
         flush |= (answer & SpteMaker.FLUSH) != 0;
+        if ((answer & SpteMaker.UNCHANGED) == 0) {
+            mmu.prefetch.around(w, page, Spte.index(fault.gva, goal), sequence);
+        }
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
@@ -492,8 +495,11 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     private void syncPath(ShadowPage top, long gva) {
         ShadowPage page = top;
         while (page != null && (page.unsync || page.unsyncChildren > 0)) {
-            if (page.unsync && mmu.sync.spte(w, page, Spte.index(gva, 1))) {
-                mmu.host.flushRemoteTlbs(w.clock);
+            if (page.unsync) {
+                if (mmu.sync.spte(w, page, Spte.index(gva, 1))) {
+                    mmu.host.flushRemoteTlbs(w.clock);
+                }
+                mmu.prefetch.invalidated(w, page, Spte.index(gva, 1));
             }
             page = page.level() == 1 ? null : child(page, gva);
         }

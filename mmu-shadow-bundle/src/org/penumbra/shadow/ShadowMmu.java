@@ -49,6 +49,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     final ShadowTree tree;
     final SpteMaker maker;
     final ShadowSync sync;
+    final Prefetch prefetch;
     final int previousRoots;
     /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
     final MmioSptes mmio;
@@ -72,6 +73,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         this.pageLimit = ShadowSettings.pageLimit(host);
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, tree, maker, counters);
+        this.prefetch = new Prefetch(host, sync, maker);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
     }

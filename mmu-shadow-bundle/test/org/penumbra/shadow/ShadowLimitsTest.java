@@ -213,12 +213,12 @@ class ShadowLimitsTest extends ShadowFixture {
         assertThat(spte(GVA) & Spte.LARGE).isNotZero();
         assertThat(spte(GVA) & Spte.NX).isNotZero();
         int fetch = Access.FETCH | Access.USER;
-        access(GVA + 0x3000, fetch);
-        assertThat(spte(GVA + 0x3000) & (Spte.LARGE | Spte.NX)).isZero();
+        access(GVA + 0x1_3000, fetch);
+        assertThat(spte(GVA + 0x1_3000) & (Spte.LARGE | Spte.NX)).isZero();
         assertThat(spte(GVA)).isZero();
         access(GVA, USER_READ);
         assertThat(spte(GVA) & Spte.LARGE).isZero();
-        assertThat(spte(GVA + 0x3000)).as("still executable").isNotZero();
+        assertThat(spte(GVA + 0x1_3000)).as("still executable").isNotZero();
         assertThat(host.count("nx_lpage_splits")).isEqualTo(1);
         mmu.slotsChanged(0, 4096, host.clock());
         assertThat(host.count("nx_lpage_splits")).isZero();
