@@ -20,6 +20,8 @@ import org.penumbra.api.paging.PagingState;
  * </pre>
  *
  * A direct page has the bits of its first line only: what it maps depends on nothing but its frame and its rights.
+ * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); ad_disabled, guest_mode, passthrough and
+ * smm have no situation without EPT below nested guests, and without system-management mode.
  */
 public final class Role {
     public static final int EFER_NX = 1 << 8;

@@ -10,10 +10,12 @@ import org.penumbra.kit.ShadowPage;
 /** Counts anew what the shadow MMU keeps count of: tables, roots, unsync children, split pages, pages below the limit. Under the MMU's lock. */
 final class AccountsAudit {
     private final ShadowMmu mmu;
+    private final Worker w;
     private final Consumer<String> violations;
 
-    AccountsAudit(ShadowMmu mmu, Consumer<String> violations) {
+    AccountsAudit(ShadowMmu mmu, Worker w, Consumer<String> violations) {
         this.mmu = mmu;
+        this.w = w;
         this.violations = violations;
     }
 
@@ -27,11 +29,17 @@ final class AccountsAudit {
         splits();
     }
 
-    /** The number of marked entries is that of the bits, and only what can go unsync did. */
+    /** The number of marked entries is that of the bits, each leads to a page, and only what can go unsync did. */
     private void unsync(ShadowPage page) {
         int marked = 0;
         for (int i = 0; i < ShadowPage.ENTRIES; i++) {
-            marked += page.isUnsyncChild(i) ? 1 : 0;
+            if (page.isUnsyncChild(i)) {
+                marked++;
+                long spte = w.sptes.load(page.sptep(i));
+                if (!Spte.present(spte) || Spte.leaf(spte, page.level())) {
+                    violations.accept(ShadowAudit.at(page, i) + ": marked as leading to unsync pages, and leads to no page");
+                }
+            }
         }
         if (marked != page.unsyncChildren) {
             violations.accept(ShadowAudit.at(page, 0) + ": counts " + page.unsyncChildren + " unsync children and has " + marked + " marked");

@@ -1,10 +1,14 @@
 package org.penumbra.shadow;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.penumbra.api.mmu.LoadableRoots.Loadable;
+import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestFormat;
@@ -234,6 +238,24 @@ final class Roots {
     /** The guest drops everything. */
     void staleAll() {
         all(root -> root.stale = true);
+    }
+
+    /**
+     * Roots that the guest may load by itself: no unsync page is below them, so that a MOV to CR3 that exits would find nothing to put
+     * right even in a stale one; and CR3 says all about them. Needs a share of the lock only.
+     */
+    List<Loadable> loadable(PagingState state, int mode) {
+        List<Loadable> loadable = new ArrayList<>();
+        if (state.has4(ControlBits.CR4_PCIDE)) {
+            return loadable;
+        }
+        all(root -> {
+            boolean plain = root.pages.length == 1 && !root.state.has4(ControlBits.CR4_PCIDE) && root.mode == mode;
+            if (plain && !root.invalid() && root.pages[0].unsyncChildren == 0) {
+                loadable.add(new Loadable(root.state.cr3(), root.pages[0].spt));
+            }
+        });
+        return loadable;
     }
 
     private void all(Consumer<Root> action) {

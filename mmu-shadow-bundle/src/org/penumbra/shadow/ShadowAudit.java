@@ -36,7 +36,7 @@ final class ShadowAudit {
             }
             parents(page);
         }
-        new AccountsAudit(mmu, violations).run();
+        new AccountsAudit(mmu, w, violations).run();
         if (leaves != mmu.tree.rmap.size()) {
             violations.accept("the reverse map has " + mmu.tree.rmap.size() + " sptes, the shadow pages have " + leaves);
         }

@@ -1,8 +1,10 @@
 package org.penumbra.shadow;
 
+import java.util.List;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
@@ -22,7 +24,7 @@ import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** One vCPU under shadow paging: its roots, its faults, its invalidations. */
-final class ShadowContext implements MmuContext {
+final class ShadowContext implements MmuContext, LoadableRoots {
     private final ShadowMmu mmu;
     private final MmuContextHost host;
     private final Worker w;
@@ -98,6 +100,16 @@ final class ShadowContext implements MmuContext {
                     throw e;
                 }
             }
+        }
+    }
+
+    @Override
+    public List<Loadable> loadableRoots() {
+        if (!mmu.cr3Targets) {
+            return List.of();
+        }
+        try (MmuLock.Held held = share.shared()) {
+            return roots.loadable(state, mode);
         }
     }
 
@@ -318,7 +330,7 @@ final class ShadowContext implements MmuContext {
         flush = false;
         changed = false;
         ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn) : changed ? Resolution.RETRY : null;
+        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn, sequence) : changed ? Resolution.RETRY : null;
         if (alone) {
             mmu.tree.commit(w.clock, flush);
         }
@@ -361,7 +373,7 @@ final class ShadowContext implements MmuContext {
     }
 
     /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn) {
+    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn, long sequence) {
         int largest = goalLevel(gfn);
         boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
@@ -377,6 +389,9 @@ final class ShadowContext implements MmuContext {
             return null;
         }
         flush |= (answer & SpteMaker.FLUSH) != 0;
+        if ((answer & SpteMaker.UNCHANGED) == 0) {
+            mmu.prefetch.around(w, page, Spte.index(fault.gva, goal), sequence);
+        }
         if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
@@ -480,8 +495,11 @@ final class ShadowContext implements MmuContext {
     private void syncPath(ShadowPage top, long gva) {
         ShadowPage page = top;
         while (page != null && (page.unsync || page.unsyncChildren > 0)) {
-            if (page.unsync && mmu.sync.spte(w, page, Spte.index(gva, 1))) {
-                mmu.host.flushRemoteTlbs(w.clock);
+            if (page.unsync) {
+                if (mmu.sync.spte(w, page, Spte.index(gva, 1))) {
+                    mmu.host.flushRemoteTlbs(w.clock);
+                }
+                mmu.prefetch.invalidated(w, page, Spte.index(gva, 1));
             }
             page = page.level() == 1 ? null : child(page, gva);
         }

@@ -49,9 +49,11 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
     final ShadowTree tree;
     final SpteMaker maker;
     final ShadowSync sync;
+    final Prefetch prefetch;
     final int previousRoots;
     /** What becomes an MMIO spte; null if the processor has no reserved bit for it. */
     final MmioSptes mmio;
+    final boolean cr3Targets;
     private final boolean floodingDetection;
     private final boolean reclaim;
     private volatile long pageLimit;
@@ -66,10 +68,12 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, counters);
         this.mmio = Spte.mmio(host.physicalAddressBits());
+        this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.reclaim = ShadowSettings.on(host, ShadowSettings.RECLAIM);
         this.pageLimit = ShadowSettings.pageLimit(host);
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, ShadowSettings.on(host, ShadowSettings.UNSYNC));
         this.sync = new ShadowSync(host, tree, maker, counters);
+        this.prefetch = new Prefetch(host, sync, maker);
         this.previousRoots = ShadowSettings.previousRoots(host);
         this.floodingDetection = ShadowSettings.on(host, ShadowSettings.FLOODING);
     }
@@ -97,6 +101,7 @@ final class ShadowMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public MmuContext newContext(MmuContextHost contextHost) {
+        tree.contexts++;
         return new ShadowContext(this, contextHost, worker(contextHost.clock()));
     }
 

@@ -10,9 +10,12 @@ final class ShadowSettings {
     static final String FLOODING = "shadow.flooding-detection";
     static final String PREVIOUS_ROOTS = "shadow.previous-roots";
     static final String LARGE_PAGES = "shadow.large-pages";
+    static final String PREFETCH = "shadow.prefetch";
+    static final String INVLPG_PREFETCH = "shadow.invlpg-prefetch";
     static final String PAGE_LIMIT = "shadow.page-limit";
     static final String RECLAIM = "shadow.reclaim";
     static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
+    static final String CR3_TARGETS = "shadow.cr3-target-list";
     static final String NX_RECOVERY = "shadow.nx-recovery-period";
     static final String SINGLE_LOCK = "shadow.single-lock";
 
@@ -31,10 +34,13 @@ final class ShadowSettings {
             new Setting(FLOODING, "on", SWITCH, "stop shadowing an upper table after three emulated writes without a use"),
             new Setting(PREVIOUS_ROOTS, "3", List.of("0", "1", "2", "3"), "shadow roots a vCPU keeps besides the current one"),
             new Setting(LARGE_PAGES, "on", SWITCH, "map 2 MiB guest pages by 2 MiB where the host has them and no table lies inside"),
+            new Setting(PREFETCH, "on", SWITCH, "with a fault's spte fill the empty ones of the same eight that the guest has accessed before"),
+            new Setting(INVLPG_PREFETCH, "off", SWITCH, "fill the spte of an invalidated address at once, as KVM did before Linux 6.4"),
             new Setting(PAGE_LIMIT, AUTO, List.of(),
                     "shadow pages before the oldest are recycled; auto: 20 for 1000 frames of guest memory, at least 64"),
             new Setting(RECLAIM, "on", SWITCH, "recycle shadow pages when host memory is exhausted"),
             new Setting(NX_HUGE_PAGES, "off", SWITCH, "execute nothing from 2 MiB pages: a fetch splits them (iTLB multihit)"),
+            new Setting(CR3_TARGETS, "off", SWITCH, "let a paravirtual guest load up to 4 shadow roots without an exit (CR3-target list)"),
             new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
                     "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
             new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));

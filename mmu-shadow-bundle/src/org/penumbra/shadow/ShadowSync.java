@@ -14,6 +14,9 @@ import org.penumbra.kit.ShadowPage;
  * translations. A stale spte is legal until then: it is what a TLB might still hold. Under the MMU's lock.
  */
 final class ShadowSync {
+    /** Answer of {@link #leafRights}. */
+    static final int NOT_MAPPED = -1;
+
     private final MmuHost host;
     private final ShadowTree tree;
     private final SpteMaker maker;
@@ -89,20 +92,27 @@ final class ShadowSync {
             // Nothing, or an MMIO spte, which the next access makes anew. KVM: sync_mmio_spte.
             return tree.zapPte(w, page, index);
         }
-        GuestFormat format = Role.format(page.role);
         long gpte = w.gpte(page, index);
-        boolean nxe = (Role.mode(page.role) & Role.EFER_NX) != 0;
-        long needed = GuestFormat.PRESENT | GuestFormat.ACCESSED;
-        long gfn = format.gfn(gpte);
-        if ((gpte & needed) != needed
-                || format.reservedBits(gpte, 1, nxe, host.physicalAddressBits()) != 0
-                || gfn != page.mappedGfn(index)) {
+        long gfn = Role.format(page.role).gfn(gpte);
+        int rights = leafRights(page, gpte);
+        if (rights == NOT_MAPPED || gfn != page.mappedGfn(index)) {
             return tree.zapPte(w, page, index);
         }
-        int rights = Role.rights(page.role) & format.rights(gpte);
-        if ((gpte & GuestFormat.DIRTY) == 0) {
-            rights &= ~Rights.WRITE;
-        }
         return (maker.set(w, page, index, gfn, Spte.pfn(spte), rights, SpteMaker.KEEP_SYNC, false) & SpteMaker.FLUSH) != 0;
+    }
+
+    /**
+     * The {@link Rights} that an spte in the leaf page {@code page} may have by {@code gpte} without a walk, so with the A and D bits that
+     * are there; {@link #NOT_MAPPED} if it takes a walk. KVM: FNAME(prefetch_invalid_gpte), FNAME(protect_clean_gpte).
+     */
+    int leafRights(ShadowPage page, long gpte) {
+        GuestFormat format = Role.format(page.role);
+        boolean nxe = (page.role & Role.EFER_NX) != 0;
+        long needed = GuestFormat.PRESENT | GuestFormat.ACCESSED;
+        if ((gpte & needed) != needed || format.reservedBits(gpte, 1, nxe, host.physicalAddressBits()) != 0) {
+            return NOT_MAPPED;
+        }
+        int rights = Role.rights(page.role) & format.rights(gpte);
+        return (gpte & GuestFormat.DIRTY) == 0 ? rights & ~Rights.WRITE : rights;
     }
 }

@@ -33,9 +33,15 @@ final class ShadowTree {
     private final Set<ShadowPage> zapped = new LinkedHashSet<>();
     /** A root was zapped: the vCPUs that use it have to leave the guest and ask for another. KVM: kvm_reload_remote_mmus. */
     private boolean rootZapped;
+    /** A root leads to an unsync page now: no guest may load it by itself any more. */
+    private boolean rootUnsynced;
+    private final boolean cr3Targets;
+    /** vCPUs with roots; what one does outside the guest another in it must not miss. */
+    int contexts;
 
     ShadowTree(MmuHost host, ShadowCounters counters) {
         this.host = host;
+        this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease());
         this.nx = new NxHugePages(ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES), ShadowSettings.nxRecoveryPeriod(host), counters);
@@ -163,6 +169,7 @@ final class ShadowTree {
     private void markUnsync(ShadowPage parent, int index) {
         boolean first = parent.unsyncChildren == 0;
         if (parent.markUnsyncChild(index) && first) {
+            rootUnsynced |= parent.rootCount > 0;
             markParentsUnsync(parent);
         }
     }
@@ -265,7 +272,9 @@ final class ShadowTree {
 
     /** Flushes if anything was zapped, or if {@code flush}, and only then frees the tables. KVM: kvm_mmu_commit_zap_page. */
     void commit(CycleClock clock, boolean flush) {
-        if (flush || rootZapped || !zapped.isEmpty()) {
+        boolean loadable = cr3Targets && rootUnsynced && contexts > 1;
+        rootUnsynced = false;
+        if (flush || loadable || rootZapped || !zapped.isEmpty()) {
             rootZapped = false;
             host.flushRemoteTlbs(clock);
         }

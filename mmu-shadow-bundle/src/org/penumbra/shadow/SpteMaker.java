@@ -22,6 +22,8 @@ final class SpteMaker {
     static final int MAY_UNSYNC = 1;
     /** The lock is held shared. */
     static final int SHARED = 2;
+    /** The same, with nothing in place yet and no access: a table of the gfn stays in step, the frame is not young by it. */
+    static final int PREFETCH = 3;
 
     private final ShadowTree tree;
     private final DirtyLog log;
@@ -40,7 +42,7 @@ final class SpteMaker {
      *
      * <p>A right to write that the host (shared page) or the dirty log withholds is given with the first write.
      *
-     * @param how {@link #KEEP_SYNC}, {@link #MAY_UNSYNC} or {@link #SHARED}
+     * @param how {@link #KEEP_SYNC}, {@link #MAY_UNSYNC}, {@link #SHARED} or {@link #PREFETCH}
      * @param write it is made for a write
      */
     int set(Worker w, ShadowPage page, int index, long gfn, long pfn, int rights, int how, boolean write) {
@@ -50,7 +52,8 @@ final class SpteMaker {
         long old = w.sptes.load(sptep);
         boolean mapped = Spte.present(old);
         boolean other = mapped && (!Spte.leaf(old, level) || Spte.pfn(old) != pfn || page.mappedGfn(index) != gfn);
-        if (how == SHARED && (other || !mapped && old != 0)) {
+        boolean shared = how == SHARED || how == PREFETCH;
+        if (shared && (other || !mapped && old != 0)) {
             return NOT_SHARED;
         }
         if (other) {
@@ -72,6 +75,7 @@ final class SpteMaker {
             granted &= ~Rights.WRITE;
         }
         long spte = Spte.page(pfn, level, granted) | (mayWrite ? Spte.MAY_WRITE : 0);
+        spte = how == PREFETCH ? spte & ~Spte.ACCESSED : spte;
         boolean dirties = write && (granted & Rights.WRITE) != 0;
         long hardwareBits = Spte.ACCESSED | Spte.DIRTY;
         if (mapped && (old & ~hardwareBits) == (spte & ~hardwareBits)) {
@@ -84,7 +88,7 @@ final class SpteMaker {
         boolean lost = mapped && (Spte.writable(old) && !Spte.writable(spte)
                 || (old & Spte.USER) != (spte & Spte.USER)
                 || (old & Spte.NX) == 0 && (spte & Spte.NX) != 0);
-        if (how == SHARED) {
+        if (shared) {
             if (lost || !w.sptes.compareAndSet(sptep, old, spte)) {
                 return NOT_SHARED;
             }

@@ -36,7 +36,7 @@ class AccountsAuditTest extends ShadowFixture {
     }
 
     @Test
-    @DisplayName("S19 a mark in the unsync bitmap that is not counted, and a count without a mark")
+    @DisplayName("S19 a mark in the unsync bitmap that is not counted, a count without a mark, and a mark that leads to no page")
     void unsyncMarks() {
         leafTable();
         // The root, since a page above would miss its mark, too.
@@ -44,9 +44,12 @@ class AccountsAuditTest extends ShadowFixture {
         page.unsyncChildren++;
         reports("counts 1 unsync children and has 0 marked");
         page.unsyncChildren--;
-        page.unsyncChildBitmap[3] = 1;
+        page.unsyncChildBitmap[0] = 1;
         reports("counts 0 unsync children and has 1 marked");
-        page.unsyncChildBitmap[3] = 0;
+        page.unsyncChildBitmap[0] = 0;
+        page.markUnsyncChild(200);
+        reports("spte 200: marked as leading to unsync pages, and leads to no page");
+        page.clearUnsyncChild(200);
     }
 
     @Test

@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
@@ -400,5 +402,36 @@ class ShadowMmuTest extends ShadowFixture {
                 .hasMessageContaining("CR4.PKE");
         assertThat(factory.objection(state)).isEmpty();
         context.load(state, false);
+    }
+
+    private List<Long> loadable() {
+        return ((LoadableRoots) context).loadableRoots().stream().map(LoadableRoots.Loadable::guestCr3).toList();
+    }
+
+    @Test
+    @DisplayName("S21 the guest may load roots by itself that a CR3 load would find in step, while the setting is on")
+    void loadableRoots() {
+        start();
+        assertThat(loadable()).as("off by default").isEmpty();
+        host.with(ShadowSettings.CR3_TARGETS, "on");
+        start();
+        MmuContext second = mmu.newContext(host);
+        PagingState other = PagingState.longMode(new GuestTables(host, 64).cr3());
+        context.load(other, false);
+        context.root();
+        assertThat(loadable()).containsExactly(other.cr3(), tables.cr3());
+        LoadableRoots.Loadable first = ((LoadableRoots) context).loadableRoots().get(0);
+        assertThat(((TranslationRoot.OneDimensional) context.root()).cr3()).as("the root that an entry would use").isEqualTo(first.root());
+        load(tables.state());
+        host.takeFlushes();
+        unsyncLeafTable();
+        assertThat(loadable()).as("a load has something to bring in step").containsExactly(other.cr3());
+        assertThat(host.takeFlushes()).as("others who may load the root by themselves are brought out").isPositive();
+        context.load(tables.state(), false);
+        assertThat(loadable()).containsExactly(tables.cr3(), other.cr3());
+        context.load(other.withCr4(other.cr4() | ControlBits.CR4_PCIDE), false);
+        context.root();
+        assertThat(loadable()).as("with PCIDs the mark would be part of one").isEmpty();
+        assertThat(second).isNotNull();
     }
 }

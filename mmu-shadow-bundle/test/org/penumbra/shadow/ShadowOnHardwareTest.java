@@ -66,6 +66,22 @@ class ShadowOnHardwareTest {
         }
     }
 
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("S13 a processor takes an MMIO spte for a reserved bit: the second access to a device is answered from it")
+    @EnumSource(names = "NONE", mode = EnumSource.Mode.EXCLUDE)
+    void reservedBit(PagingMode mode) {
+        FixtureHost host = new FixtureHost(new ShadowMmuFactory(), 1);
+        guest = new HardwareGuest(host);
+        GuestTables own = new GuestTables(host, HardwareGuest.FIRST_TABLE, mode);
+        own.map(PAGES[0], DEVICE, 1, GuestTables.P | GuestTables.W | GuestTables.U | GuestTables.A | GuestTables.D);
+        guest.load(own.state());
+        for (int before = 0; before < 3; before++) {
+            assertThat(host.count("handle_mmio_page_fault")).isEqualTo(Math.max(0, before - 1));
+            assertThat(guest.access(PAGES[0] + 8, Access.READ | Access.USER)).isEqualTo(new Result(DEVICE << 12 | 8, 0, true));
+        }
+        guest.leave();
+    }
+
     private void step(PagingMode home) {
         switch (random.nextInt(16)) {
             case 0:

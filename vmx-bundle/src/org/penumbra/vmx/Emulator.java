@@ -54,6 +54,12 @@ final class Emulator implements MemoryHooks {
         return refusal;
     }
 
+    /** Writes the aligned 8 bytes at {@code gpa} for the hypervisor itself; {@link #tell} is to follow. */
+    void put(long gpa, long value) {
+        guest.store(gpa, 8, value);
+        written(gpa, 8);
+    }
+
     /** Tells of stores that nobody was told of, because an MMU failed meanwhile. */
     void tell() {
         while (told < stored) {

@@ -1,6 +1,9 @@
 package org.penumbra.vmx;
 
+import java.util.List;
 import org.penumbra.api.clock.GuestClock;
+import org.penumbra.api.mmu.LoadableRoots;
+import org.penumbra.api.mmu.LoadableRoots.Loadable;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
@@ -134,6 +137,29 @@ final class GuardedContext implements MmuContext {
         } finally {
             guard.leave(call);
         }
+    }
+
+    /** Roots that the guest may load by itself, of the MMU's own frames; empty if its contexts cannot name any. */
+    List<Loadable> loadableRoots() {
+        if (!(context instanceof LoadableRoots)) {
+            return List.of();
+        }
+        List<Loadable> loadable;
+        guard.enter(call, "LoadableRoots.loadableRoots");
+        try {
+            loadable = List.copyOf(((LoadableRoots) context).loadableRoots());
+        } catch (Throwable e) {
+            throw guard.thrown("LoadableRoots.loadableRoots", e);
+        } finally {
+            guard.leave(call);
+        }
+        for (Loadable l : loadable) {
+            if ((l.root() & 0xfff) != 0 || !lease.holds(l.root())) {
+                throw guard.fail(Misconduct.BAD_STRUCTURES,
+                        String.format("LoadableRoots.loadableRoots answered 0x%x, where the MMU has no frame", l.root()));
+            }
+        }
+        return loadable;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.penumbra.vmx;
 
+import java.util.List;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -58,6 +59,7 @@ final class VirtualCpu implements Vcpu {
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
     private final Emulator emulator;
+    private final Cr3Targets targets;
     private final Counter tlbFlushes;
     private final Counter emulations;
     private final Counter injections;
@@ -93,6 +95,7 @@ final class VirtualCpu implements Vcpu {
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.emulator = new Emulator(machine, this);
+        this.targets = new Cr3Targets(vmcs, emulator::put);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
         this.injections = machine.counters.counter("irq_injections");
@@ -139,6 +142,7 @@ final class VirtualCpu implements Vcpu {
 
     /** Gives up the MMU. In root operation only. */
     void detach() {
+        targets.update(List.of());
         attachment = null;
         mmu = null;
         programmed = null;
@@ -270,6 +274,12 @@ final class VirtualCpu implements Vcpu {
             tracer.tell(TracePoint.KVM_ENTRY);
         }
         TranslationRoot root = mmu.root();
+        if (!targets.isEmpty()) {
+            targets.update(mmu.loadableRoots());
+            emulator.tell();
+            // A slot may lie where the guest has a table.
+            root = mmu.root();
+        }
         if (root != programmed) {
             program(root);
             programmed = root;
@@ -324,7 +334,17 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
+    /** The guest has switched to another root by itself: what follows from a MOV to CR3 is made good, but for the flush. */
+    private void adoptRoot() {
+        boolean oneDimensional = programmed instanceof TranslationRoot.OneDimensional;
+        if (oneDimensional && vmcs.guestCr3 != programmed.register()) {
+            programmed = null;
+            loadPaging(registers.paging.withCr3(targets.guestCr3(vmcs.guestCr3)), true);
+        }
+    }
+
     private boolean handleExit(ExitRecord exit) {
+        adoptRoot();
         int reason = exit.reason;
         boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
                 || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
@@ -382,6 +402,15 @@ final class VirtualCpu implements Vcpu {
         vmcs.injectVector = vector;
         vmcs.injectErrorCode = errorCode;
         vmcs.injectAddress = address;
+    }
+
+    @Override
+    public boolean cr3Slot(long guestCr3, long gpa) {
+        if (gpa != 0) {
+            return targets.keep(guestCr3, gpa);
+        }
+        targets.forget(guestCr3);
+        return true;
     }
 
     @Override

@@ -12,6 +12,10 @@ import org.penumbra.api.paging.PagingState;
 public final class RegisterFile {
     /** RAX. */
     public static final int RAX = 0;
+    /** RCX. */
+    public static final int RCX = 1;
+    /** RBX. */
+    public static final int RBX = 3;
 
     /** The general-purpose registers, RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 … R15. */
     public final long[] gpr = new long[16];

@@ -24,7 +24,8 @@ import org.penumbra.api.cpu.UpdateFunction;
  *  STI_HLT                                              RFLAGS.IF = 1 and HLT, with no interrupt between the two
  *  CLI                                                  RFLAGS.IF = 0
  *  OUT           port      1, 2, 4    datum
- *  VMCALL
+ *  MOV_CR3_SLOT  gva                  new value         CR3 = memory, or the new value if that is 0; acc stays as it is
+ *  VMCALL                  number     RBX               address: RCX; acc = number, and then the result
  *  WRMSR         MSR                  new value
  * </pre>
  *
@@ -51,6 +52,7 @@ public final class StepBuffer {
     public static final byte WRMSR = 16;
     public static final byte STI_HLT = 17;
     public static final byte CLI = 18;
+    public static final byte MOV_CR3_SLOT = 19;
 
     /** Beside an update function: the operand is a paging-structure entry. */
     public static final byte ENTRY = 1 << 6;
@@ -192,6 +194,19 @@ public final class StepBuffer {
         add(VMCALL, 0, 0, 0);
     }
 
+    /** A hypercall with two arguments, in KVM's convention. */
+    public void vmcall(int number, long rbx, long rcx) {
+        add(VMCALL, rcx, number, rbx);
+    }
+
+    /**
+     * Switches to the address space of {@code newValue}, by what lies in the slot at {@code slot} if that is not 0; see
+     * {@link Hypercall#CR3_SLOT}. Stands for the load of the slot and the MOV, with interrupts off.
+     */
+    public void movToCr3(long newValue, long slot) {
+        add(MOV_CR3_SLOT, slot, 8, newValue);
+    }
+
     public void wrmsr(int msr, long newValue) {
         add(WRMSR, msr, 8, newValue);
     }
@@ -220,6 +235,8 @@ public final class StepBuffer {
                 return String.format("MOV CR0, 0x%x", value[i]);
             case MOV_CR3:
                 return String.format("MOV CR3, 0x%x", value[i]);
+            case MOV_CR3_SLOT:
+                return String.format("MOV CR3, 0x%x or what lies at 0x%x", value[i], address[i]);
             case MOV_CR4:
                 return String.format("MOV CR4, 0x%x", value[i]);
             case OUT:

@@ -29,7 +29,7 @@ public interface GuestMemory {
      */
     boolean writable(long gfn);
 
-    /** The host frame behind {@code gfn} now, −1 if there is none or it is swapped out. Changes nothing: for audits. */
+    /** The host frame behind {@code gfn} now, −1 if there is none or it is swapped out. Changes nothing: for audits, and for what may as well not be mapped. */
     long current(long gfn);
 
     /**

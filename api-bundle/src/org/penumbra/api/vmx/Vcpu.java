@@ -68,6 +68,14 @@ public interface Vcpu {
     /** Injects #GP(0) with the next entry. */
     void injectGeneralProtection();
 
+    /**
+     * The guest's hypercall {@link org.penumbra.api.guest.Hypercall#CR3_SLOT}: keeps the slot at {@code gpa} for {@code guestCr3}, or
+     * gives it up if {@code gpa} is 0.
+     *
+     * @return false if no memory is there that could be written, or {@code gpa} is not aligned
+     */
+    boolean cr3Slot(long guestCr3, long gpa);
+
     /** The vCPU runs no further operation until an interrupt is pending for it. KVM: {@code kvm_vcpu_halt}. */
     void halt();
 

@@ -8,10 +8,19 @@ import org.penumbra.api.paging.Pdptes;
  * fields are written by the processor while the guest runs. Fields that are absent here stand for controls that are 0.
  */
 public final class Vmcs {
+    /** IA32_VMX_MISC[24:16] of every processor so far (SDM vol. 3, appendix "Miscellaneous Data"). */
+    public static final int MOST_CR3_TARGETS = 4;
+
     /** Exception bitmap: bit n intercepts vector n. #PF is intercepted whatever its error code (mask = match = 0). */
     public int exceptionBitmap;
     /** "CR3-load exiting". */
     public boolean cr3LoadExiting;
+    /**
+     * CR3-target count, 0 to {@link #MOST_CR3_TARGETS}, and the values: with CR3-load exiting, a MOV to CR3 whose source operand is one
+     * of the first so many does not exit (SDM vol. 3, "CR3-Target Controls").
+     */
+    public int cr3TargetCount;
+    public final long[] cr3Targets = new long[MOST_CR3_TARGETS];
     /** "INVLPG exiting". */
     public boolean invlpgExiting;
     /** "HLT exiting". */

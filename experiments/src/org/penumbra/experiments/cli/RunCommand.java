@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.penumbra.experiments.report.AblationReport;
 import org.penumbra.experiments.report.CheckReport;
 import org.penumbra.experiments.report.ExitReport;
 import org.penumbra.experiments.report.PauseHistogram;
@@ -53,6 +54,7 @@ import picocli.CommandLine.Spec;
             "  penumbra run shadow-vs-ept --workload fork-heavy --design native,shadow --check",
             "  penumbra run shadow-vs-ept --paging pae --check",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls",
+            "  penumbra run shadow-mechanisms --workload fork-heavy --design shadow,shadow:unsync=off:previous-roots=0",
             "  penumbra run hot-swap --workload fork-heavy --vcpus 4 --every 5000 --host-events"
         },
         exitCodeListHeading = "%nExit codes:%n",
@@ -86,7 +88,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(names = "--design", split = ",", paramLabel = "NAME",
             description = "Compare these designs instead of the experiment's own: native, any installed MMU, or an MMU with -2m "
-                    + "added for a host that uses 2 MiB pages.")
+                    + "added for a host that uses 2 MiB pages; each may carry settings of its own: shadow:unsync=off.")
     private List<String> designs = new ArrayList<>();
 
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of a design; 'penumbra list designs' names them.")
@@ -193,7 +195,9 @@ final class RunCommand implements Callable<Integer> {
         if (result.plan().experiment().kind() == Experiment.Kind.SWAPS) {
             return SwapTable.lines(result, session.console().emphasis());
         }
-        List<String> lines = new ArrayList<>(SummaryReport.lines(result, session.console().emphasis()));
+        List<String> lines = new ArrayList<>(result.plan().experiment().kind() == Experiment.Kind.ABLATION
+                ? AblationReport.lines(result, session.console().emphasis())
+                : SummaryReport.lines(result, session.console().emphasis()));
         lines.addAll(CheckReport.lines(result, session.console().emphasis()));
         if (!quiet) {
             lines.addAll(ExitReport.lines(result, session.console().emphasis()));

@@ -40,7 +40,8 @@ final class StepEngine implements ExecutionEngine {
     private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final Kind[] EXPOSED = {
         Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
-        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT, null
+        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT, null,
+        Kind.MOV_TO_CR3
     };
 
     private final GuestState guest;
@@ -55,6 +56,8 @@ final class StepEngine implements ExecutionEngine {
     private PagingState told;
     private MemoryPort port;
     private InterruptLine line;
+    /** What the last MOV_CR3_SLOT loads. */
+    private long slotted;
 
     private boolean exited;
     private long retired;
@@ -244,7 +247,19 @@ final class StepEngine implements ExecutionEngine {
             case StepBuffer.OUT:
                 int written = cpu.out((int) s.address[i], s.width[i], s.value[i]);
                 return written == Outcome.DONE ? PAUSE : written;
+            case StepBuffer.MOV_CR3_SLOT:
+                int loaded = port.load(s.address[i], s.width[i], registers.access(Access.READ));
+                if (loaded != Outcome.DONE) {
+                    return loaded;
+                }
+                slotted = port.value != 0 ? port.value : s.value[i];
+                return cpu.movToCr3(slotted);
             case StepBuffer.VMCALL:
+                if (s.width[i] != 0) {
+                    gpr[RAX] = s.width[i];
+                    gpr[RegisterFile.RBX] = s.value[i];
+                    gpr[RegisterFile.RCX] = s.address[i];
+                }
                 return cpu.vmcall();
             case StepBuffer.WRMSR:
                 return cpu.wrmsr((int) s.address[i], s.value[i]);
@@ -292,20 +307,24 @@ final class StepEngine implements ExecutionEngine {
             case StepBuffer.MOV_CR0:
             case StepBuffer.MOV_CR4:
             case StepBuffer.WRMSR:
-                if (!registers.paging.equals(told)) {
-                    tellLoaded(false);
+                // None of them changes CR3, which may hold what a slot said.
+                if (!registers.paging.withCr3(told.cr3()).equals(told)) {
+                    tellLoaded(registers.paging.withCr3(told.cr3()), false);
                 }
                 break;
+            case StepBuffer.MOV_CR3_SLOT:
+                tellLoaded(registers.paging.withCr3(s.value[i]), false);
+                break;
             case StepBuffer.MOV_CR3:
-                tellLoaded((s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE));
+                tellLoaded(registers.paging, (s.value[i] & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE));
                 break;
             default:
                 break;
         }
     }
 
-    private void tellLoaded(boolean keepPcid) {
-        told = registers.paging;
+    private void tellLoaded(PagingState state, boolean keepPcid) {
+        told = state;
         observer.loaded(vcpu, told, keepPcid);
     }
 
@@ -400,7 +419,7 @@ final class StepEngine implements ExecutionEngine {
         operation.msr = kind == StepBuffer.WRMSR ? (int) steps.address[next] : 0;
         operation.port = kind == StepBuffer.OUT ? (int) steps.address[next] : 0;
         operation.width = steps.width[next];
-        operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : steps.value[next];
+        operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : kind == StepBuffer.MOV_CR3_SLOT ? slotted : steps.value[next];
         operation.function = kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
     }
 

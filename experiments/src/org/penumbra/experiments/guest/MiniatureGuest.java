@@ -38,6 +38,7 @@ public final class MiniatureGuest implements GuestBoot {
     private final LongFunction<UserProgram> first;
     private final GuestLayout layout;
     private final boolean usePcids;
+    private final boolean slots;
     private final String needsPaging;
     private final long mapped;
 
@@ -49,38 +50,48 @@ public final class MiniatureGuest implements GuestBoot {
      *     for the others from what {@link #seedOf} derives from it
      */
     public MiniatureGuest(String workload, long seed, LongFunction<UserProgram> first) {
-        this(workload, seed, first, GuestLayout.of(PagingMode.FOUR_LEVEL), false, "", 0);
+        this(workload, seed, first, GuestLayout.of(PagingMode.FOUR_LEVEL), false, false, "", 0);
     }
 
     private MiniatureGuest(String workload, long seed, LongFunction<UserProgram> first, GuestLayout layout, boolean usePcids,
+            boolean slots,
             String needsPaging, long mapped) {
         this.workload = workload;
         this.seed = seed;
         this.first = first;
         this.layout = layout;
         this.usePcids = usePcids;
+        this.slots = slots;
         this.needsPaging = needsPaging;
         this.mapped = mapped;
     }
 
     /** The same guest in {@code mode}. */
     public MiniatureGuest in(PagingMode mode) {
-        return new MiniatureGuest(workload, seed, first, GuestLayout.of(mode), usePcids, needsPaging, mapped);
+        return new MiniatureGuest(workload, seed, first, GuestLayout.of(mode), usePcids, slots, needsPaging, mapped);
     }
 
     /** The same guest with CR4.PCIDE set, whose kernel switches processes without flushing; for IA-32e mode. */
     public MiniatureGuest withPcids() {
-        return new MiniatureGuest(workload, seed, first, layout, true, needsPaging, mapped);
+        return new MiniatureGuest(workload, seed, first, layout, true, slots, needsPaging, mapped);
+    }
+
+    /**
+     * The same guest, whose kernel asks the hypervisor for the roots of its tables, and switches to a process by loading one if it gets
+     * one; for 4- and 5-level paging without PCIDs, under a hypervisor.
+     */
+    public MiniatureGuest withCr3Slots() {
+        return new MiniatureGuest(workload, seed, first, layout, usePcids, true, needsPaging, mapped);
     }
 
     /** The same guest, whose programs need paging because of {@code what} they do, such as "it forks". */
     public MiniatureGuest needingPaging(String what) {
-        return new MiniatureGuest(workload, seed, first, layout, usePcids, what, mapped);
+        return new MiniatureGuest(workload, seed, first, layout, usePcids, slots, what, mapped);
     }
 
     /** The same guest, whose first process maps so many bytes on each vCPU in all. */
     public MiniatureGuest mapping(long bytes) {
-        return new MiniatureGuest(workload, seed, first, layout, usePcids, needsPaging, bytes);
+        return new MiniatureGuest(workload, seed, first, layout, usePcids, slots, needsPaging, bytes);
     }
 
     /** The most memory that a guest has in {@code mode}, in bytes. */
@@ -109,6 +120,10 @@ public final class MiniatureGuest implements GuestBoot {
         if (usePcids && !mode.isLong()) {
             return refusal("workload %s uses PCIDs, which exist in IA-32e mode only; choose --paging %s or %s", workload,
                     PagingMode.FOUR_LEVEL.label(), PagingMode.FIVE_LEVEL.label());
+        }
+        if (slots && !mode.isLong()) {
+            return refusal("workload %s loads shadow roots, which it can with --paging %s or %s", workload, PagingMode.FOUR_LEVEL.label(),
+                    PagingMode.FIVE_LEVEL.label());
         }
         if (mode == PagingMode.NONE && !needsPaging.isEmpty()) {
             return refusal("workload %s cannot run without paging: %s; choose another --paging than %s", workload, needsPaging,
@@ -168,7 +183,7 @@ public final class MiniatureGuest implements GuestBoot {
             FrameAllocator frames = new FrameAllocator(needs, (int) (block() / PAGE), from, i == n - 1 ? memoryBytes : from + part);
             UserProgram program = first.apply(seedOf(seed, i));
             guests[i] = new GuestState(
-                    new MiniatureKernel(workload, i, kernels, frames, layout, tables, program, usePcids ? new Pcids() : null));
+                    new MiniatureKernel(workload, i, kernels, frames, layout, tables, program, usePcids ? new Pcids() : null, slots));
         }
         return guests;
     }

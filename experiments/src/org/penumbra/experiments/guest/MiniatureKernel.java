@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.guest.GuestProgram;
+import org.penumbra.api.guest.Hypercall;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.PageFaultError;
@@ -20,6 +21,8 @@ import org.penumbra.api.paging.PageFaultError;
 final class MiniatureKernel implements GuestProgram {
     /** Bytes of {@code struct pt_regs}: what entry code saves on the kernel stack. */
     private static final int SAVED_REGISTERS = 168;
+    /** Where in the frame of its kernel stack a process has its slot for the hypervisor. */
+    private static final int CR3_SLOT = 2048;
     /** QEMU's isa-debug-exit device. */
     private static final int DEBUG_EXIT_PORT = 0xf4;
     /** EOI register (SDM vol. 3, "x2APIC Register Address Space"). */
@@ -50,6 +53,8 @@ final class MiniatureKernel implements GuestProgram {
     /** Null without paging. */
     private final BootTables kernelHalf;
     private final UserProgram first;
+    /** Whether the hypervisor is asked for the roots to load. */
+    private final boolean slots;
     /** Null without PCIDs. */
     private final Pcids pcids;
     private final ArrayDeque<Process> runnable = new ArrayDeque<>();
@@ -66,7 +71,8 @@ final class MiniatureKernel implements GuestProgram {
 
     MiniatureKernel(
             String workload, int vcpu, AtomicInteger kernels, FrameAllocator frames, GuestLayout layout, BootTables kernelHalf,
-            UserProgram first, Pcids pcids) {
+            UserProgram first, Pcids pcids, boolean slots) {
+        this.slots = slots;
         this.workload = workload;
         this.kernels = kernels;
         this.interruptPage = MiniatureGuest.interruptCounter(vcpu, 0);
@@ -202,6 +208,10 @@ final class MiniatureKernel implements GuestProgram {
     private void exit(StepBuffer out) {
         layout.execute(GuestLayout.EXIT, out);
         Process dead = current;
+        if (slots) {
+            out.vmcall(Hypercall.CR3_SLOT, dead.memory.cr3(), 0);
+            out.store(layout.direct(dead.stack + CR3_SLOT), 8, 0);
+        }
         dead.memory.clear(out);
         dead.exited = true;
         alive--;
@@ -280,9 +290,17 @@ final class MiniatureKernel implements GuestProgram {
 
     private void switchTo(Process next, StepBuffer out) {
         if (layout.paged()) {
-            out.movToCr3(pcids == null ? next.memory.cr3() : pcids.switchTo(next));
+            load(next, out);
         }
         current = next;
+    }
+
+    private void load(Process next, StepBuffer out) {
+        if (slots) {
+            out.movToCr3(next.memory.cr3(), layout.direct(next.stack + CR3_SLOT));
+        } else {
+            out.movToCr3(pcids == null ? next.memory.cr3() : pcids.switchTo(next));
+        }
     }
 
     @Override
@@ -334,6 +352,10 @@ final class MiniatureKernel implements GuestProgram {
     private Process newProcess(Process parent, UserProgram program, ProcessMemory memory, StepBuffer out) {
         long stack = frames.allocate();
         out.store(layout.direct(stack), SAVED_REGISTERS, 0);
+        if (slots) {
+            out.store(layout.direct(stack + CR3_SLOT), 8, 0);
+            out.vmcall(Hypercall.CR3_SLOT, memory.cr3(), stack + CR3_SLOT);
+        }
         alive++;
         return new Process(++pids, parent, program, memory, stack);
     }

@@ -40,7 +40,8 @@ public final class Designs {
     }
 
     /**
-     * The designs {@code names} with their settings.
+     * The designs {@code names} with their settings. A name may carry settings of its own, each after a colon, with or without the
+     * design's name before the key: {@code shadow:unsync=off:previous-roots=0}. They outrank {@code given}.
      *
      * @param given settings by key, those that differ from their defaults
      * @param option by which a person names designs, for messages
@@ -48,22 +49,43 @@ public final class Designs {
      */
     public List<Design> select(List<String> names, Map<String, String> given, String option) {
         List<Offer> offers = offers();
-        List<Offer> chosen = new ArrayList<>();
+        List<Variant> chosen = new ArrayList<>();
         for (String name : new LinkedHashSet<>(names)) {
-            List<Offer> same = offers.stream().filter(o -> o.name().equals(name)).toList();
+            String[] parts = name.split(":", -1);
+            List<Offer> same = offers.stream().filter(o -> o.name().equals(parts[0])).toList();
             if (same.isEmpty()) {
-                throw new RefusedException(Suggestions.unknown("design", name,
+                throw new RefusedException(Suggestions.unknown("design", parts[0],
                         new LinkedHashSet<>(offers.stream().map(Offer::name).toList())));
             }
             if (same.size() > 1) {
                 Planner.unique("design", same.stream().map(Offer::mmu).toList());
             }
-            chosen.add(same.get(0));
+            chosen.add(new Variant(name, same.get(0), own(name, same.get(0), parts, option)));
         }
-        checkSettings(given, chosen, option);
-        List<Design> designs = chosen.stream().map(o -> design(o, given)).toList();
+        checkSettings(given, chosen.stream().map(Variant::offer).toList(), "--set", option);
+        List<Design> designs = chosen.stream().map(v -> design(v, given)).toList();
         designs.forEach(this::requireMachine);
         return designs;
+    }
+
+    /** An offer with the settings that its name carries. */
+    private record Variant(String name, Offer offer, Map<String, String> own) {}
+
+    /** The settings in {@code parts} after the first, by full key. */
+    private Map<String, String> own(String name, Offer offer, String[] parts, String option) {
+        Map<String, String> own = new TreeMap<>();
+        for (String part : List.of(parts).subList(1, parts.length)) {
+            int equals = part.indexOf('=');
+            if (equals < 1) {
+                throw new RefusedException("design '" + name + "': '" + part + "' is no setting; NAME:KEY=VALUE is needed, for example "
+                        + "shadow:unsync=off");
+            }
+            String prefix = offer.mmu() == null ? "" : offer.mmu().name() + ".";
+            String key = part.substring(0, equals);
+            own.put(key.startsWith(prefix) ? key : prefix + key, part.substring(equals + 1));
+        }
+        checkSettings(own, List.of(offer), option, option);
+        return own;
     }
 
     private void requireMachine(Design d) {
@@ -73,19 +95,22 @@ public final class Designs {
         }
     }
 
-    private static Design design(Offer offer, Map<String, String> given) {
+    private static Design design(Variant variant, Map<String, String> given) {
+        Offer offer = variant.offer();
         List<Design.Setting> settings = new ArrayList<>();
         if (offer.mmu() != null) {
             for (MmuFactory.Setting s : offer.mmu().service().settings()) {
-                String value = given.getOrDefault(s.key(), s.defaultValue());
-                settings.add(new Design.Setting(s.key(), value, value.equals(s.defaultValue()),
-                        given.containsKey(s.key()) ? Origin.COMMAND_LINE : Origin.DEFAULT));
+                String value = variant.own().getOrDefault(s.key(), given.getOrDefault(s.key(), s.defaultValue()));
+                Origin origin = variant.own().containsKey(s.key()) ? Origin.DESIGN
+                        : given.containsKey(s.key()) ? Origin.COMMAND_LINE : Origin.DEFAULT;
+                settings.add(new Design.Setting(s.key(), value, value.equals(s.defaultValue()), origin));
             }
         }
-        return new Design(offer.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings);
+        return new Design(variant.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings);
     }
 
-    private void checkSettings(Map<String, String> given, List<Offer> chosen, String option) {
+    /** @param by the option that carries the settings; {@code option} names the designs */
+    private void checkSettings(Map<String, String> given, List<Offer> chosen, String by, String option) {
         Map<String, MmuFactory.Setting> usable = new TreeMap<>();
         for (Offer o : chosen) {
             if (o.mmu() != null) {
@@ -98,7 +123,7 @@ public final class Designs {
                 throw new RefusedException(explainUnusable(e.getKey(), usable.keySet(), option));
             }
             if (!setting.choices().isEmpty() && !setting.choices().contains(e.getValue())) {
-                throw new RefusedException("--set " + e.getKey() + "=" + e.getValue() + ": "
+                throw new RefusedException(by + " " + e.getKey() + "=" + e.getValue() + ": "
                         + Suggestions.unknown("value", e.getValue(), setting.choices()));
             }
         }

@@ -19,6 +19,8 @@ public record Experiment(
     public enum Kind {
         /** Each workload under each design. */
         COMPARISON,
+        /** The same, and each design is set against the first one. */
+        ABLATION,
         /** Each workload once under the first design, and once with swaps from each design to the next. */
         SWAPS
     }
@@ -40,7 +42,18 @@ public record Experiment(
                     List.of("trace:*", "fork-heavy"),
                     List.of("shadow", "ept"),
                     List.of(1, 4),
-                    true));
+                    true),
+            new Experiment(
+                    "shadow-mechanisms",
+                    Kind.ABLATION,
+                    "what is each mechanism of shadow paging worth: full shadow paging against the same with one of them changed",
+                    List.of("fork-heavy", "many-processes", "mmap-churn", "page-ageing", "table-storm", "random-thp", "code-thp",
+                            "working-set", "cr3-slots-2", "cr3-slots-4", "cr3-slots-8"),
+                    List.of("shadow-2m", "shadow-2m:unsync=off", "shadow-2m:flooding-detection=off", "shadow-2m:previous-roots=0",
+                            "shadow-2m:large-pages=off", "shadow-2m:nx-huge-pages=on",
+                            "shadow-2m:cr3-target-list=on"),
+                    List.of(1),
+                    false));
 
     public Experiment {
         workloads = List.copyOf(workloads);

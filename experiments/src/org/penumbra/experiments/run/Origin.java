@@ -4,6 +4,8 @@ package org.penumbra.experiments.run;
 public enum Origin {
     DEFAULT("default"),
     EXPERIMENT("experiment"),
+    /** The name of the design carries it. */
+    DESIGN("design"),
     COMMAND_LINE("command line");
 
     private final String label;

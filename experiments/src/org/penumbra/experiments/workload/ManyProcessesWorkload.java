@@ -42,13 +42,74 @@ public class ManyProcessesWorkload implements Workload {
         }
     }
 
-    private static MiniatureGuest guest(String name, long seed, PagingMode mode) {
-        return new MiniatureGuest(name, seed, Launcher::new).in(mode).needingPaging("it forks");
+    /** So many of them under a kernel that loads the hypervisor's roots where it is given any. */
+    public abstract static class LoadingRoots extends ManyProcessesWorkload {
+        private final String name;
+
+        LoadingRoots(int processes) {
+            super(processes, PROCESSES * TURNS / processes);
+            this.name = "cr3-slots-" + processes;
+        }
+
+        @Override
+        public String description() {
+            return super.description() + ", under a paravirtual kernel that can load shadow roots";
+        }
+
+        @Override
+        public String inputIdentity() {
+            return name + " 1";
+        }
+
+        @Override
+        public GuestBoot prepare(long seed, PagingMode mode) {
+            return guest(name, seed, mode).withCr3Slots();
+        }
+    }
+
+    /** Two. */
+    @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=cr3-slots-2")
+    public static final class Two extends LoadingRoots {
+        public Two() {
+            super(2);
+        }
+    }
+
+    /** Four. */
+    @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=cr3-slots-4")
+    public static final class Four extends LoadingRoots {
+        public Four() {
+            super(4);
+        }
+    }
+
+    /** Eight. */
+    @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=cr3-slots-8")
+    public static final class Eight extends LoadingRoots {
+        public Eight() {
+            super(8);
+        }
+    }
+
+    private final int processes;
+    private final int turns;
+
+    public ManyProcessesWorkload() {
+        this(PROCESSES, TURNS);
+    }
+
+    ManyProcessesWorkload(int processes, int turns) {
+        this.processes = processes;
+        this.turns = turns;
+    }
+
+    MiniatureGuest guest(String name, long seed, PagingMode mode) {
+        return new MiniatureGuest(name, seed, s -> new Launcher(s, processes, turns)).in(mode).needingPaging("it forks");
     }
 
     @Override
     public String description() {
-        return PROCESSES + " processes of " + DATA_PAGES + " data pages each take " + TURNS + " turns of " + ACCESSES_PER_TURN + " accesses";
+        return processes + " processes of " + DATA_PAGES + " data pages each take " + turns + " turns of " + ACCESSES_PER_TURN + " accesses";
     }
 
     @Override
@@ -63,18 +124,22 @@ public class ManyProcessesWorkload implements Workload {
 
     @Override
     public long expectedOperations() {
-        return PROCESSES * TURNS * (2L * ACCESSES_PER_TURN + 9);
+        return processes * turns * (2L * ACCESSES_PER_TURN + 9);
     }
 
     /** Starts the others and waits for them. */
     private static final class Launcher implements UserProgram {
         private final long seed;
+        private final int processes;
+        private final int turns;
         private boolean mapped;
         private int started;
         private int awaited;
 
-        Launcher(long seed) {
+        Launcher(long seed, int processes, int turns) {
             this.seed = seed;
+            this.processes = processes;
+            this.turns = turns;
         }
 
         @Override
@@ -84,21 +149,23 @@ public class ManyProcessesWorkload implements Workload {
                 return UserLayout.mapCode(1);
             }
             steps.fetch(UserLayout.CODE, UserLayout.FETCH);
-            if (started < PROCESSES) {
-                return new SystemCall.Fork(new Worker(Mix.of(seed + ++started)));
+            if (started < processes) {
+                return new SystemCall.Fork(new Worker(Mix.of(seed + ++started), turns));
             }
-            return awaited++ < PROCESSES ? new SystemCall.Wait() : new SystemCall.Exit();
+            return awaited++ < processes ? new SystemCall.Wait() : new SystemCall.Exit();
         }
     }
 
     private static final class Worker implements UserProgram {
+        private final int turns;
         private final UniformRandomProvider random;
         private final long code;
         private final long data;
         private int maps;
         private int turn;
 
-        Worker(long seed) {
+        Worker(long seed, int turns) {
+            this.turns = turns;
             random = RandomSource.XO_RO_SHI_RO_128_PP.create(seed);
             code = UserLayout.DATA + random.nextInt(SPREAD_PAGES) * UserLayout.PAGE;
             data = UserLayout.DATA + (2L * SPREAD_PAGES + random.nextInt(SPREAD_PAGES)) * UserLayout.PAGE;
@@ -111,7 +178,7 @@ public class ManyProcessesWorkload implements Workload {
                         ? new SystemCall.Map(code, CODE_PAGES * UserLayout.PAGE, false, true, Contents.FILE)
                         : SystemCall.Map.anonymous(data, DATA_PAGES * UserLayout.PAGE);
             }
-            if (turn++ == TURNS) {
+            if (turn++ == turns) {
                 return new SystemCall.Exit();
             }
             for (int i = 0; i < ACCESSES_PER_TURN; i++) {

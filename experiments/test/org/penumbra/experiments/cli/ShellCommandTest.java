@@ -66,7 +66,7 @@ class ShellCommandTest {
 
     @ParameterizedTest(name = "penumbra {0} {1}")
     @DisplayName("P08 arguments of run are completed: experiments, options, names, also in lists")
-    @CsvSource({"run,shadow,shadow-vs-ept", "run x,--wor,--workload", "run x --design,sh,shadow shadow-2m",
+    @CsvSource({"run,shadow-v,shadow-vs-ept", "run x,--wor,--workload", "run x --design,sh,shadow shadow-2m",
         "run x --design,'ept,nat','ept,native'", "run x --hardware,sk,skylake", "run x --workload,fork,fork-heavy",
         "run x --set,ept,ept.large-pages=", "'',ru,run", "run x,y,"})
     void complete(String before, String typed, String expected) {

@@ -3,6 +3,7 @@ package org.penumbra.experiments.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -436,5 +437,47 @@ class StepEngineTest {
         assertThatThrownBy(() -> s.update(0, 16, UpdateFunction.ADD, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> s.update(0, 8, 5, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThat(s.size()).isZero();
+    }
+
+    @Test
+    @DisplayName("S21 a switch through a slot loads what the slot says, is told as the address space it stands for, and leaves no trace in the digest")
+    void switchThroughSlot() {
+        List<String> told = new ArrayList<>();
+        cpu.observer = (TranslationObserver) Proxy.newProxyInstance(
+                TranslationObserver.class.getClassLoader(), new Class<?>[] {TranslationObserver.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("loaded")) {
+                        told.add(Long.toHexString(((PagingState) arguments[1]).cr3()));
+                    }
+                    return null;
+                });
+        cpu.memory.store64(0x1000, 0x7800);
+        StepEngine engine = engine(s -> {
+            s.movToCr3(0x3000, 0x1000);
+            s.movToCr4(cpu.registers.paging.cr4());
+            s.movToCr3(0x4000, 0x1008);
+        });
+        long digest = guest.digest;
+        assertThat(engine.run(1)).isEqualTo(Stop.BUDGET);
+        assertThat(cpu.registers.paging.cr3()).as("what the processor was given").isEqualTo(0x7800);
+        assertThat(engine.run(1)).isEqualTo(Stop.BUDGET);
+        assertThat(told).as("MOV to CR4 changed nothing").containsExactly("3000");
+        cpu.exitPrivilegedOnce();
+        assertThat(engine.run(ALL)).isEqualTo(Stop.EXIT);
+        assertThat(engine.operation().kind).isEqualTo(Kind.MOV_TO_CR3);
+        assertThat(engine.operation().value).as("an empty slot").isEqualTo(0x4000);
+        cpu.registers.paging = cpu.registers.paging.withCr3(0x4000);
+        engine.skip();
+        assertThat(told).containsExactly("3000", "4000");
+        assertThat(guest.digest).isEqualTo(digest);
+    }
+
+    @Test
+    @DisplayName("S21 a hypercall has its number in RAX and its arguments in RBX and RCX")
+    void hypercall() {
+        StepEngine engine = engine(s -> s.vmcall(0x5043, 0x3000, 0x1008));
+        assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+        assertThat(cpu.registers.gpr[RegisterFile.RAX]).isEqualTo(0x5043);
+        assertThat(cpu.registers.gpr[RegisterFile.RBX]).isEqualTo(0x3000);
+        assertThat(cpu.registers.gpr[RegisterFile.RCX]).isEqualTo(0x1008);
     }
 }

@@ -43,6 +43,21 @@ class ReportsTest {
     }
 
     @Test
+    @DisplayName("X12 mechanisms are compared with the first design of each workload: cycles, exits, emulated writes")
+    void ablation() {
+        container.behaviour("ept").operations = 5_000_000;
+        CampaignResult result = new Requests().workloads("trace:a", "fork-heavy").designs("shadow", "ept", "native").run(container);
+        assertThat(AblationReport.lines(result, UnaryOperator.identity()).subList(2, 9)).containsExactly(
+                "Workload    Design     Cycles  x first  Exits  x first  Emulated  x first",
+                "trace:a     shadow  2,620,000   1.000x    120   1.000x         0        -",
+                "trace:a     ept     5,200,000   1.985x    200   1.667x         0        -",
+                "trace:a     native  2,500,000   0.954x      0   0.000x         0        -",
+                "fork-heavy  shadow  2,620,000   1.000x    120   1.000x         0        -",
+                "fork-heavy  ept     5,200,000   1.985x    200   1.667x         0        -",
+                "fork-heavy  native  2,500,000   0.954x      0   0.000x         0        -");
+    }
+
+    @Test
     @DisplayName("X12 without a native trial no overhead is invented")
     void noNative() {
         assertThat(summary(new Requests().workloads("fork-heavy").designs("ept").run(container)).get(3)).endsWith("2,620,000         -");

@@ -93,7 +93,7 @@ class PlannerTest {
     @DisplayName("unknown names are refused with the nearest known one")
     void unknown() {
         refused(new Requests().experiment("shadow-vs-etp"),
-                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap");
+                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap, shadow-mechanisms");
         refused(new Requests().designs("native", "shadw"),
                 "unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m");
         refused(new Requests().workloads("fork-hevy"),
@@ -115,6 +115,28 @@ class PlannerTest {
         Design same = new Requests().designs("shadow").set("shadow.unsync", "on").plan(container).designs().get(0);
         assertThat(same.changedSettings()).isEmpty();
         assertThat(same.settings().get(0).origin()).isEqualTo(Origin.COMMAND_LINE);
+    }
+
+    @Test
+    @DisplayName("X04 a design's name can carry settings, which outrank --set and make it a design of its own")
+    void settingsInNames() {
+        Plan plan = new Requests().designs("shadow", "shadow-2m:unsync=off", "shadow:shadow.unsync=on:roots=0").set("shadow.unsync", "off")
+                .plan(container);
+        assertThat(plan.designs()).extracting(Design::name).containsExactly("shadow", "shadow-2m:unsync=off", "shadow:shadow.unsync=on:roots=0");
+        assertThat(plan.designs()).extracting(Design::mmu).containsOnly("shadow");
+        assertThat(plan.designs()).extracting(Design::hostPageLevel).containsExactly(1, 2, 1);
+        assertThat(plan.designs().get(0).settings().get(0).origin()).isEqualTo(Origin.COMMAND_LINE);
+        assertThat(plan.designs().get(1).settings()).containsExactly(new Design.Setting("shadow.unsync", "off", false, Origin.DESIGN),
+                new Design.Setting("shadow.roots", "3", true, Origin.DEFAULT));
+        assertThat(plan.designs().get(2).changedSettings()).containsOnlyKeys("shadow.roots").containsEntry("shadow.roots", "0");
+        refused(new Requests().designs("shadw:unsync=off"), "unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, "
+                + "shadow, shadow-2m");
+        refused(new Requests().designs("shadow:unsync"),
+                "design 'shadow:unsync': 'unsync' is no setting; NAME:KEY=VALUE is needed, for example shadow:unsync=off");
+        refused(new Requests().designs("shadow:unsink=off"),
+                "unknown setting 'shadow.unsink'; did you mean 'shadow.unsync'? known: shadow.roots, shadow.unsync");
+        refused(new Requests().designs("shadow:unsync=of"),
+                "--design shadow.unsync=of: unknown value 'of'; did you mean 'off'? known: on, off");
     }
 
     @Test
@@ -183,7 +205,7 @@ class PlannerTest {
         refused(new Requests().every(10), "--every: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
         refused(new Requests().hostEvents(), "--host-events: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
         refused(new Requests().vcpus(1), "--vcpus: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
-        refused(new Requests().experiment("hot-swp"), "unknown experiment 'hot-swp'; did you mean 'hot-swap'? known: shadow-vs-ept, hot-swap");
+        refused(new Requests().experiment("hot-swp"), "unknown experiment 'hot-swp'; did you mean 'hot-swap'? known: shadow-vs-ept, hot-swap, shadow-mechanisms");
     }
 
     @Test

@@ -30,6 +30,7 @@ class WorkloadTest {
                 Named.of("many-processes", new ManyProcessesWorkload()),
                 Named.of("many-processes-pcid", new ManyProcessesWorkload.WithPcids()),
                 Named.of("mmap-churn", new MmapChurnWorkload()), Named.of("page-ageing", new PageAgeingWorkload()),
+                Named.of("table-storm", new PageTableStormWorkload()), Named.of("code-thp", new LargeCodeWorkload()),
                 Named.of("working-set", new WorkingSetWorkload()),
                 Named.of("fork-heavy", new ForkHeavyWorkload()));
     }

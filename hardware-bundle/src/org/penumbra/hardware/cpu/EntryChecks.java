@@ -13,6 +13,9 @@ final class EntryChecks {
     private EntryChecks() {}
 
     static void check(Vmcs vmcs, int maxPhysicalBits) {
+        if (vmcs.cr3TargetCount < 0 || vmcs.cr3TargetCount > Vmcs.MOST_CR3_TARGETS) {
+            throw new IllegalStateException("CR3-target count " + vmcs.cr3TargetCount + ": 0 to " + Vmcs.MOST_CR3_TARGETS + " are possible");
+        }
         if (vmcs.enableEpt) {
             checkEptp(vmcs.eptp, maxPhysicalBits);
         } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {

@@ -110,7 +110,7 @@ final class LogicalProcessor implements HostProcessor {
         if (registers.cpl != 0) {
             return generalProtection();
         }
-        if (vmcs != null && vmcs.cr3LoadExiting) {
+        if (vmcs != null && vmcs.cr3LoadExiting && !isTarget(value)) {
             return exit(ExitReason.CR_ACCESS, ExitQualification.movToCr(3));
         }
         refresh();
@@ -136,6 +136,16 @@ final class LogicalProcessor implements HostProcessor {
             unit.dropPcid(pcide ? (int) (cr3 & ControlBits.CR3_PCID) : 0);
         }
         return privileged();
+    }
+
+    /** SDM vol. 3, "CR3-Target Controls": the whole source operand is compared, bit 63 included. */
+    private boolean isTarget(long value) {
+        for (int i = 0; i < vmcs.cr3TargetCount; i++) {
+            if (vmcs.cr3Targets[i] == value) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.penumbra.hardware.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.penumbra.api.paging.ControlBits.CR0_PE;
 import static org.penumbra.api.paging.ControlBits.CR0_PG;
@@ -76,6 +77,44 @@ class NonRootTest {
         assertThat(rig.cpu.movToCr3(0x1000)).isEqualTo(Outcome.DONE);
         assertThat(rig.vmcs.guestCr3).isEqualTo(0x1000);
         assertThat(rig.registers.paging.cr3()).isEqualTo(0x1000);
+    }
+
+    /** SDM vol. 3, "CR3-Target Controls" and "Instructions That Cause VM Exits Conditionally", MOV to CR3. */
+    @Test
+    @DisplayName("S21 with CR3-load exiting a MOV to CR3 of one of the first CR3-target values does not exit, and flushes as any MOV to CR3")
+    void cr3Targets() {
+        long other = rig.frame();
+        rig.map(root, X, 0x5000, Rig.P);
+        rig.map(other, X, 0x6000, Rig.P);
+        rig.vmcs.cr3LoadExiting = true;
+        rig.vmcs.cr3Targets[0] = other;
+        rig.vmcs.cr3Targets[1] = other | 1 << 11;
+        rig.vmcs.cr3Targets[2] = root;
+        rig.vmcs.cr3TargetCount = 2;
+        rig.enter();
+        assertThat(rig.use(X, Rig.SR)).isEqualTo(0x5000);
+        assertThat(rig.cpu.movToCr3(other | 1 << 11)).isEqualTo(Outcome.DONE);
+        assertThat(rig.vmcs.guestCr3).isEqualTo(other | 1 << 11);
+        assertThat(rig.use(X, Rig.SR)).as("bits 11:5 are ignored by the walk").isEqualTo(0x6000);
+        rig.map(other, X, 0x7000, Rig.P);
+        assertThat(rig.cpu.movToCr3(other)).isEqualTo(Outcome.DONE);
+        assertThat(rig.use(X, Rig.SR)).as("the TLB was flushed").isEqualTo(0x7000);
+        expectExit(rig.cpu.movToCr3(root), ExitReason.CR_ACCESS, 3);
+        rig.enter();
+        expectExit(rig.cpu.movToCr3(other | 1 << 10), ExitReason.CR_ACCESS, 3);
+        rig.enter();
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.movToCr3(other)).as("privilege comes first").isEqualTo(Outcome.FAULT);
+    }
+
+    @Test
+    @DisplayName("S21 VM entry refuses a CR3-target count above that of IA32_VMX_MISC")
+    void cr3TargetCount() {
+        rig.vmcs.cr3TargetCount = 4;
+        rig.enter();
+        rig.cpu.vmcall();
+        rig.vmcs.cr3TargetCount = 5;
+        assertThatIllegalStateException().isThrownBy(rig::enter).withMessage("CR3-target count 5: 0 to 4 are possible");
     }
 
     @Test

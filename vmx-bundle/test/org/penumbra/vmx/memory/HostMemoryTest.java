@@ -16,6 +16,7 @@ import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.memory.GuestMemoryException;
 import org.penumbra.api.memory.LeaseException;
 import org.penumbra.testkit.fixture.FlatProfile;
@@ -48,6 +49,19 @@ class HostMemoryTest {
         assertThat(guest.mappingLevel(1024)).isEqualTo(1);
         assertThat(guest.pfn(1279, false)).isNotNegative();
         assertThat(guest.mappingLevel(1280)).isZero();
+    }
+
+    @Test
+    @DisplayName("S10 the unaligned head and tail of a slot have no large pages, nor has a slot whose gpa and hva are not aligned alike")
+    void unalignedSlots() {
+        HostMemory host = new HostMemory(8 << 20, 2, false);
+        host.publish(new SlotSet(new MemorySlot(0, 256, 1100, 256 << 12), new MemorySlot(1, 2048, 1024, 2049L << 12)), () -> {});
+        GuestMemory guest = host.view(clock, new Fence());
+        assertThat(guest.mappingLevel(255)).as("no slot").isZero();
+        assertThat(guest.mappingLevel(300)).as("head").isEqualTo(1);
+        assertThat(guest.mappingLevel(600)).isEqualTo(2);
+        assertThat(guest.mappingLevel(1030)).as("tail").isEqualTo(1);
+        assertThat(guest.mappingLevel(2560)).as("one frame apart").isEqualTo(1);
     }
 
     @Test
