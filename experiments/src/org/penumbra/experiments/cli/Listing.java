@@ -11,6 +11,7 @@ import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.experiments.guest.MiniatureGuest;
 import org.penumbra.experiments.report.ConsoleTable;
@@ -120,7 +121,12 @@ record Listing(List<Map<String, Object>> entries, List<ConsoleTable> tables) {
             entries.add(RunJson.object("name", v.name(), "description", v.service().description(), "hardware", hardware.name(),
                     "vectors", vectors));
         }
-        return new Listing(entries, List.of(table));
+        ConsoleTable checks = new ConsoleTable("ll", "Check of a design", "Description");
+        for (Named<DesignCheck> c : services.checks()) {
+            entries.add(RunJson.object("name", c.name(), "description", c.service().description(), "only", c.service().names()));
+            checks.row(c.name(), c.service().description());
+        }
+        return new Listing(entries, checks.isEmpty() ? List.of(table) : List.of(table, checks));
     }
 
     private static Listing tracePoints() {

@@ -1,13 +1,18 @@
 package org.penumbra.experiments.cli;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.VerificationReport.Disagreement;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.report.VerifyReport;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
+import org.penumbra.experiments.run.ServiceRegistry.Named;
 import org.penumbra.experiments.run.Verifier;
 import org.penumbra.experiments.run.VerifyRequest;
 import org.penumbra.experiments.run.VerifyResult;
@@ -24,7 +29,8 @@ import picocli.CommandLine.Parameters;
             "",
             "Each vector is a situation that a guest gets itself into: entries of its tables, control registers, an access. The outcome, "
                     + "the error code, accessed and dirty bits and the place that the access reached are compared, then the same access "
-                    + "once more. Without a name, lists the verifications and how many vectors they have.",
+                    + "once more. 'contract' tries what must hold for every MMU with random guests; 'mutants' does so with designs that each "
+                    + "have one historical bug, and says which property found it. Without a name, lists them all.",
             ""
         },
         customSynopsis = "penumbra verify [NAME] [OPTIONS]",
@@ -36,7 +42,10 @@ import picocli.CommandLine.Parameters;
             "  penumbra verify",
             "  penumbra verify lattice --mmu shadow --mode 4level",
             "  penumbra verify lattice --mmu ept-2m --mode pae --sample 100000 --seed 7",
-            "  penumbra verify lattice --mmu shadow --first 123456 --vectors 1     a vector that disagreed, alone"
+            "  penumbra verify lattice --mmu shadow --first 123456 --vectors 1     a vector that disagreed, alone",
+            "  penumbra verify contract --mmu shadow",
+            "  penumbra verify contract --mmu shadow --only races --seed 17 --effort 1",
+            "  penumbra verify mutants"
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
@@ -78,6 +87,13 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "Which they are (default: ${DEFAULT-VALUE}).")
     private long seed;
 
+    @Option(names = "--only", split = ",", paramLabel = "NAME", description = "Of contract these properties, of mutants these mutants.")
+    private List<String> only = new ArrayList<>();
+
+    @Option(names = "--effort", paramLabel = "N", defaultValue = "1",
+            description = "For contract and mutants: how often each configuration of a property is tried (default: ${DEFAULT-VALUE}).")
+    private int effort;
+
     @Option(names = "--first", paramLabel = "NUMBER", description = "Begin at vector NUMBER (default: 0).")
     private long first;
 
@@ -98,6 +114,11 @@ final class VerifyCommand implements Callable<Integer> {
                     session.services(), new Planner(session.services(), session.traceWorkload()).hardware(hardware).profile());
             session.console().answer(all::entries, () -> all.lines(session.console().emphasis()));
             return ExitCodes.OK;
+        }
+        requireAtLeast(1, "--effort", effort);
+        Optional<DesignCheck> check = session.services().checks().stream().filter(c -> c.name().equals(name)).map(Named::service).findFirst();
+        if (check.isPresent()) {
+            return new DesignChecking(session, check.get(), name, quiet).run(mmu, settings, only, seed, effort);
         }
         requireAtLeast(0, "--first", first);
         requireAtLeast(0, "--sample", sample);

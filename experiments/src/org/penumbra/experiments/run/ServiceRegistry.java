@@ -21,6 +21,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.Verification;
 
 /**
@@ -76,6 +77,11 @@ public final class ServiceRegistry {
         return all(Verification.class);
     }
 
+    /** Checks of whole designs. */
+    public List<Named<DesignCheck>> checks() {
+        return all(DesignCheck.class);
+    }
+
     /** The factory of machines of {@code kind}. */
     public Optional<MachineFactory> machineFactory(String kind) {
         return all(MachineFactory.class).stream().filter(n -> n.name().equals(kind)).map(Named::service).findFirst();
@@ -122,6 +128,15 @@ public final class ServiceRegistry {
     }
 
     void unbindVerification(Verification service) {
+        services.remove(service);
+    }
+
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void bindCheck(DesignCheck service, Map<String, Object> properties) {
+        add(service, DesignCheck.CHECK_NAME, properties);
+    }
+
+    void unbindCheck(DesignCheck service) {
         services.remove(service);
     }
 

@@ -5,22 +5,29 @@ import java.util.TreeSet;
 import org.penumbra.api.memory.MemorySlot;
 
 /**
- * Dirty logging, now of everything, now of the slots that ask for it, harvested now and then. Beside it the checker keeps a list of
- * what was written, by software and by processors; a frame of that list must be in the next harvest.
+ * Dirty logging, now of everything, now of the slots that ask for it, harvested now and then, or read and cleared piece by piece from a log
+ * that began with every frame in it. Beside it the checker keeps a list of what was written, by software and by processors; a frame of that
+ * list must be in the next harvest.
  */
 final class DirtyOracle implements Disturbance {
     private final GuestRun run;
     private boolean all;
     private boolean slots;
+    /** The log began with every frame in it, and is read and cleared by hand. */
+    private boolean byHand;
 
     DirtyOracle(GuestRun run) {
         this.run = run;
-        begin();
     }
 
     private void begin() {
         run.machine().checker().takeWritten(gfn -> {});
-        if (run.random().nextInt(3) != 0) {
+        int way = run.random().nextInt(4);
+        byHand = way == 3;
+        if (byHand) {
+            run.machine().dirtyLog().startAllSet();
+            all = true;
+        } else if (way != 0) {
             run.machine().dirtyLog().start();
             all = true;
         } else {
@@ -40,10 +47,14 @@ final class DirtyOracle implements Disturbance {
         if (!run.chance(4)) {
             return "";
         }
+        if (!all && !slots) {
+            begin();
+            return "";
+        }
         String missing = harvest();
         if (missing.isEmpty() && run.chance(8)) {
+            // For a while nothing is logged, and pages may be large.
             end();
-            begin();
         }
         return missing;
     }
@@ -51,7 +62,9 @@ final class DirtyOracle implements Disturbance {
     private String harvest() {
         TreeSet<Long> logged = new TreeSet<>();
         TreeSet<Long> written = new TreeSet<>();
-        if (all) {
+        if (byHand) {
+            run.machine().dirtyLog().get(logged::add);
+        } else if (all) {
             run.machine().dirtyLog().harvest(logged::add);
         } else {
             List<MemorySlot> now = run.machine().memorySlots().all();
@@ -59,12 +72,15 @@ final class DirtyOracle implements Disturbance {
         }
         run.machine().checker().takeWritten(written::add);
         written.removeAll(logged);
+        for (int n = byHand ? run.random().nextInt(4) : 0; n > 0; n--) {
+            run.machine().dirtyLog().clear(run.gfn() & -64L, new long[] {run.random().nextLong()});
+        }
         return written.isEmpty() ? "" : String.format("gfn 0x%x was written and is not in the harvest of the dirty log", written.first());
     }
 
     @Override
     public String judge() {
-        return harvest();
+        return all || slots ? harvest() : "";
     }
 
     private void end() {

@@ -33,6 +33,12 @@ final class Properties {
                 new GuestProperty("swaps",
                         "replaced in the middle of a random guest, with other settings each time, the design takes over and leaves nothing behind",
                         ANY, run -> List.of(new Swaps(run, 4))),
+                new GuestProperty("counters",
+                        "faults are counted under KVM's names, each with one outcome at most",
+                        ANY, run -> List.of(new Counting(run))),
+                new Limited(new GuestProperty("page-limit",
+                        "with as few table pages as the design can be held to, a random guest notices nothing",
+                        ANY, run -> List.of(new HostWork(run), new DirtyOracle(run)))),
                 new GuestProperty("everything",
                         "host events, races, dirty logging and swaps together",
                         ANY, run -> List.of(new Races(run), new HostWork(run), new DirtyOracle(run), new Swaps(run, 30))));

@@ -1,10 +1,13 @@
 package org.penumbra.testkit.contract;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.Machine;
@@ -36,6 +39,12 @@ public final class Subject {
         this.hardware = List.copyOf(hardware);
     }
 
+    /** Processor models of {@code profiles} on which every paging mode can be tried: the one that most people have first. */
+    public static List<CostProfile> models(CostProfiles profiles) {
+        return Stream.of("skylake", "icelake-server")
+                .flatMap(name -> profiles.all().stream().filter(p -> p.name().equals(name))).toList();
+    }
+
     public String name() {
         return name;
     }
@@ -51,7 +60,7 @@ public final class Subject {
 
     /** The same design with {@code key} set to {@code value}. */
     public Subject with(String key, String value) {
-        Map<String, String> more = new java.util.HashMap<>(settings);
+        Map<String, String> more = new HashMap<>(settings);
         more.put(key, value);
         return new Subject(name, design, more, laboratory, hardware);
     }

@@ -1,0 +1,46 @@
+package org.penumbra.itest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.osgi.test.common.annotation.InjectService;
+import org.penumbra.api.verify.DesignCheck;
+import org.penumbra.api.verify.DesignCheck.Request;
+import org.penumbra.api.verify.DesignCheck.Row;
+
+/** Historical bugs stay dead: designs that each have one are found by the properties of the contract, and ours are not. */
+class MutantsTest {
+    @InjectService(filter = "(check.name=mutants)")
+    DesignCheck mutants;
+
+    @InjectService(filter = "(check.name=contract)")
+    DesignCheck contract;
+
+    @Test
+    @DisplayName("P07 S08 S10 S14 S15 S18 S22 S23 each historical bug passes a run of one vCPU and is found by a property that knows no design")
+    void killed() {
+        List<Row> rows = new ArrayList<>();
+        mutants.run(new Request("", Map.of(), List.of(), 1, 1), rows::add, () -> false);
+        assertThat(rows).hasSize(12).allSatisfy(row -> {
+            assertThat(row.good()).as("%s: %s", row.subject(), row.finding()).isTrue();
+            assertThat(contract.names()).contains(row.what());
+        });
+    }
+
+    @Test
+    @DisplayName("P07 the designs without the bugs hold to the property that finds most of them, in the container too")
+    void production() {
+        for (String design : List.of("shadow", "ept", "npt")) {
+            List<Row> rows = new ArrayList<>();
+            contract.run(new Request(design, Map.of(), List.of("races"), 1, 1), rows::add, () -> false);
+            assertThat(rows).singleElement().satisfies(row -> {
+                assertThat(row.good()).as(row.finding()).isTrue();
+                assertThat(row.runs()).isPositive();
+            });
+        }
+    }
+}

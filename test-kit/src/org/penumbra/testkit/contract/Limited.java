@@ -1,0 +1,46 @@
+package org.penumbra.testkit.contract;
+
+/** A property of designs that have a setting {@code …page-limit}, tried with the least that it can be. */
+final class Limited implements Property {
+    private static final String KEY = ".page-limit";
+    private static final String LEAST = "64";
+
+    private final Property property;
+
+    Limited(Property property) {
+        this.property = property;
+    }
+
+    private static String key(Subject subject) {
+        return subject.design().settings().stream().map(s -> s.key()).filter(k -> k.endsWith(KEY)).findFirst().orElse("");
+    }
+
+    private static Subject limited(Subject subject) {
+        return subject.with(key(subject), LEAST);
+    }
+
+    @Override
+    public String name() {
+        return property.name();
+    }
+
+    @Override
+    public String description() {
+        return property.description();
+    }
+
+    @Override
+    public int configurations(Subject subject) {
+        return key(subject).isEmpty() ? 0 : property.configurations(subject);
+    }
+
+    @Override
+    public String configuration(Subject subject, long seed) {
+        return property.configuration(subject, seed);
+    }
+
+    @Override
+    public String run(Subject subject, long seed) {
+        return property.run(limited(subject), seed);
+    }
+}
