@@ -58,6 +58,11 @@ final class FaultHost implements MmuHost, FrameLease, WriteTracking, DirtyLog {
     }
 
     @Override
+    public int linearAddressBits() {
+        return 48;
+    }
+
+    @Override
     public long guestFrames() {
         return guestFrames;
     }

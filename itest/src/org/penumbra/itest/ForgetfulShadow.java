@@ -97,6 +97,11 @@ final class ForgetfulShadow implements MmuFactory {
         }
 
         @Override
+        public int linearAddressBits() {
+            return real.linearAddressBits();
+        }
+
+        @Override
         public long guestFrames() {
             return real.guestFrames();
         }

@@ -34,8 +34,13 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages) {
 
     /** The choice made at {@code host}. */
     static TdpSettings chosen(TdpFormat format, MmuHost host) {
+        int levels = Integer.parseInt(host.setting(key(format, LEVELS)));
+        if (format == TdpFormat.NPT && levels == 5 && host.linearAddressBits() < 57) {
+            // Nested tables have as many levels as the host's own.
+            throw new IllegalArgumentException(key(format, LEVELS) + ": 5 needs a processor with 5-level paging, such as icelake-server; 4 would do");
+        }
         return new TdpSettings(
-                Integer.parseInt(host.setting(key(format, LEVELS))),
+                levels,
                 format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY)),
                 on(host, key(format, LARGE_PAGES)));
     }

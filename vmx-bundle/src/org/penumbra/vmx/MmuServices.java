@@ -75,6 +75,11 @@ final class MmuServices implements MmuHost {
     }
 
     @Override
+    public int linearAddressBits() {
+        return machine.linearAddressBits();
+    }
+
+    @Override
     public long guestFrames() {
         return machine.memory.allSlots().stream().mapToLong(MemorySlot::frames).sum();
     }

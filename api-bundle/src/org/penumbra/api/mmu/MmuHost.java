@@ -27,6 +27,9 @@ public interface MmuHost {
     /** The guest's MAXPHYADDR: address bits of an entry from here up are reserved. */
     int physicalAddressBits();
 
+    /** Bits of the processor's linear addresses: 57 if it has 5-level paging, else 48. */
+    int linearAddressBits();
+
     /** Frames that the slots give the guest now. */
     long guestFrames();
 

@@ -162,6 +162,11 @@ final class Probe implements MmuFactory {
         }
 
         @Override
+        public int linearAddressBits() {
+            return real.linearAddressBits();
+        }
+
+        @Override
         public long guestFrames() {
             return real.guestFrames();
         }

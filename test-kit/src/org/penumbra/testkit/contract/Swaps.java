@@ -2,6 +2,7 @@ package org.penumbra.testkit.contract;
 
 import java.util.HashMap;
 import java.util.Map;
+import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.mmu.MmuFactory.Setting;
 
 /** The design is replaced by itself, with other settings each time. */
@@ -18,7 +19,12 @@ final class Swaps implements Disturbance {
     @Override
     public String happen() {
         if (run.chance(rarity)) {
-            run.machine().hotSwap().swap(run.bench().design(), settings());
+            try {
+                run.machine().hotSwap().swap(run.bench().design(), settings());
+            } catch (MachineException e) {
+                // The design refuses these settings on this processor, and the old one goes on; if not, the next turn shows it.
+                return run.machine().hotSwap().misconduct().stream().findFirst().orElse(run.probe().afterClose);
+            }
         }
         return run.probe().afterClose;
     }
