@@ -23,7 +23,12 @@ import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
-/** One vCPU under shadow paging: its roots, its faults, its invalidations. */
+/**
+ * One vCPU under shadow paging: its roots, its faults, its invalidations.
+ *
+ * <p>One class although it is long: whichever way a fault takes (guest's own, device, fast, shared, alone), it works on the same walk, lock
+ * and flags of this fault.
+ */
 final class ShadowContext implements MmuContext, LoadableRoots {
     private final ShadowMmu mmu;
     private final MmuContextHost host;

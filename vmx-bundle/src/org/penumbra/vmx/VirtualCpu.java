@@ -39,6 +39,8 @@ import org.penumbra.vmx.memory.Fence;
 /**
  * One virtual processor: architectural state, VMCS, and the loop of entries and exits. Everything runs on the thread that runs the
  * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
+ *
+ * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop.
  */
 final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
