@@ -5,6 +5,7 @@ import static org.penumbra.testkit.reference.EntryBits.*;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
@@ -156,6 +157,25 @@ final class GuestLayout {
 
     private static long leaf(int i) {
         return i * PAGE | P | RW | A | D;
+    }
+
+    /** Puts {@code entry} at {@code index} into a table, given as its 8-byte words. */
+    void put(long[] words, int index, long entry) {
+        if (entryBytes == 8) {
+            words[index] = entry;
+        } else {
+            words[index >> 1] |= entry << 32 * (index & 1);
+        }
+    }
+
+    /** Tells every frame that holds a table of the window, in which processors set flags. */
+    void windowFrames(LongConsumer gpas) {
+        for (int level = 2; level < levels || level == 2; level++) {
+            gpas.accept(windowTable(level));
+        }
+        for (long i = 0; i < 8; i++) {
+            gpas.accept(LEAF_TABLES + i * PAGE);
+        }
     }
 
     /** The registers with which the guest boots, but for CR3. */

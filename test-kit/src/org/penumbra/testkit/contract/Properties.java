@@ -41,6 +41,7 @@ final class Properties {
                         ANY, run -> List.of(new HostWork(run), new DirtyOracle(run)))),
                 new GuestProperty("everything",
                         "host events, races, dirty logging and swaps together",
-                        ANY, run -> List.of(new Races(run), new HostWork(run), new DirtyOracle(run), new Swaps(run, 30))));
+                        ANY, run -> List.of(new Races(run), new HostWork(run), new DirtyOracle(run), new Swaps(run, 30))),
+                new ThreadedGuests());
     }
 }

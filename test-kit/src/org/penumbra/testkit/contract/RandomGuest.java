@@ -125,11 +125,7 @@ final class RandomGuest implements GuestBoot {
 
     private void put(long[] words, long table, int index, long entry) {
         note(table + (long) index * layout.entryBytes, entry);
-        if (layout.entryBytes == 8) {
-            words[index] = entry;
-        } else {
-            words[index >> 1] |= entry << 32 * (index & 1);
-        }
+        layout.put(words, index, entry);
     }
 
     private Pdptes pdptes(int n) {

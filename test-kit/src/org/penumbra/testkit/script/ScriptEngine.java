@@ -25,8 +25,6 @@ import org.penumbra.api.paging.PagingState;
  * lasts from one call to the next is in the guest, so that another engine of this kind can go on.
  */
 final class ScriptEngine implements ExecutionEngine {
-    /** A design may need some exits for one operation, a table of each level after the other; more is a design that does nothing. */
-    private static final int MOST_EXITS = 64;
     private static final Kind[] EXPOSED = {
         Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null,
         Kind.INVPCID, Kind.UPDATE
@@ -74,7 +72,7 @@ final class ScriptEngine implements ExecutionEngine {
             }
             raised(event);
         }
-        if (guest.exits > MOST_EXITS) {
+        if (guest.exits > guest.mostExits()) {
             script.exception[guest.next] = Script.STUCK;
             done();
         }

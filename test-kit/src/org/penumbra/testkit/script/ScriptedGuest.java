@@ -17,6 +17,14 @@ public abstract class ScriptedGuest implements GuestProgram {
     int exits;
 
     /**
+     * After so many exits an operation makes no progress. A design may need some for one operation, a table of each level after the other;
+     * more is a design that does nothing.
+     */
+    protected int mostExits() {
+        return 64;
+    }
+
+    /**
      * Every operation of the script has been executed: judges it and plans the next.
      *
      * @param now the paging state of the vCPU

@@ -1,0 +1,124 @@
+package org.penumbra.testkit.contract;
+
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.testkit.contract.Subject.Bench;
+import org.penumbra.testkit.contract.Subject.Setup;
+import org.penumbra.testkit.script.ScriptEngineFactory;
+
+/**
+ * A thread per vCPU, with host events on one more thread and harvests, audits and swaps on another. What the guest does follows from the
+ * seed, when what happens does not: a failure may need some runs to come again.
+ */
+final class ThreadedGuests implements Property {
+    private static final int VCPUS = 3;
+    private static final int ROUNDS = 40;
+    private static final long OPERATIONS = 2_000;
+
+    @Override
+    public String name() {
+        return "threads";
+    }
+
+    @Override
+    public String description() {
+        return "with a thread per vCPU, under host events, harvests, audits and swaps from other threads, each access has the one outcome "
+                + "that it can have, and no write is missing in the dirty log";
+    }
+
+    @Override
+    public int configurations(Subject subject) {
+        return 2 * subject.modes().size();
+    }
+
+    private static Setup setup(Subject subject, long seed) {
+        List<PagingMode> modes = subject.modes();
+        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), GuestLayout.MEMORY,
+                1 + (int) (Math.floorDiv(seed, (long) modes.size()) & 1), VCPUS, true, false, ScriptEngineFactory.NAME);
+    }
+
+    @Override
+    public String configuration(Subject subject, long seed) {
+        Setup setup = setup(subject, seed);
+        return setup.mode().label() + ", vCPUs: " + VCPUS + ", a thread each, host pages of level " + setup.hostPageLevel();
+    }
+
+    @Override
+    public String run(Subject subject, long seed) {
+        Setup setup = setup(subject, seed);
+        int bits = (int) subject.hardware(setup.mode()).figure("cpu.maxphyaddr");
+        ThreadedGuest guest = new ThreadedGuest(setup.mode(), VCPUS, bits, seed);
+        Probe probe = new Probe(subject.design());
+        try (Bench bench = subject.bench(setup, guest, probe)) {
+            Machine machine = bench.machine();
+            FrameCopies copies = new FrameCopies(machine, probe, subject.hardware(setup.mode()), guest.frames());
+            String wrong = run(subject, bench, guest, copies, seed);
+            return wrong.isEmpty() ? copies.compare() : wrong;
+        }
+    }
+
+    private static String run(Subject subject, Bench bench, ThreadedGuest guest, FrameCopies copies, long seed) {
+        Machine machine = bench.machine();
+        AtomicBoolean over = new AtomicBoolean();
+        AtomicReference<String> wrong = new AtomicReference<>("");
+        List<Long> frames = guest.frames();
+        SplittableRandom chance = new SplittableRandom(~seed);
+        SplittableRandom hosts = chance.split();
+        Thread[] others = {
+            meanwhile(over, wrong, () -> HostWork.event(machine.hostPages(), hosts.nextInt(9), gfn(frames, hosts), gfn(frames, hosts))),
+            meanwhile(over, wrong, () -> {
+                switch (chance.nextInt(8)) {
+                    case 0 -> machine.hotSwap().swap(bench.design(), subject.settings());
+                    case 1 -> machine.hotSwap().audit(found -> wrong.compareAndSet("", "audit: " + found));
+                    default -> copies.round();
+                }
+            })
+        };
+        try {
+            for (int round = 0; round < ROUNDS && wrong.get().isEmpty() && guest.problem().isEmpty(); round++) {
+                machine.run(OPERATIONS);
+            }
+        } finally {
+            over.set(true);
+            for (Thread t : others) {
+                join(t);
+            }
+        }
+        List<String> misconduct = machine.hotSwap().misconduct();
+        return !guest.problem().isEmpty() ? guest.problem() : misconduct.isEmpty() ? wrong.get() : misconduct.get(0);
+    }
+
+    private static long gfn(List<Long> frames, SplittableRandom random) {
+        return frames.get(random.nextInt(frames.size())) >>> 12;
+    }
+
+    private static Thread meanwhile(AtomicBoolean over, AtomicReference<String> wrong, Runnable work) {
+        Thread t = new Thread(() -> {
+            try {
+                while (!over.get()) {
+                    work.run();
+                    Thread.sleep(0, 200_000);
+                }
+            } catch (RuntimeException e) {
+                wrong.compareAndSet("", "an event beside the guest failed: " + e.getMessage());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }, "contract events");
+        t.setDaemon(true);
+        t.start();
+        return t;
+    }
+
+    private static void join(Thread t) {
+        try {
+            t.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
