@@ -15,7 +15,13 @@ final class Limited implements Property {
         return subject.design().settings().stream().map(s -> s.key()).filter(k -> k.endsWith(KEY)).findFirst().orElse("");
     }
 
-    private static Subject limited(Subject subject) {
+    /** True if the table pages of the subject's design can be limited. */
+    static boolean meant(Subject subject) {
+        return !key(subject).isEmpty();
+    }
+
+    /** The subject with the least limit. */
+    static Subject limited(Subject subject) {
         return subject.with(key(subject), LEAST);
     }
 
@@ -31,7 +37,7 @@ final class Limited implements Property {
 
     @Override
     public int configurations(Subject subject) {
-        return key(subject).isEmpty() ? 0 : property.configurations(subject);
+        return meant(subject) ? property.configurations(subject) : 0;
     }
 
     @Override

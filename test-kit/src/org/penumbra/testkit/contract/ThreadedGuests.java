@@ -5,18 +5,21 @@ import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.testkit.contract.Subject.Bench;
 import org.penumbra.testkit.contract.Subject.Setup;
 import org.penumbra.testkit.script.ScriptEngineFactory;
 
 /**
- * A thread per vCPU, with host events on one more thread and harvests, audits and swaps on another. What the guest does follows from the
+ * A thread per vCPU, with host events on one more thread, and changes of slots, harvests, audits and swaps on another. What the guest does follows from the
  * seed, when what happens does not: a failure may need some runs to come again.
  */
 final class ThreadedGuests implements Property {
     private static final int VCPUS = 3;
     private static final int ROUNDS = 40;
+    /** The number of a slot that comes and goes. */
+    private static final int ALIAS = 7;
     private static final long OPERATIONS = 2_000;
 
     @Override
@@ -26,13 +29,13 @@ final class ThreadedGuests implements Property {
 
     @Override
     public String description() {
-        return "with a thread per vCPU, under host events, harvests, audits and swaps from other threads, each access has the one outcome "
+        return "with a thread per vCPU, under host events, changes of slots, harvests, audits and swaps from other threads, each access has the one outcome "
                 + "that it can have, and no write is missing in the dirty log";
     }
 
     @Override
     public int configurations(Subject subject) {
-        return 2 * subject.modes().size();
+        return (Limited.meant(subject) ? 4 : 2) * subject.modes().size();
     }
 
     private static Setup setup(Subject subject, long seed) {
@@ -41,14 +44,20 @@ final class ThreadedGuests implements Property {
                 1 + (int) (Math.floorDiv(seed, (long) modes.size()) & 1), VCPUS, true, false, ScriptEngineFactory.NAME);
     }
 
-    @Override
-    public String configuration(Subject subject, long seed) {
-        Setup setup = setup(subject, seed);
-        return setup.mode().label() + ", vCPUs: " + VCPUS + ", a thread each, host pages of level " + setup.hostPageLevel();
+    private static boolean limited(Subject subject, long seed) {
+        return Limited.meant(subject) && (Math.floorDiv(seed, (long) subject.modes().size()) & 2) != 0;
     }
 
     @Override
-    public String run(Subject subject, long seed) {
+    public String configuration(Subject subject, long seed) {
+        Setup setup = setup(subject, seed);
+        return setup.mode().label() + ", vCPUs: " + VCPUS + ", a thread each, host pages of level " + setup.hostPageLevel()
+                + (limited(subject, seed) ? ", as few table pages as can be" : "");
+    }
+
+    @Override
+    public String run(Subject any, long seed) {
+        Subject subject = limited(any, seed) ? Limited.limited(any) : any;
         Setup setup = setup(subject, seed);
         int bits = (int) subject.hardware(setup.mode()).figure("cpu.maxphyaddr");
         ThreadedGuest guest = new ThreadedGuest(setup.mode(), VCPUS, bits, seed);
@@ -73,7 +82,8 @@ final class ThreadedGuests implements Property {
             meanwhile(over, wrong, () -> {
                 switch (chance.nextInt(8)) {
                     case 0 -> machine.hotSwap().swap(bench.design(), subject.settings());
-                    case 1 -> machine.hotSwap().audit(found -> wrong.compareAndSet("", "audit: " + found));
+                    case 1 -> alias(machine.memorySlots(), guest.layout, chance);
+                    case 2 -> machine.hotSwap().audit(found -> wrong.compareAndSet("", "audit: " + found));
                     default -> copies.round();
                 }
             })
@@ -90,6 +100,16 @@ final class ThreadedGuests implements Property {
         }
         List<String> misconduct = machine.hotSwap().misconduct();
         return !guest.problem().isEmpty() ? guest.problem() : misconduct.isEmpty() ? wrong.get() : misconduct.get(0);
+    }
+
+    /** A slot that shows pages of the guest elsewhere comes, moves or goes: the guest does not look there, but what it uses is touched. */
+    private static void alias(MemorySlots slots, GuestLayout layout, SplittableRandom random) {
+        boolean there = slots.all().stream().anyMatch(s -> s.id() == ALIAS);
+        boolean goes = there && random.nextBoolean();
+        long gpa = (2 + random.nextInt(4)) * GuestLayout.MEMORY;
+        if (!there || goes || slots.all().stream().noneMatch(s -> s.baseGfn() << 12 == gpa)) {
+            slots.set(ALIAS, 0, goes ? 0 : gpa, goes ? 0 : layout.region(2) - layout.region(1), goes ? 0 : layout.region(2));
+        }
     }
 
     private static long gfn(List<Long> frames, SplittableRandom random) {
