@@ -43,14 +43,12 @@ class HotSwapTest {
         Workload workload = Trial.workload(workloads, name);
         Machine still = Trial.finish(Trial.machine(vmx, hardware, workload, "shadow", hostLevel, vcpus, mode));
         Machine machine = Trial.machine(vmx, hardware, workload, "shadow", hostLevel, vcpus, mode);
-        // NPT objects to PAE paging.
-        String[] designs = mode == PagingMode.PAE ? new String[] {"ept", "shadow"} : DESIGNS;
         machine.dirtyLog().start();
         TreeSet<Long> logged = new TreeSet<>();
         TreeSet<Long> written = new TreeSet<>();
         int swaps = 0;
         while (machine.run(every)) {
-            machine.hotSwap().swap(designs[swaps++ % designs.length], Map.of());
+            machine.hotSwap().swap(DESIGNS[swaps++ % DESIGNS.length], Map.of());
             if (swaps % 3 == 0) {
                 compareDirty(machine, logged, written);
                 machine.hotSwap().audit(problem -> assertThat(problem).isNull());

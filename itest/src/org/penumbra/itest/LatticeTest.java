@@ -54,10 +54,6 @@ class LatticeTest {
     @CsvSource({"'', 1, 40000", "ept, 1, 30000", "ept, 2, 10000", "npt, 1, 20000", "npt, 2, 10000", "shadow, 1, 20000", "shadow, 2, 10000"})
     void agrees(String design, int hostLevel, int sample) {
         for (PagingMode mode : PagingMode.values()) {
-            if (design.equals("npt") && mode == PagingMode.PAE) {
-                // It objects to such guests.
-                continue;
-            }
             VectorSelection all = selection(design, mode);
             // The first vectors change registers under cached translations, a sample has entries of every kind.
             for (VectorSelection part : List.of(all.from(0, BEGINNING), all.sampled(sample, 1))) {

@@ -5,8 +5,6 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
-import org.penumbra.api.paging.PagingMode;
-import org.penumbra.api.paging.PagingState;
 
 /** Publishes NPT under the name {@code npt}. */
 @Component(property = {MmuFactory.MMU_NAME + "=npt", MmuFactory.MMU_DIMENSIONS + ":Integer=2"})
@@ -19,12 +17,6 @@ public final class NptMmuFactory implements MmuFactory {
     @Override
     public List<Setting> settings() {
         return TdpSettings.offered(TdpFormat.NPT);
-    }
-
-    /** Walks of such a guest read PDPTEs from memory, and what they may cache of them is not settled between processor and checker. */
-    @Override
-    public String objection(PagingState state) {
-        return state.mode() == PagingMode.PAE ? "a guest with PAE paging cannot run under nested paging yet" : "";
     }
 
     @Override

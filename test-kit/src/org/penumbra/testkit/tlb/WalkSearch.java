@@ -120,7 +120,9 @@ final class WalkSearch {
         }
         for (int n = table.olderValues(i) - 1; n >= 0; n--) {
             long start = Math.max(after, table.olderFrom(i, n));
-            if (value(table.olderValue(i, n), level, start, Math.min(before, table.olderTo(i, n)))) {
+            // Replaced values are kept with A and D, and those are reserved bits where an entry has none.
+            long older = format.hasAccessed(level) ? table.olderValue(i, n) : table.olderValue(i, n) & ~(A | D);
+            if (value(older, level, start, Math.min(before, table.olderTo(i, n)))) {
                 return true;
             }
         }

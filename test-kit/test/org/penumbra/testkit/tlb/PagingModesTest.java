@@ -162,6 +162,24 @@ class PagingModesTest {
     }
 
     @Test
+    @DisplayName("T03 T14 under nested paging a PDPTE is an entry: a change in memory is seen by the next walk, and stale until an invalidation")
+    void pdptesInMemory() {
+        guest.silently(0x2000, 0, 0x4000 | USED);
+        guest.silently(0x4000, 0, 0x10000 | USED);
+        guest.silently(0x3000, 0, 0x5000 | USED);
+        guest.silently(0x5000, 0, 0x11000 | USED);
+        guest.silently(0x1000, 4, 0x2001);
+        guest.tlb.loaded(0, PAE.withPdptes(Pdptes.IN_MEMORY), false);
+        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(CURRENT);
+        guest.set(0x1000, 4, 0x3001);
+        assertThat(guest.use(0, 0, READ, 0x11000)).isEqualTo(CURRENT);
+        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(STALE);
+        guest.tlb.invalidatedPage(0, 0);
+        assertThat(guest.use(0, 0, READ, 0x10000)).isEqualTo(WRONG);
+        assertThat(guest.use(0, 0, READ, 0x11000)).isEqualTo(CURRENT);
+    }
+
+    @Test
     @DisplayName("T03 PDPTEs that a MOV to CR4 loads (PSE) drop nothing: old translations stay, new walks use the new registers")
     void pdptesLoadedWithoutFlush() {
         pae();
