@@ -7,7 +7,7 @@ import org.penumbra.api.paging.PagingState;
 /**
  * The formats of guest paging-structure entries, as data: what {@link GuestWalker} needs to walk tables of a format and what an
  * MMU needs to shadow them (SDM vol. 3, "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging", tables of entry
- * formats).
+ * formats). A guest that is a hypervisor has EPT tables, too (SDM vol. 3, "EPT Translation Mechanism", "EPT Misconfigurations").
  *
  * <pre>
  *  bit  0      P     present
@@ -26,6 +26,16 @@ import org.penumbra.api.paging.PagingState;
  *  reserved    32-bit: of a 4 MiB page bit 21, and those of 20:13 that are above MAXPHYADDR M
  *              PAE: 62:M          4- and 5-level: 51:M
  *              of another large page the bits from 13 up to its size
+ *
+ *  EPT
+ *  bit  0      R     readable: {@link Rights#USER}; an entry with bits 2:0 = 0 is not present
+ *  bit  1      W     writable; W without R is a misconfiguration, as is whatever is reserved
+ *  bit  2      X     executable
+ *  bits 5:3          memory type of a page: 0, 1, 4, 5, 6; reserved in an entry that names a table
+ *  bit  6            ignore PAT, of a page; reserved in an entry that names a table
+ *  bit  7            maps a page, in levels 2 and 3; reserved in levels 4 and 5
+ *  bit  8, 9   A, D  if EPTP bit 6 is set, else ignored
+ *  51:M              reserved; of a large page the bits from 12 up to its size
  * </pre>
  */
 public enum GuestFormat {
@@ -40,7 +50,11 @@ public enum GuestFormat {
     /** 4-level paging. */
     FOUR_LEVEL(PagingMode.FOUR_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L),
     /** 5-level paging. */
-    FIVE_LEVEL(PagingMode.FIVE_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L);
+    FIVE_LEVEL(PagingMode.FIVE_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L),
+    /** EPT with a page-walk length of 4. */
+    EPT_4(PagingMode.FOUR_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L),
+    /** EPT with a page-walk length of 5. */
+    EPT_5(PagingMode.FIVE_LEVEL, 9, 3, 0x000f_ffff_ffff_f000L, 0x000f_ffff_ffff_f000L);
 
     public static final long PRESENT = 1;
     public static final long WRITABLE = 1 << 1;
@@ -49,6 +63,16 @@ public enum GuestFormat {
     public static final long DIRTY = 1 << 6;
     public static final long LARGE = 1 << 7;
     public static final long NX = 1L << 63;
+
+    /** EPTP: page-walk length less 1, and whether accessed and dirty flags are enabled. */
+    public static final long EPTP_FLAGS = 1 << 6;
+    private static final int EPTP_LENGTH_SHIFT = 3;
+
+    private static final long EPT_EXECUTABLE = 1 << 2;
+    private static final long EPT_TYPE = 7 << 3;
+    private static final long EPT_IGNORE_PAT = 1 << 6;
+    /** Bit n: memory type n is defined. */
+    private static final int EPT_TYPES = 1 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6;
 
     private static final GuestFormat[] ALL = values();
     private static final int KEY_SHIFT = 59;
@@ -92,9 +116,34 @@ public enum GuestFormat {
         }
     }
 
+    /** The format of the tables that {@code eptp} names. */
+    public static GuestFormat ofEpt(long eptp) {
+        return (eptp >>> EPTP_LENGTH_SHIFT & 7) == 4 ? EPT_5 : EPT_4;
+    }
+
     /** The format whose {@link #ordinal} is {@code number}. */
     static GuestFormat of(int number) {
         return ALL[number];
+    }
+
+    /** True if entries are EPT's. */
+    public boolean isEpt() {
+        return this == EPT_4 || this == EPT_5;
+    }
+
+    /** True if {@code gpte} maps a page or names a table. */
+    public boolean present(long gpte) {
+        return (gpte & (isEpt() ? PRESENT | WRITABLE | EPT_EXECUTABLE : PRESENT)) != 0;
+    }
+
+    /** The accessed flag. */
+    public long accessed() {
+        return isEpt() ? 1 << 8 : ACCESSED;
+    }
+
+    /** The dirty flag of an entry that maps a page. */
+    public long dirty() {
+        return isEpt() ? 1 << 9 : DIRTY;
     }
 
     /** Levels of tables in memory; of PAE paging without the registers above them. */
@@ -134,8 +183,14 @@ public enum GuestFormat {
         return (level > 1 && entryBytes() == 4 ? address | (gpte & PSE_36) << PSE_36_SHIFT : address) >>> 12;
     }
 
-    /** Bits of a present {@code gpte} of {@code level} that must be 0 but are not, with MAXPHYADDR {@code physicalBits}. */
+    /**
+     * Bits of a present {@code gpte} of {@code level} that must not be as they are, with MAXPHYADDR {@code physicalBits}; {@code nxe} has no
+     * meaning for EPT.
+     */
     public long reservedBits(long gpte, int level, boolean nxe, int physicalBits) {
+        if (isEpt()) {
+            return misconfigured(gpte, level, physicalBits);
+        }
         long reserved = reservedAbovePhysical & -1L << physicalBits | (nxe ? 0 : NX);
         if (level > 1 && isLeaf(gpte, level)) {
             reserved |= entryBytes() == 4 ? aboveOf4m(physicalBits) : (1L << shift(level)) - 1 & ~0x1fffL;
@@ -145,6 +200,21 @@ public enum GuestFormat {
         return gpte & reserved;
     }
 
+    private long misconfigured(long gpte, int level, int physicalBits) {
+        long reserved = reservedAbovePhysical & -1L << physicalBits;
+        boolean leaf = isLeaf(gpte, level);
+        if (!leaf) {
+            reserved |= EPT_TYPE | EPT_IGNORE_PAT | (level > 3 ? LARGE : 0);
+        } else if (level > 1) {
+            reserved |= (1L << shift(level)) - 1 & ~0xfffL;
+        }
+        long wrong = gpte & reserved;
+        if (leaf && (EPT_TYPES >>> ((gpte & EPT_TYPE) >>> 3) & 1) == 0) {
+            wrong |= gpte & EPT_TYPE;
+        }
+        return (gpte & (PRESENT | WRITABLE)) == WRITABLE ? wrong | WRITABLE : wrong;
+    }
+
     /** Of a 4 MiB page: bit 21, and the PSE-36 bits that stand for address bits at or above MAXPHYADDR. */
     private static long aboveOf4m(int physicalBits) {
         return 1L << 21 | PSE_36 & -1L << Math.min(physicalBits, 40) - PSE_36_SHIFT;
@@ -152,9 +222,10 @@ public enum GuestFormat {
 
     /** {@link Rights} that {@code gpte} grants by itself. */
     public int rights(long gpte) {
-        int rights = (gpte & NX) == 0 ? Rights.EXEC : 0;
+        boolean executable = isEpt() ? (gpte & EPT_EXECUTABLE) != 0 : (gpte & NX) == 0;
+        int rights = executable ? Rights.EXEC : 0;
         rights |= (gpte & WRITABLE) != 0 ? Rights.WRITE : 0;
-        return rights | ((gpte & USER) != 0 ? Rights.USER : 0);
+        return rights | ((gpte & (isEpt() ? PRESENT : USER)) != 0 ? Rights.USER : 0);
     }
 
     /** The protection key in the leaf {@code gpte}; it has a meaning in 4- and 5-level paging only. */

@@ -11,9 +11,16 @@ import org.penumbra.api.paging.PagingState;
  * Walks a guest's own tables in software, in whatever paging mode it is, as an MMU does to resolve a fault: KVM's
  * {@code struct guest_walker} and {@code walk_addr}. Reads and updates entries through charged {@link GuestMemory}. The result of
  * a walk stays in the fields until the next one; indices are levels, 1 the leaf tables. Used by one vCPU.
+ *
+ * <p>The tables of a guest that is a hypervisor's guest are walked through that hypervisor's own tables: see {@link #GuestWalker(GuestMemory,
+ * int, GuestWalker)}.
  */
 public final class GuestWalker {
     private static final int MAX_LEVELS = 5;
+    /** How the entries for an address end: at one that maps a page, that is not present, that has reserved bits set. */
+    private static final int LEAF = 0;
+    private static final int ABSENT = 1;
+    private static final int RESERVED = 2;
 
     private final GuestMemory memory;
     private final int physicalBits;
@@ -34,15 +41,39 @@ public final class GuestWalker {
     public int rights;
     /** Frame of the address that was walked. */
     public long gfn;
-    /** Error code of a failed walk. */
+    /** Error code of a failed walk of a guest's page tables. */
     public int errorCode;
+    /** Of a failed walk of EPT tables: an entry is misconfigured; otherwise it is a violation. */
+    public boolean misconfigured;
+    /** A walk failed since an address in it, {@link #refusedGpa}, is not translated by the hypervisor's tables, whose walk failed. */
+    public boolean refused;
+    public long refusedGpa;
+    /** Accessed and dirty flags are kept. */
+    private boolean flags = true;
+    /** The walk of the tables that translate the addresses in these tables; null if these are guest-physical. */
+    private final GuestWalker outer;
+    private long eptp;
 
     /**
      * @param physicalBits the guest's MAXPHYADDR
      */
     public GuestWalker(GuestMemory memory, int physicalBits) {
+        this(memory, physicalBits, null);
+    }
+
+    /**
+     * A walker of tables whose addresses are those of an L2, if {@code outer} is not null: {@link #through} says by which EPT tables they
+     * are translated, and {@code outer} walks those.
+     */
+    public GuestWalker(GuestMemory memory, int physicalBits, GuestWalker outer) {
         this.memory = memory;
         this.physicalBits = physicalBits;
+        this.outer = outer;
+    }
+
+    /** The addresses in the tables of the walks from now on are translated by the EPT tables of {@code eptpOfThem}. */
+    public void through(long eptpOfThem) {
+        eptp = eptpOfThem;
     }
 
     /**
@@ -54,6 +85,8 @@ public final class GuestWalker {
      */
     public boolean walk(PagingState state, long gva, int access) {
         format = GuestFormat.of(state);
+        flags = true;
+        refused = false;
         if (format == GuestFormat.NONE) {
             level = MAX_LEVELS + 1;
             rights = Rights.ALL;
@@ -66,9 +99,41 @@ public final class GuestWalker {
             }
             // An entry that another processor changed meanwhile makes the walk start again, as the hardware's would.
         } while (!flag(gva, Access.isWrite(access)));
+        return !refused && found(gva);
+    }
+
+    /**
+     * Walks the EPT tables of {@code root}, an EPTP, for {@code access} (READ, WRITE or FETCH) to the guest-physical address {@code gpa};
+     * flags are set as its bit 6 says (SDM vol. 3, "Accessed and Dirty Flags for EPT").
+     *
+     * @return false if it is a violation, with {@link #rights} what the entries that were used have in common, or {@link #misconfigured}
+     */
+    public boolean walkEpt(long root, long gpa, int access) {
+        format = GuestFormat.ofEpt(root);
+        flags = (root & GuestFormat.EPTP_FLAGS) != 0;
+        refused = false;
+        if (gpa >>> format.shift(format.levels() + 1) != 0) {
+            // More bits than EPT of so many levels translates.
+            misconfigured = false;
+            rights = 0;
+            return false;
+        }
+        do {
+            misconfigured = false;
+            int end = descend(format.gfn(root), gpa, true);
+            if (end != LEAF || !Rights.allowInEpt(rights, access)) {
+                misconfigured = end == RESERVED;
+                rights = end == ABSENT ? 0 : rights;
+                return false;
+            }
+        } while (!flag(gpa, Access.isWrite(access)));
+        return found(gpa);
+    }
+
+    private boolean found(long gva) {
         long within = (1L << format.shift(level) - 12) - 1;
         gfn = format.pageGfn(gpte[level], level) | gva >>> 12 & within;
-        if ((gpte[level] & GuestFormat.DIRTY) == 0) {
+        if (flags && (gpte[level] & format.dirty()) == 0) {
             // The first write has to fault, so that D is set then (KVM: protect_clean_gpte).
             rights &= ~Rights.WRITE;
         }
@@ -76,30 +141,42 @@ public final class GuestWalker {
     }
 
     private boolean find(PagingState state, long gva, int access) {
-        boolean nxe = state.hasEfer(ControlBits.EFER_NXE);
-        rights = Rights.ALL;
         long top = format == GuestFormat.PAE ? pdpte(state, gva) : state.root() | GuestFormat.PRESENT;
+        rights = Rights.ALL;
         if ((top & GuestFormat.PRESENT) == 0) {
             return fault(0, access, state);
         }
-        long table = format.gfn(top);
+        switch (descend(format.gfn(top), gva, state.hasEfer(ControlBits.EFER_NXE))) {
+            case ABSENT:
+                return fault(0, access, state);
+            case RESERVED:
+                return fault(PageFaultError.PRESENT | PageFaultError.RESERVED, access, state);
+            default:
+                boolean byKey = Rights.keyRefuses(rights, GuestFormat.key(gpte[level]), access, state);
+                return !byKey && Rights.allow(rights, access, state)
+                        || fault(PageFaultError.PRESENT | (byKey ? PageFaultError.KEY : 0), access, state);
+        }
+    }
+
+    /** Follows the entries for {@code gva} from the table in {@code top}; answers how they end, at {@link #level}. */
+    private int descend(long top, long gva, boolean nxe) {
+        rights = Rights.ALL;
+        long table = top;
         for (level = format.levels(); ; level--) {
             tableGfn[level] = table;
             tableRights[level] = rights;
             loaded[level] = load(level, gva);
             long entry = part(loaded[level], level, gva);
             gpte[level] = entry;
-            if ((entry & GuestFormat.PRESENT) == 0) {
-                return fault(0, access, state);
+            if (refused || !format.present(entry)) {
+                return ABSENT;
             }
             if (format.reservedBits(entry, level, nxe, physicalBits) != 0) {
-                return fault(PageFaultError.PRESENT | PageFaultError.RESERVED, access, state);
+                return RESERVED;
             }
             rights &= format.rights(entry);
             if (format.isLeaf(entry, level)) {
-                boolean byKey = Rights.keyRefuses(rights, GuestFormat.key(entry), access, state);
-                return !byKey && Rights.allow(rights, access, state)
-                        || fault(PageFaultError.PRESENT | (byKey ? PageFaultError.KEY : 0), access, state);
+                return LEAF;
             }
             table = format.gfn(entry);
         }
@@ -112,14 +189,18 @@ public final class GuestWalker {
 
     private boolean flag(long gva, boolean write) {
         for (int l = format.levels(); l >= level; l--) {
-            long flags = GuestFormat.ACCESSED | (write && l == level ? GuestFormat.DIRTY : 0);
-            if ((gpte[l] & flags) != flags) {
-                long wanted = loaded[l] | flags << offset(l, gva);
-                if (!memory.compareAndSet(address(l, gva) & -8L, loaded[l], wanted)) {
+            long wanted = format.accessed() | (write && l == level ? format.dirty() : 0);
+            if (flags && (gpte[l] & wanted) != wanted) {
+                long next = loaded[l] | wanted << offset(l, gva);
+                long at = physical(address(l, gva) & -8L, Access.WRITE);
+                if (refused) {
+                    return true;
+                }
+                if (!memory.compareAndSet(at, loaded[l], next)) {
                     return false;
                 }
-                loaded[l] = wanted;
-                gpte[l] |= flags;
+                loaded[l] = next;
+                gpte[l] |= wanted;
             }
         }
         return true;
@@ -137,9 +218,24 @@ public final class GuestWalker {
         return read(address(atLevel, gva) & -8L);
     }
 
+    /** The address in memory of {@code gpa}, which an entry has: itself unless these are the tables of an L2. Sets {@link #refused}. */
+    private long physical(long gpa, int access) {
+        if (outer == null || outer.walkEpt(eptp, gpa, access)) {
+            return outer == null ? gpa : outer.gfn << 12 | gpa & 0xfff;
+        }
+        refused = true;
+        refusedGpa = gpa;
+        return -1;
+    }
+
     private long read(long gpa) {
+        // With flags enabled, each access to a guest paging-structure entry counts as a write (SDM vol. 3, "Accessed and Dirty Flags for EPT").
+        long at = physical(gpa, outer != null && (eptp & GuestFormat.EPTP_FLAGS) != 0 ? Access.WRITE : Access.READ);
+        if (refused) {
+            return 0;
+        }
         try {
-            return memory.load(gpa, 8);
+            return memory.load(at, 8);
         } catch (GuestMemoryException e) {
             // A read that nothing answers is all ones on a PC.
             return -1;

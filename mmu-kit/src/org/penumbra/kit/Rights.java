@@ -10,7 +10,7 @@ import org.penumbra.api.paging.PagingState;
  * <pre>
  *  bit 0  EXEC   no entry has XD set
  *  bit 1  WRITE  every entry has R/W set
- *  bit 2  USER   every entry has U/S set
+ *  bit 2  USER   every entry has U/S set; of EPT, where all may read who may anything, R
  * </pre>
  */
 public final class Rights {
@@ -52,6 +52,12 @@ public final class Rights {
         int bits = (userPage ? state.pkru() : state.pkrs()) >>> 2 * key;
         boolean writeDisableCounts = Access.isWrite(access) && (Access.isUser(access) || state.has0(ControlBits.CR0_WP));
         return (bits & 1) != 0 || (bits & 2) != 0 && writeDisableCounts;
+    }
+
+    /** True if {@code rights} of EPT entries allow {@code access} (SDM vol. 3, "EPT Violations"). */
+    static boolean allowInEpt(int rights, int access) {
+        int needed = Access.isFetch(access) ? EXEC : Access.isWrite(access) ? WRITE : USER;
+        return (rights & needed) != 0;
     }
 
     private static boolean executable(int rights, PagingState state) {

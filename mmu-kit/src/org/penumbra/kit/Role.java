@@ -17,23 +17,26 @@ import org.penumbra.api.paging.PagingState;
  *  bit  11     smap_andnot_wp
  *  bits 14:12  {@link GuestFormat} of the guest's table: what KVM's has_4_byte_gpte says, and which bits are reserved
  *  bits 16:15  quadrant: which part of a table of 4-byte entries it shadows
+ *  bit  17     ad_disabled: of EPT tables without accessed and dirty flags
  * </pre>
  *
  * A direct page has the bits of its first line only: what it maps depends on nothing but its frame and its rights.
- * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); ad_disabled, guest_mode, passthrough and
- * smm have no situation without EPT below nested guests, and without system-management mode.
+ * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); guest_mode is what the format says,
+ * since EPT tables are shadowed for nested guests alone; passthrough and smm have no situation without a guest's own flat paging under
+ * SVM, and without system-management mode.
  */
 public final class Role {
     public static final int EFER_NX = 1 << 8;
     public static final int CR0_WP = 1 << 9;
     public static final int SMEP_ANDNOT_WP = 1 << 10;
     public static final int SMAP_ANDNOT_WP = 1 << 11;
+    public static final int AD_DISABLED = 1 << 17;
 
     private static final int DIRECT = 1 << 4;
     private static final int RIGHTS_SHIFT = 5;
     private static final int FORMAT_SHIFT = 12;
     private static final int QUADRANT_SHIFT = 15;
-    private static final int MODE = EFER_NX | CR0_WP | SMEP_ANDNOT_WP | SMAP_ANDNOT_WP | 7 << FORMAT_SHIFT;
+    private static final int MODE = EFER_NX | CR0_WP | SMEP_ANDNOT_WP | SMAP_ANDNOT_WP | 7 << FORMAT_SHIFT | AD_DISABLED;
     private static final int BITS = 24;
 
     private Role() {}
@@ -51,6 +54,11 @@ public final class Role {
         }
         mode |= state.has4(ControlBits.CR4_SMEP) ? SMEP_ANDNOT_WP : 0;
         return mode | (state.has4(ControlBits.CR4_SMAP) ? SMAP_ANDNOT_WP : 0);
+    }
+
+    /** The mode bits of a guest hypervisor's EPT tables that {@code eptp} names. KVM: kvm_calc_shadow_ept_root_page_role. */
+    public static int eptMode(long eptp) {
+        return GuestFormat.ofEpt(eptp).ordinal() << FORMAT_SHIFT | ((eptp & GuestFormat.EPTP_FLAGS) == 0 ? AD_DISABLED : 0);
     }
 
     /** The role of a page that shadows a guest table, or part {@code quadrant} of one, for a guest with the mode bits {@code mode}. */

@@ -8,8 +8,6 @@ import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.penumbra.api.mmu.LoadableRoots.Loadable;
-import org.penumbra.api.paging.ControlBits;
-import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Rights;
@@ -31,33 +29,17 @@ final class Roots {
     private static final int FRAMES_OF_1G_BITS = 18;
 
     private final class Root {
-        final PagingState state;
-        final int mode;
+        final GuestRoot of;
         /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
         final ShadowPage[] pages;
-        final TranslationRoot.OneDimensional value;
+        final TranslationRoot value;
         /** Something that the guest dropped since may still be in the sptes below. */
         boolean stale;
 
-        Root(PagingState state, int mode, ShadowPage[] pages, long top) {
-            this.state = state;
-            this.mode = mode;
+        Root(GuestRoot of, ShadowPage[] pages, long top) {
+            this.of = of;
             this.pages = pages;
-            this.value = new TranslationRoot.OneDimensional(top | state.pcid());
-        }
-
-        boolean serves(PagingState other, int wantedMode) {
-            if (mode != wantedMode) {
-                return false;
-            }
-            switch (GuestFormat.of(state)) {
-                case NONE:
-                    return true;
-                case PAE:
-                    return state.pdptes().equals(other.pdptes());
-                default:
-                    return state.cr3() == other.cr3() && state.pcid() == other.pcid();
-            }
+            this.value = of.root(top);
         }
 
         ShadowPage page(long gva) {
@@ -85,10 +67,10 @@ final class Roots {
         mmu.add(this);
     }
 
-    /** Makes the root for {@code state} current, from the previous ones if it is there; a stale one is brought in step. */
-    void select(PagingState state, int mode) {
-        if (current == null || !current.serves(state, mode)) {
-            Root next = take(state, mode);
+    /** Makes the root for {@code wanted} current, from the previous ones if it is there; a stale one is brought in step. */
+    void select(GuestRoot wanted) {
+        if (current == null || !current.of.serves(wanted)) {
+            Root next = take(wanted);
             retire();
             current = next;
             (current == null ? mmu.counters.previousRootMiss : mmu.counters.previousRootHit).increment();
@@ -133,14 +115,14 @@ final class Roots {
         mmu.tree.commit(w.clock, false);
         if (root.pages.length > 1) {
             // The processor has the four entries in registers and looks at them in memory at entry only.
-            mmu.host.lease().free(Spte.address(root.value.cr3()));
+            mmu.host.lease().free(Spte.address(root.value.register()));
         }
     }
 
-    private Root take(PagingState state, int mode) {
+    private Root take(GuestRoot wanted) {
         for (Iterator<Root> it = previous.iterator(); it.hasNext(); ) {
             Root root = it.next();
-            if (root.serves(state, mode)) {
+            if (root.of.serves(wanted)) {
                 it.remove();
                 if (!root.invalid()) {
                     return root;
@@ -161,14 +143,14 @@ final class Roots {
     }
 
     /** The root to enter the guest with; built if there is none, or if the last one was zapped. */
-    TranslationRoot current(PagingState state, int mode) {
+    TranslationRoot current(GuestRoot wanted) {
         if (current != null && current.invalid()) {
             put(current);
             current = null;
         }
         if (current == null) {
             mmu.makePagesAvailable(w);
-            current = build(state, mode);
+            current = build(wanted);
             mmu.tree.commit(w.clock, false);
             sync(current);
         }
@@ -176,11 +158,10 @@ final class Roots {
     }
 
     /** KVM: mmu_alloc_shadow_roots, mmu_alloc_direct_roots. */
-    private Root build(PagingState state, int mode) {
-        GuestFormat format = GuestFormat.of(state);
-        if (format.levels() > 3) {
-            ShadowPage page = pin(state.root() >>> 12, Role.of(format.levels(), Rights.ALL, mode, 0));
-            return new Root(state, mode, new ShadowPage[] {page}, page.spt);
+    private Root build(GuestRoot of) {
+        if (of.format().levels() > 3) {
+            ShadowPage page = pin(of.gfn(), Role.of(of.format().levels(), Rights.ALL, of.mode(), 0));
+            return new Root(of, new ShadowPage[] {page}, page.spt);
         }
         long top = mmu.host.lease().allocate(w.clock);
         if (top >= PAE_LIMIT) {
@@ -188,11 +169,11 @@ final class Roots {
             throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
         }
         ShadowPage[] pages = new ShadowPage[QUARTERS];
-        Root root = new Root(state, mode, pages, top);
+        Root root = new Root(of, pages, top);
         boolean done = false;
         try {
             for (int i = 0; i < QUARTERS; i++) {
-                pages[i] = directory(state, format, mode, i);
+                pages[i] = directory(of, i);
                 if (pages[i] != null) {
                     w.sptes.store(top + 8L * i, SpteFormat.pdpte(pages[i].spt));
                 }
@@ -207,15 +188,15 @@ final class Roots {
     }
 
     /** The page directory for GiB {@code i} of the linear addresses. */
-    private ShadowPage directory(PagingState state, GuestFormat format, int mode, int i) {
-        switch (format) {
+    private ShadowPage directory(GuestRoot of, int i) {
+        switch (of.format()) {
             case NONE:
                 return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL));
             case PAE:
-                long pdpte = state.pdptes().get(i);
-                return (pdpte & GuestFormat.PRESENT) != 0 ? pin(format.gfn(pdpte), Role.of(2, Rights.ALL, mode, 0)) : null;
+                long pdpte = of.pdptes().get(i);
+                return (pdpte & GuestFormat.PRESENT) != 0 ? pin(of.format().gfn(pdpte), Role.of(2, Rights.ALL, of.mode(), 0)) : null;
             default:
-                return pin(state.root() >>> 12, Role.of(2, Rights.ALL, mode, i));
+                return pin(of.gfn(), Role.of(2, Rights.ALL, of.mode(), i));
         }
     }
 
@@ -232,7 +213,7 @@ final class Roots {
 
     /** The guest drops what is cached under {@code pcid}: its roots are brought in step before they are used again. */
     void stale(int pcid) {
-        all(root -> root.stale |= root.state.pcid() == pcid);
+        all(root -> root.stale |= root.of.pcid() == pcid);
     }
 
     /** The guest drops everything. */
@@ -244,15 +225,15 @@ final class Roots {
      * Roots that the guest may load by itself: no unsync page is below them, so that a MOV to CR3 that exits would find nothing to put
      * right even in a stale one; and CR3 says all about them. Needs a share of the lock only.
      */
-    List<Loadable> loadable(PagingState state, int mode) {
+    List<Loadable> loadable(GuestRoot now) {
         List<Loadable> loadable = new ArrayList<>();
-        if (state.has4(ControlBits.CR4_PCIDE)) {
+        if (now.pcide()) {
             return loadable;
         }
         all(root -> {
-            boolean plain = root.pages.length == 1 && !root.state.has4(ControlBits.CR4_PCIDE) && root.mode == mode;
+            boolean plain = root.pages.length == 1 && !root.of.pcide() && root.of.mode() == now.mode();
             if (plain && !root.invalid() && root.pages[0].unsyncChildren == 0) {
-                loadable.add(new Loadable(root.state.cr3(), root.pages[0].spt));
+                loadable.add(new Loadable(root.of.register(), root.pages[0].spt));
             }
         });
         return loadable;

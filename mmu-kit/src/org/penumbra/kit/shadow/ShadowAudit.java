@@ -96,7 +96,7 @@ final class ShadowAudit {
         long gpte = w.gpte(page, index);
         int level = page.level();
         boolean nxe = (page.role & Role.EFER_NX) != 0;
-        boolean exceeds = (gpte & GuestFormat.PRESENT) == 0
+        boolean exceeds = !format.present(gpte)
                 || !format.isLeaf(gpte, level)
                 || format.reservedBits(gpte, level, nxe, mmu.host.physicalAddressBits()) != 0
                 || format.pageGfn(gpte, level) + half(page, index) != gfn
@@ -152,7 +152,7 @@ final class ShadowAudit {
         long gpte = w.gpte(page, index);
         boolean leaf = format.isLeaf(gpte, page.level());
         long gfn = leaf ? format.pageGfn(gpte, page.level()) + half(page, index) : format.gfn(gpte);
-        if ((gpte & GuestFormat.PRESENT) == 0 || leaf != child.direct() || gfn != child.gfn) {
+        if (!format.present(gpte) || leaf != child.direct() || gfn != child.gfn) {
             violations.accept(at(page, index) + ": leads to gfn 0x" + Long.toHexString(child.gfn) + ", and gpte 0x" + Long.toHexString(gpte)
                     + " does not");
         }

@@ -2,10 +2,8 @@ package org.penumbra.kit.shadow;
 
 import java.util.List;
 import org.penumbra.api.memory.GuestMemory;
-import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.LoadableRoots;
-import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
@@ -15,47 +13,21 @@ import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
-import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Rights;
-import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
-/**
- * One vCPU under shadow paging: its roots, its faults, its invalidations.
- *
- * <p>One class although it is long: whichever way a fault takes (guest's own, device, fast, shared, alone), it works on the same walk, lock
- * and flags of this fault.
- */
-final class ShadowContext implements MmuContext, LoadableRoots {
-    private final ShadowPaging mmu;
-    private final MmuContextHost host;
-    private final Worker w;
-    private final GuestWalker walker;
+/** One vCPU under shadow paging: its page faults, whichever way they take (guest's own, device, fast), and its invalidations. */
+final class ShadowContext extends FaultPath implements LoadableRoots {
     private final GuestWalker emulation;
-    private final MmuLock.Share share;
-    private final Roots roots;
-    private final boolean largePages;
     private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
-    private int mode;
-    private boolean flush;
-    /** The lock is held exclusively. */
-    private boolean alone;
-    /** What the walk read in the guest's tables is not there any more. */
-    private boolean changed;
 
     ShadowContext(ShadowPaging mmu, MmuContextHost host, Worker w) {
-        this.mmu = mmu;
-        this.host = host;
-        this.w = w;
-        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        super(mmu, host, w);
         this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
-        this.share = mmu.lock.newShare();
-        this.roots = new Roots(mmu, w);
-        this.largePages = mmu.options.largePages();
     }
 
     @Override
@@ -63,7 +35,6 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         requireSupported(newState);
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
-        mode = Role.mode(newState);
         mmioCache.forgetAll();
         try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!sameMode) {
@@ -71,7 +42,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             } else if (!keepPcid) {
                 roots.stale(newState.pcid());
             }
-            roots.select(newState, mode);
+            select(GuestRoot.of(newState));
         }
         if (!keepPcid || !sameMode) {
             host.flushAll();
@@ -92,46 +63,17 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     }
 
     @Override
-    public TranslationRoot root() {
-        TranslationRoot valid = roots.valid();
-        if (valid != null) {
-            return valid;
-        }
-        while (true) {
-            try (MmuLock.Held held = mmu.lock.exclusive()) {
-                return roots.current(state, mode);
-            } catch (LeaseException e) {
-                if (!e.isExhausted() || !mmu.reclaim(w)) {
-                    throw e;
-                }
-            }
-        }
-    }
-
-    @Override
     public List<Loadable> loadableRoots() {
         if (!mmu.options.cr3Targets()) {
             return List.of();
         }
         try (MmuLock.Held held = share.shared()) {
-            return roots.loadable(state, mode);
+            return roots.loadable(GuestRoot.of(state));
         }
     }
 
     @Override
-    public Resolution resolve(MmuFault fault) {
-        mmu.counters.pfTaken.increment();
-        try {
-            return served(fault);
-        } catch (LeaseException e) {
-            if (!e.isExhausted() || !mmu.reclaim(w)) {
-                throw e;
-            }
-            return Resolution.RETRY;
-        }
-    }
-
-    private Resolution served(MmuFault fault) {
+    Resolution served(MmuFault fault) {
         if ((fault.errorCode & PageFaultError.RESERVED) != 0 && knownMmio(fault)) {
             return Resolution.MMIO;
         }
@@ -165,21 +107,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
-        alone = mmu.tree.nx.due(w.clock);
-        if (!alone) {
-            try (MmuLock.Held held = share.shared()) {
-                Resolution resolution = map(fault, gfn, pfn, sequence);
-                if (resolution != null) {
-                    return resolution;
-                }
-            }
-            alone = true;
-        }
-        try (MmuLock.Held held = mmu.lock.exclusive()) {
-            mmu.makePagesAvailable(w);
-            mmu.recoverNxHugePages(w);
-            return map(fault, gfn, pfn, sequence);
-        }
+        return fill(fault.gva, fault.access, gfn, pfn, sequence);
     }
 
     /**
@@ -283,20 +211,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return;
         }
         mmu.checkMmioEpoch(w);
-        alone = true;
-        try (MmuLock.Held held = mmu.lock.exclusive()) {
-            if (!w.guest.retry(sequence, gfn)) {
-                mmu.makePagesAvailable(w);
-                flush = false;
-                ShadowPage page = guestTables(fault.gva);
-                if (page != null) {
-                    page = direct(page, fault.gva, gfn, 1, false);
-                    long spte = mmu.mmio.make(gfn, mmu.format.rightsBits(walker.rights), generation);
-                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, spte);
-                }
-                mmu.tree.commit(w.clock, flush);
-            }
-        }
+        fillMmio(fault.gva, gfn, sequence, generation);
     }
 
     /**
@@ -316,145 +231,6 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         }
         walker.rights |= Rights.WRITE;
         return true;
-    }
-
-    /**
-     * Builds the path to the leaf that the walk found, and the leaf; flushes what that took away. Not {@link #alone} it does so only if the
-     * path is there and the leaf can be put in by compare-and-set. KVM: FNAME(fetch).
-     *
-     * @return null if it has to be done alone
-     */
-    private Resolution map(MmuFault fault, long gfn, long pfn, long sequence) {
-        if (w.guest.retry(sequence, gfn)) {
-            return Resolution.RETRY;
-        }
-        if (Access.isWrite(fault.access) && mmu.tree.writesMustBeSeen(gfn)) {
-            mmu.counters.pfEmulate.increment();
-            return Resolution.EMULATE;
-        }
-        flush = false;
-        changed = false;
-        ShadowPage table = guestTables(fault.gva);
-        Resolution resolution = table != null ? leaf(table, fault, gfn, pfn, sequence) : changed ? Resolution.RETRY : null;
-        if (alone) {
-            mmu.tree.commit(w.clock, flush);
-        }
-        return resolution;
-    }
-
-    /**
-     * Shadows of the guest tables that the walk went through, linked down to the one that holds the leaf gpte; null if the
-     * guest's tables, or the root, are not what they were at the walk any more, and then {@link #changed} is set, or if one is missing
-     * and cannot be made now.
-     */
-    private ShadowPage guestTables(long gva) {
-        ShadowPage page = roots.page(gva);
-        changed = page == null || page.invalid || mmu.tree.pages.obsolete(page) || walker.changed(page.level(), gva);
-        while (!changed && page.level() > walker.level) {
-            int below = page.level() - 1;
-            page.writeFlooding = 0;
-            ShadowPage child = child(page, gva);
-            boolean found = child != null;
-            if (!found && !alone) {
-                return null;
-            }
-            if (!found) {
-                // Of a 4 MiB range each half has a shadow page of its own. KVM: kvm_mmu_child_role.
-                int quadrant = walker.format.entryBytes() == 4 ? Spte.index(gva, page.level()) & 1 : 0;
-                child = mmu.page(w, walker.tableGfn[below], Role.of(below, walker.tableRights[below], mode, quadrant));
-                if (child.unsyncChildren > 0) {
-                    // The guest need not flush when an entry becomes present, so what appears below must be in step.
-                    mmu.sync.subtree(w, child);
-                }
-            }
-            // The table is write-protected now, or unsync; what the walk read in it may have changed before.
-            changed = walker.changed(below, gva);
-            if (!changed && !found) {
-                link(page, gva, child);
-            }
-            page = child;
-        }
-        return changed ? null : page;
-    }
-
-    /** Direct pages below {@code page} as far as a large guest page has to be split, and the leaf. */
-    private Resolution leaf(ShadowPage table, MmuFault fault, long gfn, long pfn, long sequence) {
-        int largest = goalLevel(gfn);
-        boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
-        int goal = unexecutable ? 1 : largest;
-        ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
-        if (page == null) {
-            return null;
-        }
-        page.writeFlooding = 0;
-        long within = (1L << 9 * (goal - 1)) - 1;
-        int answer = mmu.maker.set(w, page, Spte.index(fault.gva, goal), gfn & ~within, pfn & ~within, walker.rights,
-                alone ? SpteMaker.MAY_UNSYNC : SpteMaker.SHARED, Access.isWrite(fault.access));
-        if (answer == SpteMaker.NOT_SHARED) {
-            return null;
-        }
-        flush |= (answer & SpteMaker.FLUSH) != 0;
-        if ((answer & SpteMaker.UNCHANGED) == 0) {
-            mmu.prefetch.around(w, page, Spte.index(fault.gva, goal), sequence);
-        }
-        if ((answer & SpteMaker.PROTECTED) != 0 && Access.isWrite(fault.access)) {
-            mmu.counters.pfEmulate.increment();
-            return Resolution.EMULATE;
-        }
-        ((answer & SpteMaker.UNCHANGED) != 0 ? mmu.counters.pfSpurious : mmu.counters.pfFixed).increment();
-        return Resolution.RETRY;
-    }
-
-    /** Direct pages below {@code page} down to the one of level {@code goal}, which is the answer; null if one cannot be made now. */
-    private ShadowPage direct(ShadowPage page, long gva, long gfn, int goal, boolean unexecutable) {
-        ShadowPage lowest = page;
-        while (lowest.level() > goal) {
-            int below = lowest.level() - 1;
-            int role = Role.direct(below, walker.rights);
-            ShadowPage child = child(lowest, gva);
-            if (child == null || child.role != role) {
-                if (!alone) {
-                    return null;
-                }
-                child = mmu.page(w, gfn & -(1L << 9 * below), role);
-                link(lowest, gva, child);
-            }
-            lowest = child;
-        }
-        if (unexecutable && !lowest.nxHugePageDisallowed) {
-            if (!alone) {
-                return null;
-            }
-            mmu.tree.nx.account(lowest);
-        }
-        return lowest;
-    }
-
-    /** True if the large page at {@code gva} was split because it is executed: then it stays so. KVM: disallowed_hugepage_adjust. */
-    private boolean executedIn(ShadowPage table, long gva) {
-        ShadowPage page = table;
-        while (page != null && page.level() > 1) {
-            page = child(page, gva);
-        }
-        return page != null && page.nxHugePageDisallowed;
-    }
-
-    /** Puts {@code child} in place of whatever {@code page} has for {@code gva}. */
-    private void link(ShadowPage page, long gva, ShadowPage child) {
-        int index = Spte.index(gva, page.level());
-        flush |= mmu.tree.zapPte(w, page, index);
-        mmu.tree.link(w, page, index, child);
-    }
-
-    /** The shadow page that {@code page} points to for {@code gva}, null if there is none or a large leaf. */
-    private ShadowPage child(ShadowPage page, long gva) {
-        long spte = w.sptes.load(page.sptep(Spte.index(gva, page.level())));
-        return mmu.format.present(spte) && !Spte.leaf(spte, page.level()) ? mmu.tree.pages.containing(Spte.address(spte)) : null;
-    }
-
-    /** The level of the leaf: as large as guest, host and the tables around allow. KVM: kvm_mmu_hugepage_adjust. */
-    private int goalLevel(long gfn) {
-        return largePages && walker.level > 1 && mmu.largeAllowed(w, gfn) ? 2 : 1;
     }
 
     @Override
@@ -481,33 +257,6 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             roots.freshen();
         }
         host.flushAll();
-    }
-
-    /** Brings the leaf sptes for {@code gva} in step, in the current and the previous roots. */
-    private void syncPaths(long gva) {
-        changed = false;
-        try (MmuLock.Held held = share.shared()) {
-            roots.forEach(gva, top -> changed |= top.unsync || top.unsyncChildren > 0);
-        }
-        if (changed) {
-            try (MmuLock.Held held = mmu.lock.exclusive()) {
-                roots.forEach(gva, top -> syncPath(top, gva));
-            }
-        }
-    }
-
-    /** Brings the leaf spte for {@code gva} below {@code top} in step. KVM: __kvm_mmu_invalidate_addr. */
-    private void syncPath(ShadowPage top, long gva) {
-        ShadowPage page = top;
-        while (page != null && (page.unsync || page.unsyncChildren > 0)) {
-            if (page.unsync) {
-                if (mmu.sync.spte(w, page, Spte.index(gva, 1))) {
-                    mmu.host.flushRemoteTlbs(w.clock);
-                }
-                mmu.prefetch.invalidated(w, page, Spte.index(gva, 1));
-            }
-            page = page.level() == 1 ? null : child(page, gva);
-        }
     }
 
     @Override

@@ -108,11 +108,12 @@ final class ShadowSync {
     int leafRights(ShadowPage page, long gpte) {
         GuestFormat format = Role.format(page.role);
         boolean nxe = (page.role & Role.EFER_NX) != 0;
-        long needed = GuestFormat.PRESENT | GuestFormat.ACCESSED;
-        if ((gpte & needed) != needed || format.reservedBits(gpte, 1, nxe, host.physicalAddressBits()) != 0) {
+        boolean flags = (page.role & Role.AD_DISABLED) == 0;
+        boolean unused = !format.present(gpte) || flags && (gpte & format.accessed()) == 0;
+        if (unused || format.reservedBits(gpte, 1, nxe, host.physicalAddressBits()) != 0) {
             return NOT_MAPPED;
         }
         int rights = Role.rights(page.role) & format.rights(gpte);
-        return (gpte & GuestFormat.DIRTY) == 0 ? rights & ~Rights.WRITE : rights;
+        return flags && (gpte & format.dirty()) == 0 ? rights & ~Rights.WRITE : rights;
     }
 }
