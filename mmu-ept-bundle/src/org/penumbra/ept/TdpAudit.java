@@ -4,21 +4,20 @@ import java.util.function.Consumer;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
-import org.penumbra.api.mmu.MmuHost;
 
-/** Checks that each leaf maps the host frame its guest frame has, and that no tracked frame is writable. */
+/** Checks that each leaf maps the host frame its guest frame has, and that no frame is writable whose writes must be seen. */
 final class TdpAudit {
     private final TdpFormat format;
-    private final MmuHost host;
+    private final TdpMmu mmu;
     private final FrameAccess entries;
     private final GuestMemory guest;
     private final Consumer<String> violations;
 
-    TdpAudit(TdpFormat format, MmuHost host, CycleClock clock, Consumer<String> violations) {
-        this.format = format;
-        this.host = host;
-        this.entries = host.lease().access(clock);
-        this.guest = host.guestMemory(clock);
+    TdpAudit(TdpMmu mmu, CycleClock clock, Consumer<String> violations) {
+        this.format = mmu.format;
+        this.mmu = mmu;
+        this.entries = mmu.host.lease().access(clock);
+        this.guest = mmu.host.guestMemory(clock);
         this.violations = violations;
     }
 
@@ -47,8 +46,8 @@ final class TdpAudit {
             if (TdpFormat.writable(entry) && !guest.writable(f)) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the host shares the frame", level, f));
             }
-            if (TdpFormat.writable(entry) && host.writeTracking().isTracked(f)) {
-                violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but the frame is tracked", level, f));
+            if (TdpFormat.writable(entry) && mmu.mustSee(f)) {
+                violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but writes to the frame must be seen", level, f));
             }
         }
     }

@@ -60,6 +60,9 @@ final class TdpContext implements MmuContext {
         if (pfn == GuestMemory.NO_SLOT) {
             return Resolution.MMIO;
         }
+        if (write) {
+            mmu.letWrite(gfn, host.clock());
+        }
         Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {

@@ -14,6 +14,8 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.NestedContext;
+import org.penumbra.api.mmu.NestedPaging;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.Counters.Counter;
@@ -26,7 +28,7 @@ import org.penumbra.kit.MmuLock;
  * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
  * intercepted. Faults are served in parallel and install entries by compare-and-set; what takes mappings away does so alone.
  */
-final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
+final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     final TdpFormat format;
     final MmuHost host;
     private final TdpSettings settings;
@@ -44,6 +46,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final List<TdpTree> trees = new ArrayList<>();
     private volatile TranslationRoot root;
     private long top;
+    /** For the guests of the guest. */
+    private final Ept02 nested = new Ept02(this);
 
     TdpMmu(TdpFormat format, MmuHost host) {
         this.format = format;
@@ -95,12 +99,32 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
-            boolean tracked = host.writeTracking().isTracked(gfn);
+            boolean tracked = mustSee(gfn);
             if (install(gfn, pfn, write, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
         }
+    }
+
+    /** True if writes to {@code gfn} must be seen. */
+    boolean mustSee(long gfn) {
+        return host.writeTracking().isTracked(gfn) || nested.isTable(gfn);
+    }
+
+    /** The same of any frame in the 2 MiB around {@code gfn}. */
+    private boolean mustSeeAny(long gfn) {
+        return host.writeTracking().anyTracked(gfn & -512L, 512) || nested.hasTable(gfn);
+    }
+
+    @Override
+    public NestedContext newNestedContext(MmuContextHost contextHost) {
+        return nested.newContext(contextHost);
+    }
+
+    /** Lets a guest hypervisor write a table of its guest's, if that can be brought in step later. Not under the lock. */
+    void letWrite(long gfn, CycleClock clock) {
+        nested.letWrite(gfn, clock);
     }
 
     /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
@@ -180,7 +204,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!settings.largePages() || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!settings.largePages() || dirty.logs(gfn) || mustSeeAny(gfn)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -198,11 +222,23 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void guestTableWritten(long gpa, int bytes, CycleClock clock) {
-        // Nothing here is derived from guest tables.
+        nested.each(mmu -> mmu.guestTableWritten(gpa, bytes, clock));
     }
 
     @Override
     public void writeProtect(long gfn, CycleClock clock) {
+        protect(gfn, clock);
+        nested.each(mmu -> mmu.writeProtect(gfn, clock));
+    }
+
+    @Override
+    public void slotsChanged(long gfn, long frames, CycleClock clock) {
+        hostRangeChanged(gfn, frames, clock);
+        nested.each(mmu -> mmu.slotsChanged(gfn, frames, clock));
+    }
+
+    /** Takes the write right for {@code gfn} from the guest. */
+    void protect(long gfn, CycleClock clock) {
         alone(clock, tree -> {
             tree.writeProtect(gfn);
             host.flushRemoteTlbs(clock);
@@ -216,6 +252,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 host.flushRemoteTlbs(clock);
             }
         });
+        nested.each(mmu -> mmu.hostRangeChanged(gfn, frames, clock));
     }
 
     @Override
@@ -227,6 +264,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 host.flushRemoteTlbs(clock);
             }
         });
+        nested.each(mmu -> young[0] |= mmu.age(gfn, frames, clock));
         return young[0];
     }
 
@@ -234,12 +272,14 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     public boolean testAge(long gfn, long frames, CycleClock clock) {
         boolean[] young = {false};
         alone(clock, tree -> young[0] = tree.accessed(gfn, frames, settings.accessedDirty() ? format.accessed : format.present));
+        nested.each(mmu -> young[0] |= mmu.testAge(gfn, frames, clock));
         return young[0];
     }
 
     @Override
     public void startDirtyLog(CycleClock clock) {
         alone(clock, tree -> tree.armAll(dirty));
+        nested.each(mmu -> mmu.startDirtyLog(clock));
     }
 
     /**
@@ -250,6 +290,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     public void stopDirtyLog(CycleClock clock) {
         GuestMemory guest = host.guestMemory(clock);
         alone(clock, tree -> tree.dropTables(gfn -> goalLevel(gfn, guest) > 1));
+        nested.each(mmu -> mmu.stopDirtyLog(clock));
     }
 
     @Override
@@ -260,11 +301,13 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     @Override
     public void rearmDirty(long gfn, CycleClock clock) {
         alone(clock, tree -> tree.arm(gfn, dirty));
+        nested.each(mmu -> mmu.rearmDirty(gfn, clock));
     }
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new TdpAudit(format, host, clock, violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(this, clock, violations).table(top, levels, 0));
+        nested.each(mmu -> mmu.audit(clock, violations));
     }
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */
@@ -290,6 +333,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, pages4k, pages2m);
         trees.add(tree);
         return tree;
+    }
+
+    /** True if leaves of 2 MiB are made. */
+    boolean largePages() {
+        return settings.largePages();
     }
 
     @Override

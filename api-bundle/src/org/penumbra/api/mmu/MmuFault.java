@@ -20,6 +20,12 @@ public final class MmuFault {
      * ({@link org.penumbra.api.paging.NestedPageFault}).
      */
     public long qualification;
+    /**
+     * By a {@link NestedContext}: what is to be injected is for the guest hypervisor, an EPT violation at {@link #gpa} with
+     * {@link #qualification}; or, if {@link #misconfigured}, an EPT misconfiguration.
+     */
+    public boolean nested;
+    public boolean misconfigured;
     /** With {@link Resolution#HOST_ERROR}: one line that says what is wrong and where. */
     public String reason;
 }

@@ -216,6 +216,11 @@ final class Roots {
         all(root -> root.stale |= root.of.pcid() == pcid);
     }
 
+    /** The guest drops what is cached of {@code root}. */
+    void stale(GuestRoot root) {
+        all(r -> r.stale |= r.of.serves(root));
+    }
+
     /** The guest drops everything. */
     void staleAll() {
         all(root -> root.stale = true);

@@ -11,6 +11,7 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.mmu.NestedContext;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.ControlBits;
@@ -64,12 +65,24 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
 
     /** Shadow paging with {@code options} for the machine behind {@code host}. */
     public ShadowPaging(MmuHost host, ShadowOptions options) {
+        this(host, options, SpteFormat.LEGACY, TableProtection.NONE);
+    }
+
+    /**
+     * The shadows of a guest hypervisor's EPT tables, themselves EPT tables: EPT02. {@code protection} sees to it that the guest hypervisor
+     * does not write its tables unnoticed.
+     */
+    public static ShadowPaging ofEpt(MmuHost host, ShadowOptions options, TableProtection protection) {
+        return new ShadowPaging(host, options, SpteFormat.EPT, protection);
+    }
+
+    private ShadowPaging(MmuHost host, ShadowOptions options, SpteFormat format, TableProtection protection) {
         this.host = host;
         this.options = options;
-        this.format = SpteFormat.LEGACY;
+        this.format = format;
         this.lock = new MmuLock(options.singleLock());
         this.counters = new ShadowCounters(host.counters());
-        this.tree = new ShadowTree(host, options, format, counters);
+        this.tree = new ShadowTree(host, options, format, protection, counters);
         this.mmio = format.mmio(host.physicalAddressBits());
         this.pageLimit = options.pageLimit(host.guestFrames());
         this.maker = new SpteMaker(tree, host.dirtyLog(), counters, options.unsync());
@@ -108,6 +121,22 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
     public MmuContext newContext(MmuContextHost contextHost) {
         tree.contexts++;
         return new ShadowContext(this, contextHost, worker(contextHost.clock()));
+    }
+
+    /** A new context for a vCPU that runs a guest of its guest; of {@link #ofEpt} only. */
+    public NestedContext newNestedContext(MmuContextHost contextHost) {
+        tree.contexts++;
+        return new Ept12Context(this, contextHost, worker(contextHost.clock()));
+    }
+
+    /**
+     * A guest hypervisor is about to write {@code gfn}, which {@link TableProtection} keeps it from: if that holds leaf tables alone they go
+     * unsync. Answers true if it may write now. KVM: mmu_try_to_unsync_pages.
+     */
+    public boolean letWrite(long gfn, CycleClock clock) {
+        try (MmuLock.Held held = lock.exclusive()) {
+            return maker.writeAllowed(worker(clock), gfn, SpteMaker.MAY_UNSYNC);
+        }
     }
 
     @Override

@@ -41,8 +41,7 @@ final class ShadowSync {
         }
         boolean flush = false;
         for (ShadowPage page : found) {
-            page.unsync = false;
-            flush |= tree.writeProtect(w, page.gfn);
+            flush |= tree.protect(w, page);
         }
         // Protection must have reached every TLB before the tables are read: a later write faults and is seen.
         if (flush) {

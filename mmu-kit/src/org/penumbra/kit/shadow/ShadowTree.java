@@ -24,6 +24,7 @@ final class ShadowTree {
     final ReverseMap rmap = new ReverseMap();
     final NxHugePages nx;
     final SpteFormat format;
+    private final TableProtection protection;
     private final MmuHost host;
     private final ShadowCounters counters;
     /** Frames that hold tables above the leaf level: never writable, whatever else. */
@@ -40,9 +41,10 @@ final class ShadowTree {
     /** vCPUs with roots; what one does outside the guest another in it must not miss. */
     int contexts;
 
-    ShadowTree(MmuHost host, ShadowOptions options, SpteFormat format, ShadowCounters counters) {
+    ShadowTree(MmuHost host, ShadowOptions options, SpteFormat format, TableProtection protection, ShadowCounters counters) {
         this.host = host;
         this.format = format;
+        this.protection = protection;
         this.cr3Targets = options.cr3Targets();
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease());
@@ -58,11 +60,27 @@ final class ShadowTree {
             if (page.level() > 1) {
                 upperTables.add(gfn, 1);
             }
-            if (writeProtect(w, gfn)) {
+            if (protect(w, page)) {
                 host.flushRemoteTlbs(w.clock);
             }
         }
         return page;
+    }
+
+    /** {@code page} is in step from now on: nobody may write its table unnoticed. Answers flush. */
+    boolean protect(Worker w, ShadowPage page) {
+        page.unsync = false;
+        protection.protect(page.gfn, w.clock);
+        return writeProtect(w, page.gfn);
+    }
+
+    /** The guest may write the table of {@code page} without an exit from now on. KVM: kvm_unsync_page. */
+    void unsync(Worker w, ShadowPage page) {
+        page.unsync = true;
+        protection.release(page.gfn);
+        counters.mmuUnsyncPage.increment();
+        w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
+        markParentsUnsync(page);
     }
 
     /** True if no large spte may map the 2 MiB around {@code gfn}. */
@@ -161,7 +179,7 @@ final class ShadowTree {
     }
 
     /** Tells every page above {@code page} that there is an unsync page below. KVM: kvm_mmu_mark_parents_unsync. */
-    void markParentsUnsync(ShadowPage page) {
+    private void markParentsUnsync(ShadowPage page) {
         for (int i = 0; i < page.parents.size(); i++) {
             long sptep = page.parents.get(i);
             markUnsync(pages.containing(sptep), indexOf(sptep));
@@ -216,6 +234,9 @@ final class ShadowTree {
         for (int i = page.parents.size() - 1; i >= 0; i--) {
             long sptep = page.parents.get(i);
             zapPte(w, pages.containing(sptep), indexOf(sptep));
+        }
+        if (!page.direct() && !page.unsync) {
+            protection.release(page.gfn);
         }
         page.unsync = false;
         pages.unlist(page);

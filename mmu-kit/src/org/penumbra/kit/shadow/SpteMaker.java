@@ -120,7 +120,7 @@ final class SpteMaker {
     }
 
     /** May {@code gfn} be mapped writable? Leaf tables in it go unsync if that helps. KVM: mmu_try_to_unsync_pages. */
-    private boolean writeAllowed(Worker w, long gfn, int how) {
+    boolean writeAllowed(Worker w, long gfn, int how) {
         if (tree.writesMustBeSeen(gfn)) {
             return false;
         }
@@ -131,10 +131,7 @@ final class SpteMaker {
         }
         for (ShadowPage page : tree.pages.shadowing(gfn, w.clock)) {
             if (!page.unsync) {
-                page.unsync = true;
-                counters.mmuUnsyncPage.increment();
-                w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
-                tree.markParentsUnsync(page);
+                tree.unsync(w, page);
             }
         }
         return true;

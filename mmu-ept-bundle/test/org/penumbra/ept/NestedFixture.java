@@ -1,0 +1,125 @@
+package org.penumbra.ept;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.penumbra.api.mmu.Mmu;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.NestedContext;
+import org.penumbra.api.mmu.NestedPaging;
+import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.testkit.fixture.FixtureHost;
+import org.penumbra.testkit.reference.EptWalk;
+import org.penumbra.testkit.reference.EptWalker;
+
+/** A guest hypervisor (L1) with EPT tables of its own, under EPT; what the processor would find for its guest (L2) is read from EPT02. */
+abstract class NestedFixture {
+    static final int READ = EptViolation.READ;
+    static final int WRITE = EptViolation.WRITE;
+    static final int FETCH = EptViolation.FETCH;
+    static final long RWX = Ept12Tables.R | Ept12Tables.W | Ept12Tables.X;
+    static final long PAGE = RWX | Ept12Tables.WB;
+    /** Answer of {@link #access}: L1 has no memory there. */
+    static final long DEVICE = -2;
+    private static final long FIRST_TABLE = 2048;
+
+    final EptWalker reference = new EptWalker(46, true, false);
+    final EptWalk walk = new EptWalk();
+    FixtureHost host = new FixtureHost(new EptMmuFactory(), 2);
+    Mmu mmu;
+    MmuContext l1;
+    NestedContext l2;
+    Ept12Tables ept12;
+    long eptp12;
+    /** The fault that was last served. */
+    MmuFault fault;
+    /** Stores of L1 that were emulated. */
+    int emulated;
+
+    /** L1 with empty tables of {@code levels}, with accessed and dirty {@code flags}. */
+    void start(int levels, boolean flags) {
+        mmu = new EptMmuFactory().create(host);
+        l1 = mmu.newContext(host);
+        l1.load(PagingState.longMode(0x1000), false);
+        l1.root();
+        l2 = ((NestedPaging) mmu).newNestedContext(host);
+        ept12 = new Ept12Tables(FIRST_TABLE, levels, host::guest64, this::store);
+        eptp12 = ept12.eptp(flags);
+        l2.enter(eptp12);
+        l2.root();
+    }
+
+    @AfterEach
+    void invariantsHold() {
+        List<String> violations = new ArrayList<>();
+        mmu.audit(host.clock(), violations::add);
+        assertThat(violations).isEmpty();
+    }
+
+    /** L1 stores {@code value} at {@code gpa}, as its processor does by the tables that L1 runs on. */
+    void store(long gpa, long value) {
+        for (int attempt = 0; attempt < 4; attempt++) {
+            reference.walk(eptp(l1.root()), gpa, WRITE, true, host.memory()::load64, walk);
+            if (walk.allowed()) {
+                host.memory().store64(walk.hpa, value);
+                return;
+            }
+            MmuFault violation = new MmuFault();
+            violation.gpa = gpa;
+            violation.qualification = walk.qualification;
+            if (l1.resolve(violation) == Resolution.EMULATE) {
+                host.guest64(gpa, value);
+                mmu.guestTableWritten(gpa, 8, host.clock());
+                emulated++;
+                return;
+            }
+        }
+        throw new AssertionError(String.format("L1 cannot store at 0x%x", gpa));
+    }
+
+    static long eptp(TranslationRoot root) {
+        return ((TranslationRoot.TwoDimensional) root).eptp();
+    }
+
+    /** The processor's walk of EPT02 for {@code access} of L2 to {@code gpa}; true if it is allowed. */
+    boolean walk(long gpa, int access) {
+        return reference.walk(eptp(l2.root()), gpa, access, true, host.memory()::load64, walk) == EptWalk.Outcome.ALLOWED;
+    }
+
+    /**
+     * L2 accesses {@code gpa}: the hpa that it reaches, {@link #DEVICE}, or −1 if L1 is to be told, in {@link #fault}. Violations that concern L0 alone are
+     * served meanwhile.
+     */
+    long access(long gpa, int access) {
+        for (int attempt = 0; attempt < 4; attempt++) {
+            if (walk(gpa, access)) {
+                return walk.hpa;
+            }
+            assertThat(walk.outcome).as("EPT02 is well-formed").isEqualTo(EptWalk.Outcome.VIOLATION);
+            fault = new MmuFault();
+            fault.gpa = gpa;
+            fault.qualification = walk.qualification | EptViolation.LINEAR_VALID | EptViolation.FINAL_ACCESS;
+            Resolution resolution = l2.resolve(fault);
+            if (resolution == Resolution.INJECT) {
+                assertThat(fault.nested).isTrue();
+                return -1;
+            }
+            if (resolution == Resolution.MMIO) {
+                return DEVICE;
+            }
+            assertThat(resolution).isEqualTo(Resolution.RETRY);
+        }
+        throw new AssertionError(String.format("no end of violations at 0x%x", gpa));
+    }
+
+    /** hpa of {@code gpa} of L1. */
+    static long hpa(long gpa) {
+        return gpa + (FixtureHost.OFFSET << 12);
+    }
+}
