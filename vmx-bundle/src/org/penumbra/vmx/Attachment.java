@@ -19,6 +19,7 @@ final class Attachment {
     private volatile GuardedMmu mmu;
     private ControlDemand demand;
     private GuardedContext[] contexts;
+    private GuardedNested[] nested;
 
     /** Nothing is called yet. {@code chosen} are the settings that differ from their defaults. */
     Attachment(VirtualMachine machine, Plugin<MmuFactory> plugin, Map<String, String> chosen) {
@@ -48,8 +49,13 @@ final class Attachment {
         GuardedMmu made = new GuardedMmu(() -> factory.create(services), guard, lease);
         demand = made.controlDemand();
         contexts = new GuardedContext[machine.vcpus.length];
+        nested = new GuardedNested[machine.vcpus.length];
         for (int i = 0; i < contexts.length; i++) {
             VirtualCpu vcpu = machine.vcpus[i];
+            if (vcpu.nestedEpt() && !made.nests()) {
+                throw new MachineException("design " + plugin.title()
+                        + " cannot run the guest as it is now: it runs a guest of its own on EPT tables, and the design has no nested paging");
+            }
             contexts[i] = made.newContext(vcpu.contextHost(lease.fence()), vcpu.processor().guestTime(), machine.memory.events());
         }
         mmu = made;
@@ -99,6 +105,15 @@ final class Attachment {
 
     ControlDemand demand() {
         return demand;
+    }
+
+    /** The context of vCPU {@code vcpu} for guests of the guest, of an MMU that has such. */
+    GuardedNested nestedContext(int vcpu) {
+        if (nested[vcpu] == null) {
+            VirtualCpu cpu = machine.vcpus[vcpu];
+            nested[vcpu] = mmu.newNestedContext(cpu.contextHost(lease.fence()), cpu.processor().guestTime(), machine.memory.events());
+        }
+        return nested[vcpu];
     }
 
     /** The context of vCPU {@code vcpu}. */

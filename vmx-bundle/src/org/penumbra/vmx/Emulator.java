@@ -92,7 +92,12 @@ final class Emulator implements MemoryHooks {
             vcpu.injectGeneralProtection();
             return -1;
         }
+        fault.nested = false;
         long gpa = vcpu.mmu().gvaToGpa(vcpu.registers().paging, address, access, fault);
+        if (gpa == MmuContext.FAULT && fault.nested) {
+            vcpu.exitToGuestHypervisor(fault);
+            return -1;
+        }
         if (gpa == MmuContext.FAULT) {
             vcpu.mmu().invalidatePage(fault.gva);
             vcpu.injectPageFault(fault.gva, fault.errorCode);

@@ -13,7 +13,7 @@ import org.penumbra.vmx.memory.HostEvents;
 import org.penumbra.vmx.memory.Lease;
 
 /** A context behind its guard: each answer is looked at before anybody relies on it. */
-final class GuardedContext implements MmuContext {
+class GuardedContext implements MmuContext {
     /**
      * Retries of one and the same fault, without a retired operation and without a host event that could have been the reason, after
      * which the answer counts as nonsense.
@@ -21,11 +21,11 @@ final class GuardedContext implements MmuContext {
     private static final int MOST_RETRIES = 1_000;
 
     private final MmuContext context;
-    private final Guard guard;
+    final Guard guard;
     private final Lease lease;
     private final GuestClock time;
     private final HostEvents events;
-    private final Guard.Call call;
+    final Guard.Call call;
     private TranslationRoot accepted;
     private long lastGva;
     private long lastGpa;

@@ -8,6 +8,7 @@ import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.NestedPaging;
 import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.vmx.memory.HostEvents;
 import org.penumbra.vmx.memory.Lease;
@@ -30,6 +31,16 @@ final class GuardedMmu {
 
     GuardedContext newContext(MmuContextHost host, GuestClock time, HostEvents events) {
         return new GuardedContext(guard.call("Mmu.newContext", () -> mmu.newContext(host)), guard, lease, time, events);
+    }
+
+    /** True if the MMU translates for guests of the guest. */
+    boolean nests() {
+        return mmu instanceof NestedPaging;
+    }
+
+    GuardedNested newNestedContext(MmuContextHost host, GuestClock time, HostEvents events) {
+        NestedPaging nesting = (NestedPaging) mmu;
+        return new GuardedNested(guard.call("NestedPaging.newNestedContext", () -> nesting.newNestedContext(host)), guard, lease, time, events);
     }
 
     void guestTableWritten(long gpa, int bytes, CycleClock clock) {

@@ -18,6 +18,7 @@ import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
+import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
@@ -32,6 +33,8 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
+import org.penumbra.api.vmx.VmcsField;
+import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
@@ -46,15 +49,28 @@ final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
     enum Stop { DONE, PARK, HALTED, FINISHED }
 
+    /** Above the VPIDs of guests, and below the ASIDs. */
+    private static final int FIRST_NESTED_VPID = 0x4000;
+
     final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
     private final int id;
     private final RegisterFile registers;
     private final VmxProcessor processor;
     private final MemoryPort port;
-    private final GuestState guest;
+    /** What runs: the guest, or a guest of it. */
+    private GuestState guest;
     private final InterruptLine line;
-    private final Vmcs vmcs = new Vmcs();
+    private final Vmcs vmcs01 = new Vmcs();
+    /** Of the guests of the guest. */
+    private final Vmcs vmcs02 = new Vmcs();
+    /** Of what runs. */
+    private Vmcs vmcs = vmcs01;
+    private final NestedVmx nested;
+    private final Reflection reflection;
+    private final Counter nestedRuns;
+    private final Counter nestedExits;
+    private final Counter nestedReflected;
     /** How the guest runs while its MMU has nested tables. */
     private final SvmGuest svm;
     private boolean underSvm;
@@ -97,15 +113,23 @@ final class VirtualCpu implements Vcpu {
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.emulator = new Emulator(machine, this);
-        this.targets = new Cr3Targets(vmcs, emulator::put);
+        this.targets = new Cr3Targets(vmcs01, emulator::put);
+        this.nested = new NestedVmx(this, machine.config.shadowVmcs());
+        this.reflection = new Reflection(this, nested);
+        this.nestedRuns = machine.counters.counter("nested_run");
+        this.nestedExits = machine.counters.counter("nested_exits");
+        this.nestedReflected = machine.counters.counter("nested_exits_reflected");
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
         this.injections = machine.counters.counter("irq_injections");
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
-        vmcs.vpid = id + 1;
+        vmcs01.vpid = id + 1;
+        vmcs02.vpid = FIRST_NESTED_VPID + id;
         svm = new SvmGuest(processor, id);
-        vmcs.hltExiting = true;
-        vmcs.ioExiting = true;
+        for (Vmcs v : List.of(vmcs01, vmcs02)) {
+            v.hltExiting = true;
+            v.ioExiting = true;
+        }
     }
 
     /** What {@code fence} lets the context of an MMU do to this vCPU. */
@@ -130,16 +154,130 @@ final class VirtualCpu implements Vcpu {
      */
     void attach(Attachment next) {
         attachment = next;
-        mmu = next.context(id);
         demand = next.demand();
-        vmcs.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
-        vmcs.cr3LoadExiting = demand.interceptCr3Loads();
-        vmcs.invlpgExiting = demand.interceptInvlpg();
-        // What is really another value than the guest's cannot be the guest's to write.
-        vmcs.cr0Mask = demand.ownedCr0() | demand.forcedCr0();
-        vmcs.cr4Mask = demand.ownedCr4() | demand.forcedCr4() | demand.hiddenCr4();
-        programmed = null;
+        control(vmcs01);
+        chooseContext();
         loadPaging(registers.paging, false);
+    }
+
+    private void control(Vmcs v) {
+        v.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
+        v.cr3LoadExiting = demand.interceptCr3Loads();
+        v.invlpgExiting = demand.interceptInvlpg();
+        // What is really another value than the guest's cannot be the guest's to write.
+        v.cr0Mask = demand.ownedCr0() | demand.forcedCr0();
+        v.cr4Mask = demand.ownedCr4() | demand.forcedCr4() | demand.hiddenCr4();
+    }
+
+    /** The context and the controls for what runs. */
+    private void chooseContext() {
+        vmcs = nested.running() ? vmcs02 : vmcs01;
+        if (nested.running()) {
+            control(vmcs02);
+            NestedEntry.merge(nested.vmcs12().fields, vmcs02);
+        }
+        if (nested.withEpt()) {
+            GuardedNested inner = attachment.nestedContext(id);
+            inner.enter(nested.vmcs12().fields.get(VmcsField.EPT_POINTER));
+            mmu = inner;
+        } else {
+            mmu = attachment.context(id);
+        }
+        programmed = null;
+    }
+
+    /**
+     * {@code other} runs from now on, in the paging state {@code state}: a guest of the guest that is entered, or the guest itself after its
+     * exit.
+     *
+     * @param keep nothing that was cached for it is dropped
+     */
+    void become(GuestState other, PagingState state, boolean keep) {
+        if (machine.checker() != null && nested.withEpt()) {
+            throw new MachineException("the specification that a checked run is compared with knows no EPT tables of a guest; run without --check");
+        }
+        guest = other;
+        registers.paging = state;
+        chooseContext();
+        // Without VPIDs the transition drops linear and combined mappings (SDM vol. 3, "Operations that Invalidate Cached Mappings"), and what a
+        // one-dimensional design has derived from tables with them; guest-physical ones stay.
+        loadPaging(state, keep || !demand.interceptCr3Loads());
+        if (!keep) {
+            flushVpid();
+        }
+        engine.switchTo(other);
+        if (nested.running()) {
+            nestedRuns.increment();
+        }
+        if (machine.checker() != null) {
+            machine.checker().loaded(id, state, false);
+        }
+    }
+
+    /** An exit of a guest of the guest has been told to its hypervisor. */
+    void nestedExit() {
+        nestedReflected.increment();
+    }
+
+    /** The fields that VMREAD and VMWRITE of the guest reach without an exit; null for none. */
+    void shadowVmcs(VmcsRegion fields) {
+        vmcs01.shadow = fields;
+    }
+
+    /** True if the MMU translates for guests of the guest. */
+    boolean nests() {
+        return attachment.mmu().nests();
+    }
+
+    /** True while a guest of the guest runs on EPT tables of its hypervisor. */
+    boolean nestedEpt() {
+        return nested.withEpt();
+    }
+
+    /** INVEPT of the guest. */
+    void invalidateEpt(boolean all, long eptp12) {
+        if (nests()) {
+            attachment.nestedContext(id).invalidateEpt(all, eptp12);
+        }
+    }
+
+    /** INVVPID of the guest: what is cached for its guests. */
+    void flushNestedVpid() {
+        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        processor.invvpidContext(vmcs02.vpid);
+    }
+
+    /** Drops what is cached under the VPID of what runs. */
+    private void flushVpid() {
+        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        processor.invvpidContext(vmcs.vpid);
+    }
+
+    /** Writes the aligned 8 bytes at {@code gpa} of guest memory for the hypervisor itself, and has those told who must know. */
+    void put(long gpa, long value) {
+        emulator.put(gpa, value);
+        emulator.tell();
+    }
+
+    @Override
+    public Disposition vmxInstruction() {
+        return nested.execute(engine.operation());
+    }
+
+    @Override
+    public void exitToGuestHypervisor(MmuFault fault) {
+        reflection.ept(fault);
+    }
+
+    @Override
+    public long controlled(int cr, long value) {
+        if (!nested.running()) {
+            return value;
+        }
+        VmcsRegion vmcs12 = nested.vmcs12().fields;
+        long mask = vmcs12.get(cr == 0 ? VmcsField.CR0_GUEST_HOST_MASK : VmcsField.CR4_GUEST_HOST_MASK);
+        long now = cr == 0 ? registers.paging.cr0() : registers.paging.cr4();
+        return now & mask | value & ~mask;
     }
 
     /** Gives up the MMU. In root operation only. */
@@ -152,10 +290,12 @@ final class VirtualCpu implements Vcpu {
             underSvm = false;
             become(SvmGuest.withRegisters(registers.paging, guestMemory));
         }
-        vmcs.enableEpt = false;
-        vmcs.unrestrictedGuest = false;
-        vmcs.eptp = 0;
-        vmcs.guestCr3 = registers.paging.cr3();
+        for (Vmcs v : List.of(vmcs01, vmcs02)) {
+            v.enableEpt = false;
+            v.unrestrictedGuest = false;
+            v.eptp = 0;
+            v.guestCr3 = registers.paging.cr3();
+        }
     }
 
     /** Runs the guest until {@code until} operations have retired, or something else is to be done first. */
@@ -256,6 +396,9 @@ final class VirtualCpu implements Vcpu {
     /** Injects an interrupt with the next entry if there is one and the guest takes it; else waits for the window. KVM: inject_pending_event. */
     private void prepareInterrupt() {
         Interrupts interrupts = machine.interrupts;
+        if (nested.running() && interrupts.pending(id) && reflection.interruptExits()) {
+            reflection.interrupt();
+        }
         boolean open = !vmcs.inject && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
         if (open && interrupts.pending(id)) {
             int vector = interrupts.acknowledge(id);
@@ -276,7 +419,7 @@ final class VirtualCpu implements Vcpu {
             tracer.tell(TracePoint.KVM_ENTRY);
         }
         TranslationRoot root = mmu.root();
-        if (!targets.isEmpty()) {
+        if (!targets.isEmpty() && !nested.running()) {
             targets.update(mmu.loadableRoots());
             emulator.tell();
             // A slot may lie where the guest has a table.
@@ -338,7 +481,7 @@ final class VirtualCpu implements Vcpu {
 
     /** The guest has switched to another root by itself: what follows from a MOV to CR3 is made good, but for the flush. */
     private void adoptRoot() {
-        boolean oneDimensional = programmed instanceof TranslationRoot.OneDimensional;
+        boolean oneDimensional = !nested.running() && programmed instanceof TranslationRoot.OneDimensional;
         if (oneDimensional && vmcs.guestCr3 != programmed.register()) {
             programmed = null;
             loadPaging(registers.paging.withCr3(targets.guestCr3(vmcs.guestCr3)), true);
@@ -355,6 +498,14 @@ final class VirtualCpu implements Vcpu {
         }
         long before = processor.cycles().total();
         machine.exitCount.increment();
+        if (nested.running()) {
+            nestedExits.increment();
+            if (reflection.wants(exit)) {
+                reflection.exit(exit);
+                exits.add(reason, processor.cycles().total() - before + transition);
+                return true;
+            }
+        }
         Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
         exits.add(reason, processor.cycles().total() - before + transition);
         if (disposition.code() > 0) {
@@ -375,6 +526,9 @@ final class VirtualCpu implements Vcpu {
     public void loadPaging(PagingState state, boolean keepPcid) {
         registers.paging = state;
         RealRegisters.load(vmcs, state, demand);
+        if (nested.running()) {
+            NestedEntry.shadows(nested.vmcs12().fields, state, vmcs);
+        }
         if (vmcs.enableEpt) {
             vmcs.guestCr3 = state.cr3();
         }
@@ -391,14 +545,20 @@ final class VirtualCpu implements Vcpu {
         injectException(GuestException.GP, 0, 0);
     }
 
-    private void injectException(int vector, int errorCode, long address) {
+    /** Injects the exception {@code vector}; one of a guest's guest that its hypervisor intercepts is an exit to that instead. */
+    void injectException(int vector, int errorCode, long address) {
+        if (nested.running() && reflection.intercepts(vector)) {
+            reflection.exception(vector, errorCode, address);
+            return;
+        }
         if (tracer.on(TracePoint.KVM_INJ_EXCEPTION)) {
             tracer.tell(TracePoint.KVM_INJ_EXCEPTION, vector, errorCode, address, 0);
         }
         inject(vector, errorCode, address);
     }
 
-    private void inject(int vector, int errorCode, long address) {
+    /** Has the next entry deliver the exception {@code vector}. */
+    void inject(int vector, int errorCode, long address) {
         vmcs.inject = true;
         vmcs.injectExternal = false;
         vmcs.injectVector = vector;
@@ -452,8 +612,12 @@ final class VirtualCpu implements Vcpu {
             return;
         }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
-        processor.invvpidContext(vmcs.vpid);
-        if (vmcs.enableEpt) {
+        processor.invvpidContext(vmcs01.vpid);
+        if (nestedRuns.value() > 0) {
+            // Each root of a guest's guests tags what is cached by it.
+            processor.invvpidContext(vmcs02.vpid);
+            processor.inveptAll();
+        } else if (vmcs.enableEpt) {
             processor.inveptContext(vmcs.eptp);
         }
     }
@@ -525,8 +689,14 @@ final class VirtualCpu implements Vcpu {
         return attachment;
     }
 
+    /** What runs. */
     GuestState guest() {
         return guest;
+    }
+
+    /** What was booted, which may run a guest of its own now. */
+    GuestState booted() {
+        return nested.running() ? nested.hypervisor() : guest;
     }
 
     MemoryPort port() {

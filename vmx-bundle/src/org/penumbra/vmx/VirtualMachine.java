@@ -445,9 +445,9 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public long guestDigest() {
-        long all = vcpus[0].guest().digest;
+        long all = vcpus[0].booted().digestOfAll();
         for (int i = 1; i < vcpus.length; i++) {
-            all = Long.rotateLeft(all, 17) * 31 + vcpus[i].guest().digest;
+            all = Long.rotateLeft(all, 17) * 31 + vcpus[i].booted().digestOfAll();
         }
         return all;
     }

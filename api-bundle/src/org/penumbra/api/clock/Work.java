@@ -44,6 +44,11 @@ public enum Work {
     SLOT_LOOKUP("hypervisor.slot-lookup"),
     /** Decoding and executing one instruction in the hypervisor's emulator. */
     EMULATION("hypervisor.emulation"),
+    /**
+     * Merging a guest hypervisor's VMCS with the host's before its guest is entered, or taking the two apart after an exit that it sees,
+     * without the memory accesses.
+     */
+    NESTED_SWITCH("hypervisor.nested-switch"),
     /** Dropping one linear address from this processor's TLBs. */
     FLUSH_PAGE("hypervisor.flush-page"),
     /** Dropping a context from this processor's TLBs. */

@@ -49,6 +49,14 @@ public interface ExecutionEngine {
      */
     boolean complete(MemoryHooks hooks);
 
+    /**
+     * Goes on with {@code guest}: its hypervisor, which is a guest itself, has entered it, or it has left to its hypervisor. Between two calls
+     * of {@link #run}. An engine of machine code, whose guest is in the registers alone, does nothing.
+     */
+    default void switchTo(org.penumbra.api.guest.GuestState guest) {
+        // The registers say where to go on.
+    }
+
     /** Retires the operation at which the engine exited without executing it: a handler did its work. */
     void skip();
 }

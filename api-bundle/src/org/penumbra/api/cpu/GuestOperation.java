@@ -6,7 +6,7 @@ package org.penumbra.api.cpu;
  */
 public final class GuestOperation {
     /** What the operation does. */
-    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID }
+    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, VMX }
 
     public Kind kind;
     /** Linear address of a memory operand, or the operand of INVLPG; for INVPCID that in the descriptor, its second 8 bytes. */
@@ -24,4 +24,10 @@ public final class GuestOperation {
     public int port;
     /** For WRMSR: the MSR. */
     public int msr;
+    /**
+     * For VMX, an instruction of a hypervisor: {@link #function} is the number of its {@link org.penumbra.api.vmx.ExitReason}, this the
+     * encoding of a field, or the type of INVEPT and INVVPID; {@link #value} the pointer to a VMCS or VMXON region, the source of VMWRITE, or
+     * the first 8 bytes of a descriptor.
+     */
+    public int field;
 }

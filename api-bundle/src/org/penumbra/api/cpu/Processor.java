@@ -87,6 +87,20 @@ public interface Processor {
     /** VMCALL. An {@link Outcome}; #UD outside VMX operation. */
     int vmcall();
 
+    /**
+     * A VMX instruction of a guest that is a hypervisor: VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMREAD, VMWRITE, VMLAUNCH, VMRESUME, INVEPT or
+     * INVVPID. In VMX non-root operation each exits, whatever the privilege (SDM vol. 3, "VMX Instructions"), but for VMREAD and VMWRITE of
+     * a field in a shadow VMCS. An {@link Outcome}; #UD elsewhere, since VMX root operation of a guest without a hypervisor is not modelled.
+     *
+     * @param instruction number of its {@link org.penumbra.api.vmx.ExitReason}
+     * @param field encoding of the field of VMREAD and VMWRITE
+     * @param value source of VMWRITE
+     */
+    int vmx(int instruction, int field, long value);
+
+    /** What the last VMREAD that was done by the processor itself has read. */
+    long vmread();
+
     /** The exception behind the last FAULT; valid until the next operation. */
     GuestException exception();
 

@@ -1,5 +1,8 @@
 package org.penumbra.api.guest;
 
+import java.util.Map;
+import java.util.TreeMap;
+
 /**
  * Everything that the guest on one vCPU is, beside its registers and memory: the machine owns it, an engine works on it, and
  * another engine can go on with it at any operation boundary. Plain fields, used by the thread that runs the vCPU.
@@ -32,9 +35,24 @@ public final class GuestState {
      */
     public long digest = FNV_OFFSET;
 
+    /**
+     * The guests of this guest, by the gpa of the VMCS that they are entered with. Of such a guest GUEST_RIP is the number of its next step,
+     * and each step is one byte long.
+     */
+    public final Map<Long, GuestState> guests = new TreeMap<>();
+
     /** The guest before its first operation. */
     public GuestState(GuestProgram program) {
         this.program = program;
+    }
+
+    /** {@link #digest} of this guest and of its guests. */
+    public long digestOfAll() {
+        long all = digest;
+        for (GuestState inner : guests.values()) {
+            all = Long.rotateLeft(all, 1) ^ inner.digestOfAll();
+        }
+        return all;
     }
 
     /** The steps that are executed now. */

@@ -2,6 +2,8 @@ package org.penumbra.api.guest;
 
 import java.util.Arrays;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.vmx.ExitReason;
+import org.penumbra.api.vmx.VmcsField;
 
 /**
  * A batch of guest steps, as parallel arrays that grow as needed. Each step is one guest operation. <em>acc</em> is the
@@ -27,6 +29,8 @@ import org.penumbra.api.cpu.UpdateFunction;
  *  MOV_CR3_SLOT  gva                  new value         CR3 = memory, or the new value if that is 0; acc stays as it is
  *  VMCALL                  number     RBX               address: RCX; acc = number, and then the result
  *  WRMSR         MSR                  new value
+ *  VMX           datum 2   field      datum             an instruction of a hypervisor, function: its exit reason; VMREAD: acc = the field
+ *  MOV_CR2                            new value
  * </pre>
  *
  * <p>Programs append by the methods, or by {@link #reserve} and the arrays where millions of steps come from arrays already. Engines
@@ -53,6 +57,8 @@ public final class StepBuffer {
     public static final byte STI_HLT = 17;
     public static final byte CLI = 18;
     public static final byte MOV_CR3_SLOT = 19;
+    public static final byte VMX = 20;
+    public static final byte MOV_CR2 = 21;
 
     /** Beside an update function: the operand is a paging-structure entry. */
     public static final byte ENTRY = 1 << 6;
@@ -211,6 +217,33 @@ public final class StepBuffer {
         add(WRMSR, msr, 8, newValue);
     }
 
+    /** VMXON, VMCLEAR or VMPTRLD of the region at {@code gpa}; VMLAUNCH, VMRESUME or VMXOFF. */
+    public void vmx(ExitReason instruction, long gpa) {
+        vmx(instruction, 0, gpa, 0);
+    }
+
+    public void vmread(VmcsField field) {
+        vmx(ExitReason.VMREAD, field.encoding(), 0, 0);
+    }
+
+    public void vmwrite(VmcsField field, long datum) {
+        vmx(ExitReason.VMWRITE, field.encoding(), datum, 0);
+    }
+
+    /** INVEPT of {@code type}: 1 single-context, 2 global. */
+    public void invept(int type, long eptp) {
+        vmx(ExitReason.INVEPT, type, eptp, 0);
+    }
+
+    private void vmx(ExitReason instruction, int field, long first, long second) {
+        add(VMX, second, field, first);
+        function[count - 1] = (byte) instruction.number();
+    }
+
+    public void movToCr2(long newValue) {
+        add(MOV_CR2, 0, 8, newValue);
+    }
+
     /** True of a step whose {@link #address} is a gva that it reads, writes or fetches from. */
     public static boolean accessesMemory(byte stepKind) {
         return stepKind <= UPDATE;
@@ -251,6 +284,10 @@ public final class StepBuffer {
                 return "CLI";
             case VMCALL:
                 return "VMCALL";
+            case VMX:
+                return String.format("%s 0x%x, 0x%x", ExitReason.of(function[i]), width[i], value[i]);
+            case MOV_CR2:
+                return String.format("MOV CR2, 0x%x", value[i]);
             default:
                 return "step kind " + kind[i];
         }

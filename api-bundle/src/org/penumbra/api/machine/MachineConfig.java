@@ -17,10 +17,11 @@ import org.penumbra.api.cpu.EngineFactory;
  * @param threads a thread per vCPU instead of the deterministic scheduler: for scaling and stress, since two runs differ
  * @param engine the execution engine by {@code engine.name}
  * @param watchdogMillis wall time after which a call into the MMU counts as stuck; 0 for never
+ * @param shadowVmcs VMREAD and VMWRITE of a guest that is a hypervisor need no exit (VMCS shadowing)
  */
 public record MachineConfig(
         long memoryBytes, int hostPageLevel, CostProfile hardware, String mmu, Map<String, String> settings, boolean check,
-        int vcpus, boolean threads, String engine, long watchdogMillis) {
+        int vcpus, boolean threads, String engine, long watchdogMillis, boolean shadowVmcs) {
     /** The largest number of vCPUs of a machine. */
     public static final int MOST_VCPUS = 64;
     /** A call into an MMU takes microseconds; this is long even for a machine that is busy with other things. */
@@ -42,6 +43,13 @@ public record MachineConfig(
         settings = Map.copyOf(settings);
     }
 
+    /** A machine with VMCS shadowing. */
+    public MachineConfig(
+            long memoryBytes, int hostPageLevel, CostProfile hardware, String mmu, Map<String, String> settings, boolean check,
+            int vcpus, boolean threads, String engine, long watchdogMillis) {
+        this(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, engine, watchdogMillis, true);
+    }
+
     /** One vCPU under the deterministic scheduler, with the engine of steps. */
     public MachineConfig(
             long memoryBytes, int hostPageLevel, CostProfile hardware, String mmu, Map<String, String> settings, boolean check) {
@@ -50,11 +58,16 @@ public record MachineConfig(
 
     /** The same with {@code number} vCPUs, on a thread each if {@code threaded}. */
     public MachineConfig withVcpus(int number, boolean threaded) {
-        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, number, threaded, engine, watchdogMillis);
+        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, number, threaded, engine, watchdogMillis, shadowVmcs);
     }
 
     /** The same with another watchdog. */
     public MachineConfig withWatchdog(long millis) {
-        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, engine, millis);
+        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, engine, millis, shadowVmcs);
+    }
+
+    /** The same with or without VMCS shadowing. */
+    public MachineConfig withShadowVmcs(boolean on) {
+        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, engine, watchdogMillis, on);
     }
 }

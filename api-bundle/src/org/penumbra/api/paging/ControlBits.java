@@ -10,6 +10,7 @@ public final class ControlBits {
     public static final long CR4_PAE = 1L << 5;
     public static final long CR4_PGE = 1L << 7;
     public static final long CR4_LA57 = 1L << 12;
+    public static final long CR4_VMXE = 1L << 13;
     public static final long CR4_PCIDE = 1L << 17;
     public static final long CR4_SMEP = 1L << 20;
     public static final long CR4_SMAP = 1L << 21;
@@ -25,6 +26,10 @@ public final class ControlBits {
     /** Operand bit 63 of MOV to CR3: keep the TLB entries of the PCID. */
     public static final long CR3_NO_FLUSH = 1L << 63;
 
+    /** CF, PF, AF, ZF, SF and OF, by which VMX instructions tell how they went: CF fails without a current VMCS, ZF with one. */
+    public static final long RFLAGS_STATUS = 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 11;
+    public static final long RFLAGS_CF = 1;
+    public static final long RFLAGS_ZF = 1 << 6;
     /** RFLAGS.IF: maskable external interrupts are delivered. */
     public static final long RFLAGS_IF = 1L << 9;
     /** EFLAGS.AC. */

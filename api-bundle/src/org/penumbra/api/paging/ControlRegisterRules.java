@@ -13,6 +13,7 @@ import static org.penumbra.api.paging.ControlBits.CR4_PKS;
 import static org.penumbra.api.paging.ControlBits.CR4_PSE;
 import static org.penumbra.api.paging.ControlBits.CR4_SMAP;
 import static org.penumbra.api.paging.ControlBits.CR4_SMEP;
+import static org.penumbra.api.paging.ControlBits.CR4_VMXE;
 import static org.penumbra.api.paging.ControlBits.EFER_LMA;
 import static org.penumbra.api.paging.ControlBits.EFER_LME;
 import static org.penumbra.api.paging.ControlBits.EFER_NXE;
@@ -29,7 +30,7 @@ public final class ControlRegisterRules {
     /** VME, PVI, TSD, DE, MCE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE: without influence on paging. */
     private static final long CR4_OTHERS = 0b1111 | 1L << 6 | 1L << 8 | 1L << 9 | 1L << 10 | 1L << 11 | 1L << 16 | 1L << 18;
     private static final long CR4_DEFINED =
-            CR4_OTHERS | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS | CR4_LA57;
+            CR4_OTHERS | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS | CR4_LA57 | CR4_VMXE;
 
     private ControlRegisterRules() {}
 
@@ -54,7 +55,7 @@ public final class ControlRegisterRules {
     }
 
     /**
-     * May CR4 become {@code value}? LA57 cannot change in IA-32e mode; VMXE, SMXE and CET stand for features that this processor does not
+     * May CR4 become {@code value}? LA57 cannot change in IA-32e mode; SMXE and CET stand for features that this processor does not
      * have.
      *
      * @param linearAddressBits 48, or 57 of a processor with 5-level paging

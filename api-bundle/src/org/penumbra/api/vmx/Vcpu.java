@@ -8,6 +8,7 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingState;
@@ -75,6 +76,20 @@ public interface Vcpu {
      * @return false if no memory is there that could be written, or {@code gpa} is not aligned
      */
     boolean cr3Slot(long guestCr3, long gpa);
+
+    /** Executes the VMX instruction at which the engine stopped, for a guest that is a hypervisor itself, and retires it. */
+    Disposition vmxInstruction();
+
+    /**
+     * The guest that runs is one of the guest's, and {@code fault} is an EPT violation or misconfiguration for that hypervisor to see: leaves
+     * to it.
+     */
+    void exitToGuestHypervisor(MmuFault fault);
+
+    /**
+     * What CR0 or CR4, number {@code cr}, becomes by a MOV of {@code value}: a guest hypervisor's bits stay as they are while its guest runs.
+     */
+    long controlled(int cr, long value);
 
     /** The vCPU runs no further operation until an interrupt is pending for it. KVM: {@code kvm_vcpu_halt}. */
     void halt();

@@ -42,6 +42,9 @@ public final class Vmcs {
     /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */
     public int vpid;
 
+    /** "VMCS shadowing" and the VMCS that the link pointer names: VMREAD and VMWRITE of its fields do not exit; null without. */
+    public VmcsRegion shadow;
+
     /** Guest-state area: the control registers that the processor really uses in non-root operation. */
     public long guestCr0;
     public long guestCr3;

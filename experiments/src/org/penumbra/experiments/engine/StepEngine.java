@@ -20,6 +20,7 @@ import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.vmx.ExitReason;
 
 /**
  * Executes the steps of a {@link org.penumbra.api.guest.GuestProgram} on one vCPU.
@@ -41,10 +42,10 @@ final class StepEngine implements ExecutionEngine {
     private static final Kind[] EXPOSED = {
         Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
         Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT, null,
-        Kind.MOV_TO_CR3
+        Kind.MOV_TO_CR3, Kind.VMX, null
     };
 
-    private final GuestState guest;
+    private GuestState guest;
     private final GuestOperation operation = new GuestOperation();
 
     private Processor cpu;
@@ -80,6 +81,14 @@ final class StepEngine implements ExecutionEngine {
         told = registers.paging;
         port = memory;
         line = processor.interruptLine();
+    }
+
+    @Override
+    public void switchTo(GuestState other) {
+        guest = other;
+        // Batches are counted for each guest.
+        faultedBatch = -1;
+        told = registers.paging;
     }
 
     @Override
@@ -222,6 +231,9 @@ final class StepEngine implements ExecutionEngine {
                 registers.cpl = 3;
                 registers.rflags |= ControlBits.RFLAGS_IF;
                 return Outcome.DONE;
+            case StepBuffer.MOV_CR2:
+                registers.cr2 = s.value[i];
+                return Outcome.DONE;
             case StepBuffer.CLI:
                 registers.rflags &= ~ControlBits.RFLAGS_IF;
                 return Outcome.DONE;
@@ -263,6 +275,12 @@ final class StepEngine implements ExecutionEngine {
                 return cpu.vmcall();
             case StepBuffer.WRMSR:
                 return cpu.wrmsr((int) s.address[i], s.value[i]);
+            case StepBuffer.VMX:
+                int executed = cpu.vmx(s.function[i], s.width[i], s.value[i]);
+                if (executed == Outcome.DONE && s.function[i] == ExitReason.VMREAD.number()) {
+                    gpr[RAX] = cpu.vmread();
+                }
+                return executed;
             case StepBuffer.STI_HLT:
                 // Set before HLT exits: the hypervisor asks the flag whether an interrupt may wake this vCPU.
                 registers.rflags |= ControlBits.RFLAGS_IF;
@@ -420,7 +438,8 @@ final class StepEngine implements ExecutionEngine {
         operation.port = kind == StepBuffer.OUT ? (int) steps.address[next] : 0;
         operation.width = steps.width[next];
         operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : kind == StepBuffer.MOV_CR3_SLOT ? slotted : steps.value[next];
-        operation.function = kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
+        operation.field = kind == StepBuffer.VMX ? steps.width[next] : 0;
+        operation.function = kind == StepBuffer.VMX ? steps.function[next] : kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
     }
 
     @Override

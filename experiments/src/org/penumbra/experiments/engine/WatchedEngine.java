@@ -5,6 +5,7 @@ import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.guest.GuestState;
 
 /** An engine that somebody looks at. */
 final class WatchedEngine implements ExecutionEngine {
@@ -45,6 +46,11 @@ final class WatchedEngine implements ExecutionEngine {
             watcher.emulated();
         }
         return done;
+    }
+
+    @Override
+    public void switchTo(GuestState guest) {
+        engine.switchTo(guest);
     }
 
     @Override

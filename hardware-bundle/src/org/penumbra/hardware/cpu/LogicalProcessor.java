@@ -35,6 +35,7 @@ import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vmcs;
+import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.hardware.tlb.TranslationUnit;
 import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Walker;
@@ -75,6 +76,7 @@ final class LogicalProcessor implements HostProcessor {
     /** The state that the translation unit works with. */
     private PagingState loaded;
     private boolean injecting;
+    private long vmread;
     private final int linearBits;
 
     LogicalProcessor(CostProfile profile, PhysicalMemory memory, RegisterFile registers, IoPorts ports, TranslationObserver observer) {
@@ -165,7 +167,8 @@ final class LogicalProcessor implements HostProcessor {
             return generalProtection();
         }
         long efer = ControlRegisterRules.efer(real, efer());
-        PagingState next = registers.paging.withCr0(value).withEfer(ControlRegisterRules.efer(value, registers.paging.efer()));
+        long seen = owned(registers.paging.cr0(), value, vmcs == null ? 0 : vmcs.cr0Mask);
+        PagingState next = registers.paging.withCr0(seen).withEfer(ControlRegisterRules.efer(seen, registers.paging.efer()));
         if (ControlRegisterRules.loadsPdptes(old, cr4(), real, cr4(), efer)) {
             int outcome = loadPdptes(cr3());
             if (outcome != Outcome.DONE) {
@@ -182,6 +185,11 @@ final class LogicalProcessor implements HostProcessor {
             unit.dropCurrentVpid();
         }
         return privileged();
+    }
+
+    /** A MOV that does not exit leaves the bits in {@code mask} as they are. */
+    private static long owned(long old, long value, long mask) {
+        return old & mask | value & ~mask;
     }
 
     /**
@@ -202,7 +210,7 @@ final class LogicalProcessor implements HostProcessor {
         if (!ControlRegisterRules.cr4Allowed(real, old, cr3(), efer(), linearBits)) {
             return generalProtection();
         }
-        PagingState next = registers.paging.withCr4(value);
+        PagingState next = registers.paging.withCr4(owned(registers.paging.cr4(), value, vmcs == null ? 0 : vmcs.cr4Mask));
         if (ControlRegisterRules.loadsPdptes(cr0(), old, cr0(), real, efer())) {
             int outcome = loadPdptes(cr3());
             if (outcome != Outcome.DONE) {
@@ -360,6 +368,34 @@ final class LogicalProcessor implements HostProcessor {
             return svmExit(ExitReason.VMCALL, Vmcb.VMEXIT_VMMCALL, 0, 0);
         }
         return vmcs != null ? exit(ExitReason.VMCALL, 0) : raise(UD, 0, 0, 0);
+    }
+
+    @Override
+    public int vmx(int instruction, int field, long value) {
+        if (vmcs == null) {
+            return raise(UD, 0, 0, 0);
+        }
+        boolean write = instruction == ExitReason.VMWRITE.number();
+        boolean shadowed = vmcs.shadow != null && (write || instruction == ExitReason.VMREAD.number());
+        VmcsField shadow = shadowed ? VmcsField.of(field) : null;
+        if (shadow == null || write && shadow.readOnly()) {
+            return exit(ExitReason.of(instruction), 0);
+        }
+        if (registers.cpl != 0) {
+            return generalProtection();
+        }
+        if (write) {
+            vmcs.shadow.set(shadow, value);
+        } else {
+            vmread = vmcs.shadow.get(shadow);
+        }
+        registers.rflags &= ~ControlBits.RFLAGS_STATUS;
+        return privileged();
+    }
+
+    @Override
+    public long vmread() {
+        return vmread;
     }
 
     @Override

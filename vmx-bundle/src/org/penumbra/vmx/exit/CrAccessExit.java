@@ -23,13 +23,13 @@ public final class CrAccessExit implements VmExitHandler {
         // The exit takes priority over the check of the value (SDM vol. 3, "Relative Priority of Faults and VM Exits").
         switch (ExitQualification.cr(exit.qualification)) {
             case 0:
-                done = cr0(vcpu, value);
+                done = cr0(vcpu, vcpu.controlled(0, value));
                 break;
             case 3:
                 done = cr3(vcpu, value);
                 break;
             case 4:
-                done = cr4(vcpu, value);
+                done = cr4(vcpu, vcpu.controlled(4, value));
                 break;
             default:
                 return Disposition.error(EINVAL, "access to CR" + ExitQualification.cr(exit.qualification) + " exits, and should not");

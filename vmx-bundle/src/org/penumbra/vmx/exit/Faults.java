@@ -22,6 +22,10 @@ final class Faults {
             case EMULATE:
                 return vcpu.emulate();
             case INJECT:
+                if (fault.nested) {
+                    vcpu.exitToGuestHypervisor(fault);
+                    return Disposition.RESUME;
+                }
                 vcpu.injectPageFault(fault.gva, fault.errorCode);
                 return Disposition.RESUME;
             case MMIO:

@@ -1,0 +1,34 @@
+package org.penumbra.experiments.workload;
+
+import java.util.Hashtable;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.osgi.framework.BundleContext;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.experiment.Workload;
+
+/**
+ * Publishes some workloads again as those of a guest's guest: {@code nested-ept:NAME} and {@code nested-ept-2m:NAME}. The framework withdraws
+ * the services when the bundle stops.
+ */
+@Component(service = {}, immediate = true)
+public final class NestedWorkloads {
+    @Activate
+    public NestedWorkloads(BundleContext context) {
+        Map<String, Workload> inner = new LinkedHashMap<>();
+        inner.put("working-set", new WorkingSetWorkload());
+        inner.put("fork-heavy", new ForkHeavyWorkload());
+        inner.put("table-storm", new PageTableStormWorkload());
+        inner.forEach((name, workload) -> {
+            publish(context, "nested-ept:" + name, new NestedWorkload(workload, 1));
+            publish(context, "nested-ept-2m:" + name, new NestedWorkload(workload, 2));
+        });
+    }
+
+    private static void publish(BundleContext context, String name, Workload workload) {
+        Hashtable<String, Object> properties = new Hashtable<>();
+        properties.put(Workload.WORKLOAD_NAME, name);
+        context.registerService(Workload.class, workload, properties);
+    }
+}
