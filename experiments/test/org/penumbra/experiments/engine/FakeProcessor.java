@@ -203,6 +203,16 @@ public class FakeProcessor implements Processor {
     }
 
     @Override
+    public int vmx(int instruction, int field, long value) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long vmread() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public int wrmsr(int msr, long value) {
         int outcome = privileged(String.format("wrmsr %x %x", msr, value));
         if (outcome == Outcome.DONE && msr == Msr.IA32_EFER) {

@@ -309,6 +309,16 @@ final class FaultyProcessor implements Processor {
     }
 
     @Override
+    public int vmx(int instruction, int field, long value) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long vmread() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public ExitRecord exit() {
         throw new UnsupportedOperationException();
     }

@@ -1,0 +1,111 @@
+package org.penumbra.itest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.osgi.test.common.annotation.InjectService;
+import org.osgi.test.common.service.ServiceAware;
+import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.machine.GuestBoot;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MachineConfig;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.paging.PagingMode;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+/** A whole guest under a hypervisor that is a guest itself. */
+class NestedGuestTest {
+    private static final long MEMORY = 256 << 20;
+    /** What the guest hypervisor keeps for itself of so much memory. */
+    private static final long INNER = MEMORY - (9 << 20) & -(2 << 20);
+
+    @InjectService(filter = "(machine.kind=vmx)")
+    MachineFactory vmx;
+
+    @InjectService
+    CostProfiles profiles;
+
+    @InjectService(filter = "(workload.name=*)")
+    ServiceAware<Workload> workloads;
+
+    private GuestState booted;
+
+    private GuestBoot guest(String workload, PagingMode mode) {
+        GuestBoot boot = Trial.workload(workloads, workload).prepare(1, mode);
+        return (loader, registers, bytes) -> {
+            GuestState[] states = boot.boot(loader, registers, bytes);
+            booted = states[0];
+            return states;
+        };
+    }
+
+    private MachineConfig config(String design, int hostLevel, long memory, PagingMode mode) {
+        return new MachineConfig(memory, hostLevel, Trial.hardware(profiles, mode), design, Map.of(), false);
+    }
+
+    private long digestOfInner() {
+        return booted.guests.values().iterator().next().digest;
+    }
+
+    private long digest(String workload, PagingMode mode) {
+        try (Machine machine = vmx.create(config("ept", 1, INNER, mode), guest(workload, mode))) {
+            Trial.finish(machine);
+        }
+        return booted.digest;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @EnumSource(value = PagingMode.class, names = {"BITS_32", "PAE", "FOUR_LEVEL", "FIVE_LEVEL"})
+    @DisplayName("N03 N07 a guest's guest on EPT tables of its hypervisor loads what it loads under no more than one hypervisor, in each paging mode")
+    void sameAsAlone(PagingMode mode) {
+        try (Machine machine = vmx.create(config("ept", 1, MEMORY, mode), guest("nested-ept:fork-heavy", mode))) {
+            Trial.finish(machine);
+            List<String> violations = new ArrayList<>();
+            machine.hotSwap().audit(violations::add);
+            assertThat(violations).isEmpty();
+            assertThat(machine.counters().get("nested_exits")).isGreaterThan(1000);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", mode));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"nested-ept:table-storm", "nested-ept-2m:table-storm"})
+    @DisplayName("E05 N03 L2 does not notice that the MMU under its hypervisor is replaced while it runs")
+    void replaced(String workload) {
+        try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
+            boolean more = true;
+            int swaps = 0;
+            while (more) {
+                more = machine.run(20_000);
+                if (more) {
+                    machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps++ % 2 == 0 ? "off" : "on"));
+                }
+            }
+            assertThat(swaps).isGreaterThan(20);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("table-storm", PagingMode.FOUR_LEVEL));
+    }
+
+    @Test
+    @DisplayName("N03 while L2 runs on EPT tables of its hypervisor a design without nested paging is refused, and the guest goes on")
+    void refused() {
+        try (Machine machine = vmx.create(config("ept", 1, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-ept:fork-heavy", PagingMode.FOUR_LEVEL))) {
+            machine.run(100_000);
+            assertThatThrownBy(() -> machine.hotSwap().swap("shadow", Map.of()))
+                    .isInstanceOf(MachineException.class).hasMessageContaining("nested paging");
+            Trial.finish(machine);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
+    }
+}
