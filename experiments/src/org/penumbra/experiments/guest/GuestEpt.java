@@ -5,47 +5,76 @@ import static org.penumbra.experiments.guest.GuestLayout.PAGE;
 import java.util.HashMap;
 import java.util.Map;
 import org.penumbra.api.guest.StepBuffer;
+import org.penumbra.api.vmx.ExitReason;
+import org.penumbra.api.vmx.VmcsField;
+import org.penumbra.api.vmx.VmxControls;
 
 /**
  * The EPT tables that a hypervisor which is a guest itself keeps for its own guest (EPT12): one slot, filled page by page at violations,
  * as KVM does (SDM vol. 3, "EPT Translation Mechanism").
  */
-final class GuestEpt {
+final class GuestEpt implements HypervisorMmu {
     private static final long RIGHTS = 7;
     private static final long WRITE_BACK = 6 << 3;
     private static final long LARGE = 1 << 7;
     /** EPTP: write-back, 4 levels, accessed and dirty flags. */
     private static final long EPTP = 6 | 3 << 3 | 1 << 6;
     private static final int LEVELS = 4;
+    private static final long VPID = 1;
 
     private final FrameAllocator frames;
     private final GuestLayout layout;
     private final long base;
     private final int leafLevel;
-    private final long root;
+    private final boolean unpaged;
+    private long root;
     /** gpa of each table below the root, by level and by the bits of the addresses that it translates. */
     private final Map<Long, Long> tables = new HashMap<>();
 
     /**
-     * Empty tables.
+     * No tables yet.
      *
      * @param base gpa at which the guest's address 0 lies
      * @param leafLevel 1: pages of 4 KiB; 2: of 2 MiB
+     * @param unpaged the guest begins without paging
      */
-    GuestEpt(FrameAllocator frames, GuestLayout layout, long base, int leafLevel, StepBuffer out) {
+    GuestEpt(FrameAllocator frames, GuestLayout layout, long base, int leafLevel, boolean unpaged) {
         this.frames = frames;
         this.layout = layout;
         this.base = base;
         this.leafLevel = leafLevel;
-        this.root = table(out);
+        this.unpaged = unpaged;
     }
 
-    long eptp() {
-        return root | EPTP;
+    @Override
+    public void start(StepBuffer out) {
+        root = table(out);
+        out.vmwrite(VmcsField.SECONDARY_VM_EXEC_CONTROL,
+                VmxControls.ENABLE_EPT | VmxControls.ENABLE_VPID | (unpaged ? VmxControls.UNRESTRICTED_GUEST : 0));
+        out.vmwrite(VmcsField.VIRTUAL_PROCESSOR_ID, VPID);
+        out.vmwrite(VmcsField.EPT_POINTER, root | EPTP);
+        out.vmwrite(VmcsField.CPU_BASED_VM_EXEC_CONTROL,
+                VmxControls.ACTIVATE_SECONDARY | VmxControls.UNCONDITIONAL_IO_EXITING | VmxControls.HLT_EXITING);
+    }
+
+    @Override
+    public boolean begin(int reason, StepBuffer out) {
+        if (reason != ExitReason.EPT_VIOLATION.number()) {
+            return false;
+        }
+        out.vmread(VmcsField.EXIT_QUALIFICATION);
+        out.vmread(VmcsField.GUEST_PHYSICAL_ADDRESS);
+        return true;
+    }
+
+    @Override
+    public boolean go(long rax, StepBuffer out) {
+        map(rax, out);
+        return true;
     }
 
     /** Maps the page around {@code gpa} of the guest. KVM: direct_map. */
-    void map(long gpa, StepBuffer out) {
+    private void map(long gpa, StepBuffer out) {
         long table = root;
         for (int level = LEVELS; level > leafLevel; level--) {
             long at = entry(table, gpa, level);

@@ -23,17 +23,40 @@ public final class HypervisorGuest implements GuestBoot {
     /** Boot tables, text, VMX regions. */
     private static final long OWN = 8 << 20;
 
+    /** How the hypervisor virtualises its guest's memory. */
+    public enum Mmu {
+        /** EPT tables with pages of 4 KiB. */
+        EPT("EPT pages of 4 KiB"),
+        /** EPT tables with pages of 2 MiB. */
+        EPT_2M("EPT pages of 2 MiB"),
+        /** Shadow paging; for guests with 4-level paging. */
+        SHADOW("shadow paging");
+
+        private final String title;
+
+        Mmu(String title) {
+            this.title = title;
+        }
+
+        /** What it is, for people. */
+        public String title() {
+            return title;
+        }
+    }
+
     private final GuestBoot inner;
-    private final int leafLevel;
+    private final Mmu mmu;
+    private final PagingMode mode;
     private final GuestLayout layout = GuestLayout.of(PagingMode.FOUR_LEVEL);
 
     /**
      * @param inner the guest of the hypervisor
-     * @param leafLevel of the hypervisor's EPT tables: 1 for 4 KiB, 2 for 2 MiB
+     * @param mode its paging mode
      */
-    public HypervisorGuest(GuestBoot inner, int leafLevel) {
+    public HypervisorGuest(GuestBoot inner, PagingMode mode, Mmu mmu) {
         this.inner = inner;
-        this.leafLevel = leafLevel;
+        this.mode = mode;
+        this.mmu = mmu;
     }
 
     /** What the hypervisor has for itself: an EPT entry of 8 bytes for each 4 KiB, and twice as much for whatever else there is. */
@@ -48,6 +71,9 @@ public final class HypervisorGuest implements GuestBoot {
         }
         if (memoryBytes < 2 * OWN) {
             return Optional.of("the guest hypervisor needs " + (2 * OWN >> 20) + " MiB of memory at least; choose with --memory");
+        }
+        if (mmu == Mmu.SHADOW && mode != PagingMode.FOUR_LEVEL) {
+            return Optional.of("the guest hypervisor shadows guests with 4-level paging only; choose --paging " + PagingMode.FOUR_LEVEL.label());
         }
         return inner.refusal(1, memoryBytes - own(memoryBytes));
     }
@@ -67,9 +93,16 @@ public final class HypervisorGuest implements GuestBoot {
         RegisterFile l2 = new RegisterFile();
         GuestState guest = inner.boot((gpa, value) -> loader.store64(base + gpa, value), new RegisterFile[] {l2}, memoryBytes - base)[0];
         FrameAllocator frames = new FrameAllocator("the guest hypervisor needs more than it has of", 512, GuestLayout.FREE_FRAMES, base);
-        HypervisorKernel kernel = new HypervisorKernel(registers, layout, frames, l2.paging, base, leafLevel);
+        HypervisorKernel kernel = new HypervisorKernel(registers, layout, frames, l2.paging, virtualised(frames, base, l2.paging, guest));
         GuestState hypervisor = new GuestState(kernel);
         hypervisor.guests.put(kernel.vmcs(), guest);
         return new GuestState[] {hypervisor};
+    }
+
+    private HypervisorMmu virtualised(FrameAllocator frames, long base, PagingState l2, GuestState guest) {
+        if (mmu == Mmu.SHADOW) {
+            return new VirtualTlb(frames, layout, base, l2, guest);
+        }
+        return new GuestEpt(frames, layout, base, mmu == Mmu.EPT ? 1 : 2, !l2.has0(ControlBits.CR0_PG));
     }
 }

@@ -13,14 +13,13 @@ import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmxControls;
 
 /**
- * A hypervisor that is a guest (L1): it runs one guest of its own (L2) on EPT tables that it fills at violations, until that powers off.
+ * A hypervisor that is a guest (L1): it runs one guest of its own (L2), whose memory is its {@link HypervisorMmu}'s, until that powers off.
  * What it does to its VMCS it does by VMX instructions; what it reads of it arrives in RAX, which it saves for L2 first.
  */
 final class HypervisorKernel implements GuestProgram {
     /** What the processor's VMX regions begin with. A real hypervisor reads it from IA32_VMX_BASIC, which is not modelled. */
     private static final long REVISION = 0x50454e01;
     private static final int DEBUG_EXIT_PORT = 0xf4;
-    private static final long VPID = 1;
 
     private enum Phase {
         BOOT,
@@ -28,41 +27,34 @@ final class HypervisorKernel implements GuestProgram {
         EXITED,
         /** RAX holds the exit reason. */
         REASON,
-        /** RAX holds the address of an EPT violation. */
-        ADDRESS,
+        /** The MMU is at work; RAX holds what it wanted to know. */
+        SERVING,
         OFF
     }
 
     private final RegisterFile registers;
     private final GuestLayout layout;
-    private final FrameAllocator frames;
+    private final HypervisorMmu mmu;
     private final PagingState l1;
     private final PagingState l2;
     private final long vmxon;
     private final long vmcs;
     private final long stack;
-    private final long base;
-    private final int leafLevel;
     private Phase phase = Phase.BOOT;
-    private GuestEpt ept;
 
     /**
      * @param registers of the vCPU
      * @param l2 registers of L2 at its start
-     * @param base gpa at which L2's memory begins
-     * @param leafLevel of its EPT tables
      */
-    HypervisorKernel(RegisterFile registers, GuestLayout layout, FrameAllocator frames, PagingState l2, long base, int leafLevel) {
+    HypervisorKernel(RegisterFile registers, GuestLayout layout, FrameAllocator frames, PagingState l2, HypervisorMmu mmu) {
         this.registers = registers;
         this.layout = layout;
-        this.frames = frames;
+        this.mmu = mmu;
         this.l1 = registers.paging.withCr4(registers.paging.cr4() | ControlBits.CR4_VMXE);
         this.l2 = l2;
         this.vmxon = frames.allocate();
         this.vmcs = frames.allocate();
         this.stack = frames.allocate();
-        this.base = base;
-        this.leafLevel = leafLevel;
     }
 
     /** gpa of the VMCS with which L2 is entered. */
@@ -86,10 +78,10 @@ final class HypervisorKernel implements GuestProgram {
             case REASON:
                 handle((int) registers.gpr[RegisterFile.RAX] & 0xffff, out);
                 break;
-            case ADDRESS:
-                layout.execute(GuestLayout.FAULT_HANDLER, out);
-                ept.map(registers.gpr[RegisterFile.RAX], out);
-                enter(ExitReason.VMRESUME, out);
+            case SERVING:
+                if (mmu.go(registers.gpr[RegisterFile.RAX], out)) {
+                    enter(ExitReason.VMRESUME, out);
+                }
                 break;
             default:
                 return false;
@@ -103,18 +95,10 @@ final class HypervisorKernel implements GuestProgram {
             out.store(layout.direct(region), (int) PAGE, 0);
             out.store(layout.direct(region), 8, REVISION);
         }
-        ept = new GuestEpt(frames, layout, base, leafLevel, out);
         out.movToCr4(l1.cr4());
         out.vmx(ExitReason.VMXON, vmxon);
         out.vmx(ExitReason.VMCLEAR, vmcs);
         out.vmx(ExitReason.VMPTRLD, vmcs);
-        boolean paged = l2.has0(ControlBits.CR0_PG);
-        out.vmwrite(VmcsField.CPU_BASED_VM_EXEC_CONTROL,
-                VmxControls.ACTIVATE_SECONDARY | VmxControls.UNCONDITIONAL_IO_EXITING | VmxControls.HLT_EXITING);
-        out.vmwrite(VmcsField.SECONDARY_VM_EXEC_CONTROL,
-                VmxControls.ENABLE_EPT | VmxControls.ENABLE_VPID | (paged ? 0 : VmxControls.UNRESTRICTED_GUEST));
-        out.vmwrite(VmcsField.VIRTUAL_PROCESSOR_ID, VPID);
-        out.vmwrite(VmcsField.EPT_POINTER, ept.eptp());
         out.vmwrite(VmcsField.VM_ENTRY_CONTROLS, VmxControls.ENTRY_LOAD_EFER);
         out.vmwrite(VmcsField.VM_EXIT_CONTROLS, VmxControls.EXIT_LOAD_EFER);
         out.vmwrite(VmcsField.HOST_CR0, l1.cr0());
@@ -132,6 +116,7 @@ final class HypervisorKernel implements GuestProgram {
         out.vmwrite(VmcsField.GUEST_RFLAGS, 2);
         out.vmwrite(VmcsField.GUEST_RIP, 0);
         out.vmwrite(VmcsField.GUEST_SS_AR_BYTES, 0);
+        mmu.start(out);
         out.store(layout.direct(stack), 8, 0);
         enter(ExitReason.VMLAUNCH, out);
     }
@@ -155,10 +140,8 @@ final class HypervisorKernel implements GuestProgram {
 
     private void handle(int reason, StepBuffer out) {
         layout.execute(GuestLayout.FAULT_HANDLER, out);
-        if (reason == ExitReason.EPT_VIOLATION.number()) {
-            out.vmread(VmcsField.EXIT_QUALIFICATION);
-            out.vmread(VmcsField.GUEST_PHYSICAL_ADDRESS);
-            phase = Phase.ADDRESS;
+        if (mmu.begin(reason, out)) {
+            phase = Phase.SERVING;
         } else if (reason == ExitReason.IO_INSTRUCTION.number()) {
             // The one device that L2 has powers it off.
             out.vmx(ExitReason.VMXOFF, 0);

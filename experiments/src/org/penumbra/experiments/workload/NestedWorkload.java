@@ -5,30 +5,30 @@ import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.guest.HypervisorGuest;
 
-/** Another workload in a guest of the guest, whose hypervisor has EPT tables for it. Immutable. */
+/** Another workload in a guest of the guest. Immutable. */
 final class NestedWorkload implements Workload {
     private final Workload inner;
-    private final int leafLevel;
+    private final HypervisorGuest.Mmu mmu;
 
-    /** @param leafLevel of the guest hypervisor's EPT tables */
-    NestedWorkload(Workload inner, int leafLevel) {
+    /** @param mmu how its hypervisor virtualises its memory */
+    NestedWorkload(Workload inner, HypervisorGuest.Mmu mmu) {
         this.inner = inner;
-        this.leafLevel = leafLevel;
+        this.mmu = mmu;
     }
 
     @Override
     public String description() {
-        return "in a guest's guest, with EPT pages of " + (leafLevel == 1 ? "4 KiB: " : "2 MiB: ") + inner.description();
+        return "in a guest's guest by " + mmu.title() + ": " + inner.description();
     }
 
     @Override
     public GuestBoot prepare(long seed, PagingMode mode) {
-        return new HypervisorGuest(inner.prepare(seed, mode), leafLevel);
+        return new HypervisorGuest(inner.prepare(seed, mode), mode, mmu);
     }
 
     @Override
     public String inputIdentity() {
-        return "nested 1 on level " + leafLevel + ", " + inner.inputIdentity();
+        return "nested 1 by " + mmu.title() + ", " + inner.inputIdentity();
     }
 
     @Override

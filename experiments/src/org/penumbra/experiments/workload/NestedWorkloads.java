@@ -7,9 +7,11 @@ import org.osgi.framework.BundleContext;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.experiments.guest.HypervisorGuest;
 
 /**
- * Publishes some workloads again as those of a guest's guest: {@code nested-ept:NAME} and {@code nested-ept-2m:NAME}. The framework withdraws
+ * Publishes some workloads again as those of a guest's guest: {@code nested-ept:NAME}, {@code
+ * nested-ept-2m:NAME} and {@code nested-shadow:NAME}, by how its hypervisor virtualises its memory. The framework withdraws
  * the services when the bundle stops.
  */
 @Component(service = {}, immediate = true)
@@ -21,8 +23,9 @@ public final class NestedWorkloads {
         inner.put("fork-heavy", new ForkHeavyWorkload());
         inner.put("table-storm", new PageTableStormWorkload());
         inner.forEach((name, workload) -> {
-            publish(context, "nested-ept:" + name, new NestedWorkload(workload, 1));
-            publish(context, "nested-ept-2m:" + name, new NestedWorkload(workload, 2));
+            publish(context, "nested-ept:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT));
+            publish(context, "nested-ept-2m:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT_2M));
+            publish(context, "nested-shadow:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.SHADOW));
         });
     }
 
