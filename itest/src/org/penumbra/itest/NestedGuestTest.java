@@ -1,6 +1,7 @@
 package org.penumbra.itest;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +22,6 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.paging.PagingMode;
-
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /** A whole guest under a hypervisor that is a guest itself. */
 class NestedGuestTest {
@@ -79,18 +78,43 @@ class NestedGuestTest {
         assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", mode));
     }
 
+    @ParameterizedTest(name = "L0 with {0}")
+    @ValueSource(strings = {"shadow", "ept"})
+    @DisplayName("N01 N02 N07 a guest's guest on shadow tables of its hypervisor loads what it loads alone, and every translation is allowed")
+    void shadowed(String design) {
+        MachineConfig config = new MachineConfig(MEMORY, 1, Trial.hardware(profiles, PagingMode.FOUR_LEVEL), design, Map.of(), true);
+        try (Machine machine = vmx.create(config, guest("nested-shadow:fork-heavy", PagingMode.FOUR_LEVEL))) {
+            Trial.finish(machine);
+            List<String> violations = new ArrayList<>();
+            machine.hotSwap().audit(violations::add);
+            assertThat(violations).isEmpty();
+            assertThat(machine.checker().complaints()).isEmpty();
+            assertThat(machine.checker().compared()).isGreaterThan(machine.operations() / 4);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
+    }
+
+    @Test
+    @DisplayName("E05 N01 N02 L2 on shadow tables of its hypervisor does not notice swaps between shadow paging and EPT below it")
+    void replacedBelowShadows() {
+        try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-shadow:table-storm", PagingMode.FOUR_LEVEL))) {
+            int swaps = 0;
+            while (machine.run(50_000)) {
+                machine.hotSwap().swap(swaps++ % 2 == 0 ? "shadow" : "ept", Map.of());
+            }
+            assertThat(swaps).isGreaterThan(10);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("table-storm", PagingMode.FOUR_LEVEL));
+    }
+
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"nested-ept:table-storm", "nested-ept-2m:table-storm"})
     @DisplayName("E05 N03 L2 does not notice that the MMU under its hypervisor is replaced while it runs")
     void replaced(String workload) {
         try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
-            boolean more = true;
             int swaps = 0;
-            while (more) {
-                more = machine.run(20_000);
-                if (more) {
-                    machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps++ % 2 == 0 ? "off" : "on"));
-                }
+            while (machine.run(20_000)) {
+                machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps++ % 2 == 0 ? "off" : "on"));
             }
             assertThat(swaps).isGreaterThan(20);
         }
@@ -102,6 +126,9 @@ class NestedGuestTest {
     void refused() {
         try (Machine machine = vmx.create(config("ept", 1, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-ept:fork-heavy", PagingMode.FOUR_LEVEL))) {
             machine.run(100_000);
+            List<String> violations = new ArrayList<>();
+            machine.hotSwap().audit(violations::add);
+            assertThat(violations).as("audit while L2 runs").isEmpty();
             assertThatThrownBy(() -> machine.hotSwap().swap("shadow", Map.of()))
                     .isInstanceOf(MachineException.class).hasMessageContaining("nested paging");
             Trial.finish(machine);

@@ -6,6 +6,7 @@ import static org.penumbra.itest.HypervisorScript.VMCS;
 import static org.penumbra.itest.HypervisorScript.VMXON;
 
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -13,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
+import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.guest.GuestProgram;
 import org.penumbra.api.guest.GuestState;
@@ -270,6 +272,67 @@ class NestedVmxTest {
             assertThat(program.faults).isEqualTo("12345000 6");
         });
         run("ept", true);
+    }
+
+    @ParameterizedTest(name = "L1 with EPT: {1}, under {0}: {2} references")
+    @CsvSource({"ept, true, 24", "ept, false, 24", "shadow, false, 4"})
+    @DisplayName("N01 N02 N03 a walk of L2 without caches takes 24 references on EPT, be L1's tables shadow tables or EPT tables, and 4 on shadow tables of shadow tables")
+    void references(String design, boolean ept, long expected) {
+        long page = 0x40_0000;
+        loaded().runs(new GuestState(new Steps(s -> {
+            s.load(page, 8);
+            s.vmcall();
+            s.load(page, 8);
+        })));
+        configure(ept ? VmxControls.ENABLE_EPT : 0, EPTP);
+        long[] before = new long[2];
+        Machine[] machine = new Machine[1];
+        l1.then(s -> {
+            // L2's linear addresses are mapped by 4 KiB: four levels.
+            long table = 0x30_0000;
+            s.store(table, 8, page | 3);
+            s.store(0x3000 + 8 * 2, 8, table | 3);
+            identity(s);
+            s.vmx(ExitReason.VMLAUNCH, 0);
+            // What L2 had cached is dropped: linear mappings by the transition, guest-physical ones by INVEPT.
+            s.invept(2, 0);
+            s.vmwrite(VmcsField.GUEST_RIP, 2);
+        }).then(s -> {
+            before[0] = machine[0].translation().completedReferences();
+            before[1] = machine[0].translation().completedWalks();
+            s.vmx(ExitReason.VMRESUME, 0);
+        }).then(s -> {
+            assertThat(machine[0].translation().completedWalks() - before[1]).isEqualTo(1);
+            assertThat(machine[0].translation().completedReferences() - before[0]).isEqualTo(expected);
+        });
+        MachineConfig config = new MachineConfig(MEMORY, 1, withoutCaches(), design, Map.of(), false);
+        try (Machine m = vmx.create(config, l1)) {
+            machine[0] = m;
+            Trial.finish(m);
+        }
+    }
+
+    /** A processor on which no reference of a walk spares the next one. */
+    private CostProfile withoutCaches() {
+        Map<String, Long> none = new TreeMap<>();
+        for (CostProfile.Figure f : Trial.skylake(profiles).figures()) {
+            if (f.key().matches("(ept-)?paging-structure-cache\\..*\\.entries|nested-tlb\\.entries")) {
+                none.put(f.key(), 0L);
+            }
+        }
+        return profiles.with(Trial.skylake(profiles), none);
+    }
+
+    /** EPT tables that map the first 8 MiB of L2 where they are in L1, by 4 KiB. */
+    private static void identity(StepBuffer s) {
+        s.store(EPT, 8, EPT + 0x1000 | 7);
+        s.store(EPT + 0x1000, 8, EPT + 0x2000 | 7);
+        for (long t = 0; t < 4; t++) {
+            s.store(EPT + 0x2000 + 8 * t, 8, EPT + 0x3000 + (t << 12) | 7);
+            for (long i = 0; i < 512; i++) {
+                s.store(EPT + 0x3000 + (t << 12) + 8 * i, 8, (t << 9 | i) << 12 | 0x37);
+            }
+        }
     }
 
     private void expect(ExitReason reason, VmcsField field, long value) {

@@ -20,6 +20,11 @@ public final class EptMmuFactory implements MmuFactory {
     }
 
     @Override
+    public boolean nests() {
+        return true;
+    }
+
+    @Override
     public Mmu create(MmuHost host) {
         return new TdpMmu(TdpFormat.EPT, host);
     }

@@ -114,6 +114,7 @@ final class NestedEntry {
             int error = (info & VmxControls.INTR_ERROR_CODE) != 0 ? (int) v.get(VmcsField.VM_ENTRY_EXCEPTION_ERROR_CODE) : 0;
             vcpu.inject((int) info & 0xff, error, registers.cr2);
             vcpu.vmcs().injectExternal = !exception;
+            vcpu.vmcs().injectNested = true;
         }
     }
 

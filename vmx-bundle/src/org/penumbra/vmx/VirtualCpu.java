@@ -49,6 +49,8 @@ final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
     enum Stop { DONE, PARK, HALTED, FINISHED }
 
+    /** INVPCID of everything, globals included. */
+    private static final int ALL_CONTEXTS = 2;
     /** Above the VPIDs of guests, and below the ASIDs. */
     private static final int FIRST_NESTED_VPID = 0x4000;
 
@@ -245,6 +247,10 @@ final class VirtualCpu implements Vcpu {
     void flushNestedVpid() {
         processor.cycles().charge(Work.FLUSH_CONTEXT);
         processor.invvpidContext(vmcs02.vpid);
+        if (demand.interceptCr3Loads()) {
+            // What was derived from its guests' tables is as old as what was cached of them. KVM: kvm_mmu_free_guest_mode_roots.
+            mmu.invalidatePcid(ALL_CONTEXTS, 0, 0);
+        }
     }
 
     /** Drops what is cached under the VPID of what runs. */
@@ -475,7 +481,7 @@ final class VirtualCpu implements Vcpu {
      */
     void isolation(IsolationAudit audit) {
         if (programmed != null) {
-            audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs);
+            audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs, nested.running());
         }
     }
 
@@ -561,6 +567,7 @@ final class VirtualCpu implements Vcpu {
     void inject(int vector, int errorCode, long address) {
         vmcs.inject = true;
         vmcs.injectExternal = false;
+        vmcs.injectNested = false;
         vmcs.injectVector = vector;
         vmcs.injectErrorCode = errorCode;
         vmcs.injectAddress = address;

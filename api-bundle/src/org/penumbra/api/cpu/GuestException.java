@@ -19,12 +19,16 @@ public final class GuestException {
     /** For #PF: the faulting linear address, which delivery puts into CR2. */
     public long address;
 
+    /** True if a hypervisor that is a guest itself injects it, for what its own tables say: the processor's say nothing about it. */
+    public boolean nested;
+
     /** Sets all fields. */
     public void set(int vector, int errorCode, long address) {
         this.vector = vector;
         this.errorCode = errorCode;
         this.address = address;
         this.external = false;
+        this.nested = false;
     }
 
     /** Makes it an external interrupt. */

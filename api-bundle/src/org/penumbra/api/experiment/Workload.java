@@ -26,6 +26,11 @@ public interface Workload {
         return prepare(seed, PagingMode.FOUR_LEVEL);
     }
 
+    /** True if the guest is a hypervisor with EPT tables of its own, which needs a design that nests. */
+    default boolean needsNestedPaging() {
+        return false;
+    }
+
     /** Identification of the input: "sha256:…" of a file, or the generator's name and version. Recorded with results. */
     String inputIdentity();
 

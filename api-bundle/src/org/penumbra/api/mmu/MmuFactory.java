@@ -32,6 +32,11 @@ public interface MmuFactory {
         return "";
     }
 
+    /** True if a guest can be a hypervisor with EPT tables of its own: the MMUs are {@link NestedPaging}. */
+    default boolean nests() {
+        return false;
+    }
+
     /**
      * A new MMU for the virtual machine behind {@code host}.
      *

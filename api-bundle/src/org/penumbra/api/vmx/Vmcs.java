@@ -62,4 +62,6 @@ public final class Vmcs {
     public int injectVector;
     public int injectErrorCode;
     public long injectAddress;
+    /** It comes from VMCS12, so that it says nothing about this processor. */
+    public boolean injectNested;
 }

@@ -8,10 +8,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.penumbra.experiments.report.AblationReport;
 import org.penumbra.experiments.report.CheckReport;
 import org.penumbra.experiments.report.ExitReport;
+import org.penumbra.experiments.report.NestingReport;
 import org.penumbra.experiments.report.PauseHistogram;
 import org.penumbra.experiments.report.ResultsFolder;
 import org.penumbra.experiments.report.RunJson;
@@ -195,14 +197,24 @@ final class RunCommand implements Callable<Integer> {
         if (result.plan().experiment().kind() == Experiment.Kind.SWAPS) {
             return SwapTable.lines(result, session.console().emphasis());
         }
-        List<String> lines = new ArrayList<>(result.plan().experiment().kind() == Experiment.Kind.ABLATION
-                ? AblationReport.lines(result, session.console().emphasis())
-                : SummaryReport.lines(result, session.console().emphasis()));
+        List<String> lines = new ArrayList<>(table(result));
         lines.addAll(CheckReport.lines(result, session.console().emphasis()));
         if (!quiet) {
             lines.addAll(ExitReport.lines(result, session.console().emphasis()));
         }
         return lines;
+    }
+
+    private List<String> table(CampaignResult result) {
+        UnaryOperator<String> emphasis = session.console().emphasis();
+        switch (result.plan().experiment().kind()) {
+            case ABLATION:
+                return AblationReport.lines(result, emphasis);
+            case NESTING:
+                return NestingReport.lines(result, emphasis);
+            default:
+                return SummaryReport.lines(result, emphasis);
+        }
     }
 
     /** Says what is wrong with a result, and answers the exit code. */

@@ -370,7 +370,7 @@ final class StepEngine implements ExecutionEngine {
         if (e.external) {
             interrupt(e.vector);
         } else {
-            exception(e.vector, e.errorCode, e.address);
+            exception(e.vector, e.errorCode, e.address, e.nested);
         }
     }
 
@@ -380,13 +380,13 @@ final class StepEngine implements ExecutionEngine {
         guest.program.interrupt(vector, guest.handler);
     }
 
-    private void exception(int vector, int errorCode, long gva) {
+    private void exception(int vector, int errorCode, long gva, boolean nested) {
         if (vector != GuestException.PF) {
             String name = vector == GuestException.GP ? "#GP" : vector == GuestException.UD ? "#UD" : "exception " + vector;
             throw new MachineException("the guest raised " + name + " at " + where() + ", which it has no handler for");
         }
         registers.cr2 = gva;
-        if (observer != null) {
+        if (observer != null && !nested) {
             observer.pageFault(vcpu, gva, errorCode, (registers.rflags & ControlBits.RFLAGS_AC) != 0);
         }
         count(gva, errorCode);

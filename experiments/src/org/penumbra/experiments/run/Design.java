@@ -16,8 +16,9 @@ import org.penumbra.api.machine.MachineFactory;
  * @param mmu the MMU by {@code mmu.name}; empty without a hypervisor
  * @param hostPageLevel 1 or 2, as in {@link org.penumbra.api.machine.MachineConfig}
  * @param settings every setting of the MMU with its value
+ * @param nests whether a guest can be a hypervisor with EPT tables of its own
  */
-public record Design(String name, String mmu, int hostPageLevel, List<Setting> settings) {
+public record Design(String name, String mmu, int hostPageLevel, List<Setting> settings, boolean nests) {
     /** The design without a hypervisor: the denominator of every overhead. */
     public static final String NATIVE = "native";
     /** What the name of a design on 2 MiB host pages ends with. */

@@ -106,7 +106,8 @@ public final class Designs {
                 settings.add(new Design.Setting(s.key(), value, value.equals(s.defaultValue()), origin));
             }
         }
-        return new Design(variant.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings);
+        boolean nests = offer.mmu() != null && offer.mmu().service().nests();
+        return new Design(variant.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings, nests);
     }
 
     /** @param by the option that carries the settings; {@code option} names the designs */

@@ -21,6 +21,8 @@ public record Experiment(
         COMPARISON,
         /** The same, and each design is set against the first one. */
         ABLATION,
+        /** Each workload, which is that of a guest's guest, under each design below its hypervisor that can serve it. */
+        NESTING,
         /** Each workload once under the first design, and once with swaps from each design to the next. */
         SWAPS
     }
@@ -52,6 +54,14 @@ public record Experiment(
                     List.of("shadow-2m", "shadow-2m:unsync=off", "shadow-2m:flooding-detection=off", "shadow-2m:previous-roots=0",
                             "shadow-2m:large-pages=off", "shadow-2m:prefetch=off", "shadow-2m:invlpg-prefetch=on", "shadow-2m:nx-huge-pages=on",
                             "shadow-2m:cr3-target-list=on"),
+                    List.of(1),
+                    false),
+            new Experiment(
+                    "nested",
+                    Kind.NESTING,
+                    "what does a hypervisor under a hypervisor cost: shadow on shadow, shadow on EPT, EPT on EPT",
+                    List.of("nested-shadow:*", "nested-ept:*", "nested-ept-2m:*"),
+                    List.of("shadow", "ept", "ept-2m"),
                     List.of(1),
                     false));
 

@@ -45,6 +45,9 @@ public record Plan(
             return;
         }
         for (Design d : designs) {
+            if (experiment.kind() == Experiment.Kind.NESTING && workload.workload().needsNestedPaging() && !d.nests()) {
+                continue;
+            }
             trials.add(new Trial(trials.size() + 1, workload, d, seed, n, null));
         }
     }

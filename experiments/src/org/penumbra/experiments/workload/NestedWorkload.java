@@ -27,6 +27,11 @@ final class NestedWorkload implements Workload {
     }
 
     @Override
+    public boolean needsNestedPaging() {
+        return mmu != HypervisorGuest.Mmu.SHADOW;
+    }
+
+    @Override
     public String inputIdentity() {
         return "nested 1 by " + mmu.title() + ", " + inner.inputIdentity();
     }

@@ -41,7 +41,7 @@ class WalkTextTest {
 
     private List<String> text(WalkPart.Kind kind, long guest, long host) {
         WalkRequest request = new WalkRequest(0x401000, PagingMode.FOUR_LEVEL, PageSize.SMALL, Access.USER,
-                new Design("ept", "ept", 1, List.of()), new FakeContainer().registry.costProfiles().orElseThrow().all().get(1));
+                new Design("ept", "ept", 1, List.of(), true), new FakeContainer().registry.costProfiles().orElseThrow().all().get(1));
         WalkPart part = new WalkPart(kind, 0x401000, 0x1800000, recorder.take(), guest, host, 1200);
         return WalkText.lines(new WalkResult(request, List.of(part)), UnaryOperator.identity());
     }

@@ -415,6 +415,7 @@ final class LogicalProcessor implements HostProcessor {
         loadState();
         line.awaitWindow(next.interruptWindowExiting);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
+        injected.nested = next.injectNested;
         next.inject = false;
     }
 

@@ -62,14 +62,18 @@ public final class IsolationAudit {
         this.violations = violations;
     }
 
-    /** Checks all that can be reached from {@code root} on, with the controls and registers in {@code vmcs}. */
-    public void run(TranslationRoot root, Vmcs vmcs) {
+    /**
+     * Checks all that can be reached from {@code root} on, with the controls and registers in {@code vmcs}.
+     *
+     * @param inner it is a guest of the guest that runs: what its addresses are is its hypervisor's to say
+     */
+    public void run(TranslationRoot root, Vmcs vmcs, boolean inner) {
         visits = 0;
         if (root instanceof TranslationRoot.TwoDimensional two) {
             if (!trees.add(two.eptp())) {
                 return;
             }
-            nested = true;
+            nested = !inner;
             unprotected = false;
             misconfigurable = true;
             present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);

@@ -54,7 +54,7 @@ class IsolationAuditTest {
 
     private List<String> violations() {
         List<String> found = new ArrayList<>();
-        new IsolationAudit(host, lease, 46, found::add).run(new TranslationRoot.OneDimensional(root), vmcs);
+        new IsolationAudit(host, lease, 46, found::add).run(new TranslationRoot.OneDimensional(root), vmcs, false);
         return found;
     }
 
