@@ -1,7 +1,6 @@
 package org.penumbra.plugins;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URI;
 import java.nio.file.Files;
@@ -12,10 +11,11 @@ import java.util.List;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
 import org.osgi.framework.Constants;
 import org.osgi.framework.namespace.PackageNamespace;
 import org.osgi.resource.Capability;
-import org.osgi.resource.Requirement;
 import org.osgi.resource.Resource;
 import org.penumbra.api.plugin.PluginException;
 import aQute.bnd.osgi.resource.ResourceBuilder;
@@ -55,8 +55,12 @@ final class BundleJar {
             Manifest manifest = file.getManifest();
             for (JarEntry entry : file.stream().toList()) {
                 reading = entry;
-                try (InputStream in = file.getInputStream(entry)) {
+                // The jar's own stream does not compare.
+                try (CheckedInputStream in = new CheckedInputStream(file.getInputStream(entry), new CRC32())) {
                     in.transferTo(OutputStream.nullOutputStream());
+                    if (in.getChecksum().getValue() != entry.getCrc()) {
+                        throw new IOException("wrong checksum");
+                    }
                 }
             }
             return manifest;
@@ -91,11 +95,7 @@ final class BundleJar {
             found.add(jar + " exports " + String.join(", ", exports) + (pretends && !plugin ? ", which is Penumbra's; " : "; ")
                     + "a plugin keeps its packages to itself, or whoever is wired to it keeps its old classes: take Export-Package out of its bnd.bnd");
         }
-        for (Requirement need : resource.getRequirements(null)) {
-            if (Needs.mandatory(need) && !Needs.met(need, own) && !Needs.met(need, there)) {
-                found.add(jar + " " + Needs.missing(need, there, "this container"));
-            }
-        }
+        Needs.unmet(resource, own, there).forEach(line -> found.add(jar + " " + line));
         return found;
     }
 

@@ -1,7 +1,9 @@
 package org.penumbra.plugins;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.StringJoiner;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.osgi.framework.Constants;
@@ -10,6 +12,7 @@ import org.osgi.framework.namespace.PackageNamespace;
 import org.osgi.resource.Capability;
 import org.osgi.resource.Namespace;
 import org.osgi.resource.Requirement;
+import org.osgi.resource.Resource;
 import aQute.bnd.osgi.resource.ResourceUtils;
 
 /** What a bundle needs, in words. */
@@ -31,22 +34,32 @@ final class Needs {
         return capabilities.stream().anyMatch(c -> ResourceUtils.matches(need, c));
     }
 
+    /** What {@code resource} needs and neither {@code own} nor {@code there} has, in lines to be read after its name. */
+    static List<String> unmet(Resource resource, Collection<? extends Capability> own, Collection<? extends Capability> there) {
+        List<Requirement> missing = resource.getRequirements(null).stream().filter(n -> mandatory(n) && !met(n, own) && !met(n, there)).toList();
+        return lines(missing, there, "this container");
+    }
+
+    /** A line for each of {@code missing}, which nothing in {@code there} meets; one for all packages of the API. */
+    static List<String> lines(List<Requirement> missing, Collection<? extends Capability> there, String place) {
+        List<Requirement> api = missing.stream().filter(Needs::ofApi).toList();
+        List<String> lines = new ArrayList<>();
+        if (!api.isEmpty()) {
+            lines.add(otherApi(api, there));
+        }
+        missing.stream().filter(n -> !ofApi(n)).forEach(n -> lines.add(missing(n, there, place)));
+        return lines;
+    }
+
     /** Why {@code need}, which nothing in {@code there} meets, is a problem, and what would mend it; to be read after the bundle's name. */
-    static String missing(Requirement need, Collection<? extends Capability> there, String place) {
-        String filter = String.valueOf(need.getDirectives().get(Namespace.REQUIREMENT_FILTER_DIRECTIVE));
+    private static String missing(Requirement need, Collection<? extends Capability> there, String place) {
+        String filter = filter(need);
         switch (need.getNamespace()) {
             case PackageNamespace.PACKAGE_NAMESPACE:
                 String name = attribute(filter, PackageNamespace.PACKAGE_NAMESPACE);
-                List<String> versions = there.stream().filter(c -> c.getNamespace().equals(PackageNamespace.PACKAGE_NAMESPACE)
-                        && name.equals(c.getAttributes().get(PackageNamespace.PACKAGE_NAMESPACE)))
-                        .map(c -> String.valueOf(c.getAttributes().get(Constants.VERSION_ATTRIBUTE))).distinct().sorted().toList();
-                if (versions.isEmpty()) {
-                    return "needs the package " + name + range(filter) + ", which " + place + " does not have; a plugin takes libraries in with "
-                            + "-conditionalpackage in its bnd.bnd";
-                }
-                return name.startsWith(API)
-                        ? "was built for another API: it needs " + name + range(filter) + " and this Penumbra has " + String.join(", ", versions)
-                                + "; build it against this one, or take a version of it that was"
+                List<String> versions = versions(name, there);
+                return versions.isEmpty() ? "needs the package " + name + range(filter) + ", which " + place
+                        + " does not have; a plugin takes libraries in with -conditionalpackage in its bnd.bnd"
                         : "needs the package " + name + range(filter) + ", and " + place + " has version " + String.join(", ", versions);
             case ExecutionEnvironmentNamespace.EXECUTION_ENVIRONMENT_NAMESPACE:
                 Matcher version = Pattern.compile("\\(version=([^)]+)\\)").matcher(filter);
@@ -59,7 +72,35 @@ final class Needs {
         }
     }
 
-    static String attribute(String filter, String name) {
+    /** True of a package of Penumbra's API. */
+    private static boolean ofApi(Requirement need) {
+        return need.getNamespace().equals(PackageNamespace.PACKAGE_NAMESPACE)
+                && attribute(filter(need), PackageNamespace.PACKAGE_NAMESPACE).startsWith(API);
+    }
+
+    /** Why packages of the API that nothing in {@code there} meets are a problem, as {@link #missing} does: one line for all. */
+    private static String otherApi(List<Requirement> needs, Collection<? extends Capability> there) {
+        StringJoiner packages = new StringJoiner(", and ");
+        for (Requirement need : needs) {
+            String name = attribute(filter(need), PackageNamespace.PACKAGE_NAMESPACE);
+            List<String> versions = versions(name, there);
+            packages.add(name + range(filter(need)) + (versions.isEmpty() ? ", which this Penumbra does not have"
+                    : " where this Penumbra has " + String.join(", ", versions)));
+        }
+        return "was built for another API: it needs " + packages + "; build it against this one, or take a version of it that was";
+    }
+
+    private static List<String> versions(String name, Collection<? extends Capability> there) {
+        return there.stream().filter(c -> c.getNamespace().equals(PackageNamespace.PACKAGE_NAMESPACE)
+                && name.equals(c.getAttributes().get(PackageNamespace.PACKAGE_NAMESPACE)))
+                .map(c -> String.valueOf(c.getAttributes().get(Constants.VERSION_ATTRIBUTE))).distinct().sorted().toList();
+    }
+
+    private static String filter(Requirement need) {
+        return String.valueOf(need.getDirectives().get(Namespace.REQUIREMENT_FILTER_DIRECTIVE));
+    }
+
+    private static String attribute(String filter, String name) {
         Matcher m = Pattern.compile("\\(" + Pattern.quote(name) + "=([^)]+)\\)").matcher(filter);
         return m.find() ? m.group(1) : filter;
     }

@@ -21,7 +21,7 @@ import aQute.bnd.osgi.resource.ResourceUtils;
 
 /** What has to come along with some bundles, found by the OSGi resolver: their needs are met by a container, or from a repository. */
 final class Resolution extends ResolveContext {
-    private static final String PLACE = "neither this container nor the repository";
+    private static final String PLACE = "this container and the repository together";
 
     private final Environment environment;
     private final List<Resource> repository;
@@ -61,19 +61,21 @@ final class Resolution extends ResolveContext {
             return;
         }
         String name = ResourceUtils.getIdentity(resource) + " " + ResourceUtils.getVersion(resource);
+        List<Requirement> nowhere = new ArrayList<>();
         for (Requirement need : resource.getRequirements(null)) {
             if (!isEffective(need) || !Needs.mandatory(need)) {
                 continue;
             }
             List<Capability> providers = findProviders(need);
             if (providers.isEmpty()) {
-                Collection<Capability> all = new ArrayList<>(environment.getCapabilities(null));
-                repository.forEach(r -> all.addAll(r.getCapabilities(null)));
-                missing.add(name + because + " " + Needs.missing(need, all, PLACE));
+                nowhere.add(need);
             } else {
                 providers.forEach(p -> explain(p.getResource(), ", which " + name + " needs,", seen, missing));
             }
         }
+        Collection<Capability> all = new ArrayList<>(environment.getCapabilities(null));
+        repository.forEach(r -> all.addAll(r.getCapabilities(null)));
+        Needs.lines(nowhere, all, PLACE).forEach(line -> missing.add(name + because + " " + line));
     }
 
     @Override
