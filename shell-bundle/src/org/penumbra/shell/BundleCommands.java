@@ -26,7 +26,7 @@ public final class BundleCommands {
     @Activate
     public BundleCommands(@Reference Container container) {
         this.container = container;
-        this.jars = new BundleJars(container.context());
+        this.jars = new BundleJars(container);
     }
 
     @Descriptor("lists the MMU designs that bundles offer")

@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.jar.JarFile;
-import java.util.jar.Manifest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.osgi.framework.Bundle;
@@ -19,10 +17,12 @@ import org.osgi.framework.wiring.FrameworkWiring;
 final class BundleJars {
     private static final Pattern MISSING_PACKAGE = Pattern.compile("osgi\\.wiring\\.package=([\\w.]+)");
 
+    private final Container container;
     private final BundleContext context;
 
-    BundleJars(BundleContext context) {
-        this.context = context;
+    BundleJars(Container container) {
+        this.container = container;
+        this.context = container.context();
     }
 
     /** Installs and starts the bundle in {@code jar}; one that cannot be started is not installed either. */
@@ -125,20 +125,11 @@ final class BundleJars {
         }
     }
 
-    /** Before anything is installed: Felix would take any jar for a bundle, with no name. */
-    private static void check(Path jar) {
-        if (!Files.isRegularFile(jar)) {
-            throw new UserError(jar + ": there is no such file");
-        }
-        try (JarFile file = new JarFile(jar.toFile())) {
-            Manifest manifest = file.getManifest();
-            if (manifest == null || manifest.getMainAttributes().getValue(Constants.BUNDLE_SYMBOLICNAME) == null) {
-                throw new UserError(jar + " is no bundle: its manifest has no " + Constants.BUNDLE_SYMBOLICNAME
-                        + "; Bnd's Maven plugin makes one");
-            }
-        } catch (IOException e) {
-            throw new UserError(jar + " is no bundle: it cannot be read as a jar (" + e.getMessage() + ")", e);
-        }
+    /** Before anything is installed: Felix would take any jar for a bundle, and one that exports packages, too. */
+    private void check(Path jar) {
+        container.objections(jar).stream().findFirst().ifPresent(objection -> {
+            throw new UserError(objection);
+        });
     }
 
     private static String location(Path jar) {

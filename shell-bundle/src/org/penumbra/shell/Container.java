@@ -1,5 +1,6 @@
 package org.penumbra.shell;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -17,7 +18,9 @@ import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Reference;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.plugin.PluginTools;
 
 /**
  * Bundles and named services of the container as they are at the moment of the call. Nothing is held: what is looked up is let go
@@ -26,16 +29,23 @@ import org.penumbra.api.mmu.MmuFactory;
 @Component(service = Container.class)
 public final class Container {
     private final BundleContext context;
+    private final PluginTools tools;
     /** Who published a design last: a stopped bundle can then be started by the name of its design. */
     private final Map<String, Long> publishers = new ConcurrentHashMap<>();
 
     @Activate
-    public Container(BundleContext context) {
+    public Container(BundleContext context, @Reference PluginTools tools) {
         this.context = context;
+        this.tools = tools;
     }
 
     BundleContext context() {
         return context;
+    }
+
+    /** Why {@code jar} is not to be installed, a line each; empty if it is fine. */
+    List<String> objections(Path jar) {
+        return tools.objections(jar);
     }
 
     /** The values of {@code property} among the services of {@code type}: sorted, each once. */

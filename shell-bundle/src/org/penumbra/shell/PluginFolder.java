@@ -27,7 +27,7 @@ public final class PluginFolder implements ArtifactInstaller {
     public PluginFolder(@Reference Container container, @Reference Notices notices) {
         this.container = container;
         this.notices = notices;
-        this.jars = new BundleJars(container.context());
+        this.jars = new BundleJars(container);
     }
 
     @Override

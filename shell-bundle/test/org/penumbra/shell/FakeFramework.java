@@ -4,6 +4,7 @@ import java.io.InputStream;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -16,6 +17,7 @@ import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.ServiceReference;
 import org.osgi.framework.Version;
+import org.penumbra.api.plugin.PluginTools;
 
 /** As much of a framework as the shell asks for: bundles that can be stopped, and services that go with them. */
 final class FakeFramework {
@@ -23,7 +25,13 @@ final class FakeFramework {
     final List<String> log = new ArrayList<>();
     /** Bundles whose start fails with this message, by symbolic name. */
     final Map<String, String> broken = new HashMap<>();
+    /** Why jars are refused before they are installed, by file name. */
+    final Map<String, String> refused = new HashMap<>();
     final BundleContext context = proxy(BundleContext.class, this::context);
+    final PluginTools tools = proxy(PluginTools.class, (self, method, arguments) -> {
+        String objection = refused.get(((Path) arguments[0]).getFileName().toString());
+        return objection == null ? List.of() : List.of(objection);
+    });
 
     private final List<FakeBundle> bundles = new ArrayList<>();
     private final List<FakeService> services = new ArrayList<>();

@@ -22,19 +22,17 @@ class PluginFolderTest {
     private final FakeFramework framework = new FakeFramework();
     private final Notices notices = new Notices();
     private final List<String> said = new ArrayList<>();
-    private final PluginFolder plugins = new PluginFolder(new Container(framework.context), notices);
+    private final PluginFolder plugins = new PluginFolder(new Container(framework.context, framework.tools), notices);
 
     @BeforeEach
     void listen() {
         notices.redirect(line -> said.add(line.replace(folder + "/", "")));
     }
 
-    private Path jar(String name, boolean bundle) throws IOException {
+    private Path jar(String name) throws IOException {
         Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
-        if (bundle) {
-            manifest.getMainAttributes().putValue("Bundle-SymbolicName", name);
-        }
+        manifest.getMainAttributes().putValue("Bundle-SymbolicName", name);
         Path jar = folder.resolve(name + ".jar");
         new JarOutputStream(Files.newOutputStream(jar), manifest).close();
         return jar;
@@ -43,7 +41,7 @@ class PluginFolderTest {
     @Test
     @DisplayName("P08 a jar in the folder is installed and started, a new one updates it, without it the bundle goes")
     void follows() throws IOException {
-        Path jar = jar("agile", true);
+        Path jar = jar("agile");
         assertThat(plugins.canHandle(jar.toFile())).isTrue();
         assertThat(plugins.canHandle(folder.resolve("notes.txt").toFile())).isFalse();
         plugins.install(jar.toFile());
@@ -56,13 +54,19 @@ class PluginFolderTest {
     }
 
     @Test
-    @DisplayName("P08 what is no bundle gets one line and disturbs nothing")
-    void noBundle() throws IOException {
-        plugins.install(jar("plain", false).toFile());
-        plugins.install(Files.writeString(folder.resolve("text.jar"), "text").toFile());
+    @DisplayName("P08 a jar that is refused gets one line and disturbs nothing")
+    void refused() throws IOException {
+        framework.refused.put("plain.jar", "plain.jar is no bundle");
+        plugins.install(jar("plain").toFile());
         assertThat(framework.log).isEmpty();
-        assertThat(said).hasSize(2).first().asString().startsWith("plugin ").contains("plain.jar is no bundle: its manifest has no");
-        assertThat(said.get(1)).contains("text.jar is no bundle: it cannot be read as a jar");
+        assertThat(said).containsExactly("plugin plain.jar is no bundle");
+        framework.refused.clear();
+        plugins.update(jar("plain").toFile());
+        assertThat(said).last().isEqualTo("plugin plain.jar: installed plain 1.0.0");
+        framework.refused.put("plain.jar", "plain.jar was built for another API");
+        plugins.update(jar("plain").toFile());
+        assertThat(framework.log).as("the one that was there stays").containsExactly("install plain", "start plain");
+        assertThat(said).last().isEqualTo("plugin plain.jar was built for another API");
     }
 
     @Test
@@ -70,12 +74,12 @@ class PluginFolderTest {
     void again() throws IOException {
         framework.broken.put("needy", "Unable to resolve needy [5](R 5.0): missing requirement [needy [5](R 5.0)] osgi.wiring.package;"
                 + " (osgi.wiring.package=org.example.extra) Unresolved requirements: [[needy]]");
-        plugins.install(jar("needy", true).toFile());
+        plugins.install(jar("needy").toFile());
         assertThat(said).singleElement().asString()
                 .endsWith("it imports package org.example.extra, which no bundle exports in a version that fits");
         assertThat(framework.log).containsExactly("install needy", "start needy", "uninstall needy");
         framework.broken.clear();
-        plugins.install(jar("extra", true).toFile());
+        plugins.install(jar("extra").toFile());
         assertThat(said.subList(1, 3)).containsExactly("plugin extra.jar: installed extra 1.0.0", "plugin needy.jar: installed needy 1.0.0");
     }
 }

@@ -39,7 +39,7 @@ final class ShellFixture implements AutoCloseable {
     final FakeFramework framework = new FakeFramework();
     final FakeFramework.FakeBundle shadow = framework.bundle("org.example.shadow");
     final FakeFramework.FakeBundle ept = framework.bundle("org.example.ept");
-    final Container container = new Container(framework.context);
+    final Container container = new Container(framework.context, framework.tools);
     final Jobs jobs = new Jobs();
     final Notices notices = new Notices();
     /** What was asked of machines, in order. */

@@ -15,6 +15,7 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.penumbra.api.command.Shell;
+import org.penumbra.api.plugin.PluginTools;
 import org.penumbra.experiments.run.RefusedException;
 
 /** The bundles of the container's folder {@code shell}; where the launcher has no such folder they are in the container already. */
@@ -39,13 +40,22 @@ public final class ContainerBundles implements LateBundles {
 
     @Override
     public synchronized Shell shell() {
+        return service(Shell.class, "the shell", "org.penumbra.shell");
+    }
+
+    @Override
+    public synchronized PluginTools plugins() {
+        return service(PluginTools.class, "tools for plugins", "org.penumbra.plugins");
+    }
+
+    private <T> T service(Class<T> type, String what, String bundle) {
         install();
-        ServiceReference<Shell> reference = context.getServiceReference(Shell.class);
-        Shell shell = reference == null ? null : context.getService(reference);
-        if (shell == null) {
-            throw new IllegalStateException("no bundle offers the shell; is org.penumbra.shell among the container's bundles?");
+        ServiceReference<T> reference = context.getServiceReference(type);
+        T service = reference == null ? null : context.getService(reference);
+        if (service == null) {
+            throw new IllegalStateException("no bundle offers " + what + "; is " + bundle + " among the container's bundles?");
         }
-        return shell;
+        return service;
     }
 
     @Override

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
+import org.penumbra.api.plugin.PluginException;
 import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.Suggestions;
 import picocli.CommandLine;
@@ -33,7 +34,7 @@ final class Errors implements IParameterExceptionHandler, IExecutionExceptionHan
 
     @Override
     public int handleExecutionException(Exception e, CommandLine commandLine, ParseResult parsed) throws Exception {
-        if (e instanceof RefusedException) {
+        if (e instanceof RefusedException || e instanceof PluginException) {
             console.complain(e.getMessage());
             return ExitCodes.REFUSED;
         }

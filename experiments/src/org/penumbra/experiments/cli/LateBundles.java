@@ -2,6 +2,7 @@ package org.penumbra.experiments.cli;
 
 import java.nio.file.Path;
 import org.penumbra.api.command.Shell;
+import org.penumbra.api.plugin.PluginTools;
 
 /** Bundles that only some commands need: they are installed when such a command runs. */
 public interface LateBundles {
@@ -11,6 +12,13 @@ public interface LateBundles {
      * @throws IllegalStateException if they are not there, saying what is missing
      */
     Shell shell();
+
+    /**
+     * What can be done with plugins as files.
+     *
+     * @throws IllegalStateException if the bundle that does it is not there
+     */
+    PluginTools plugins();
 
     /**
      * From now on jars in {@code folder} are installed and started, those that are there already before this returns.

@@ -31,6 +31,7 @@ import picocli.CommandLine.Spec;
             "  penumbra walk --gva 0x7f1234567000               one page walk, step by step",
             "  penumbra list                                    experiments, designs, hardware, workloads",
             "  penumbra shell                                   swap designs while experiments run",
+            "  penumbra plugin new my-mmu                       a project for a design of your own",
             "",
             "'penumbra help COMMAND' says more about a command."
         },
@@ -79,6 +80,15 @@ final class PenumbraCommand implements Callable<Integer> {
         line.addSubcommand(new CommandLine(new HardwareCommand())
                 .addSubcommand(new HardwareListCommand(session))
                 .addSubcommand(new HardwareShowCommand(session)));
+        line.addSubcommand(new CommandLine(new PluginCommand())
+                .addSubcommand(new PluginNewCommand(session))
+                .addSubcommand(new PluginRepoCommand(session))
+                .addSubcommand(new PluginCheckCommand(session))
+                .addSubcommand(new PluginPublishCommand(session))
+                .addSubcommand(new PluginSearchCommand(session))
+                .addSubcommand(new PluginFolderCommand.Install(session))
+                .addSubcommand(new PluginFolderCommand.Update(session))
+                .addSubcommand(new PluginFolderCommand.Remove(session)));
         line.addSubcommand(new HelpCommand());
         line.setOut(session.console().out());
         line.setErr(session.console().err());

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.penumbra.api.command.Shell;
+import org.penumbra.api.plugin.PluginTools;
 
 /** A shell that writes down what it is given, and folders that are watched by nobody. */
 final class FakeLateBundles implements LateBundles, Shell {
@@ -19,6 +20,11 @@ final class FakeLateBundles implements LateBundles, Shell {
     @Override
     public Shell shell() {
         return this;
+    }
+
+    @Override
+    public PluginTools plugins() {
+        throw new IllegalStateException("there are none here");
     }
 
     @Override
