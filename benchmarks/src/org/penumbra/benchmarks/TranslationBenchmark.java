@@ -30,7 +30,7 @@ import org.penumbra.api.cpu.TranslationStatistics;
 @OperationsPerInvocation(TranslationBenchmark.ACCESSES)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-@Fork(1)
+@Fork(value = 1, jvmArgsAppend = "-XX:+UseSerialGC")
 public class TranslationBenchmark {
     /** Accesses of one call. */
     static final int ACCESSES = 4096;

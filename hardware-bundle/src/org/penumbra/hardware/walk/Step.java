@@ -57,6 +57,11 @@ final class Step {
         page = tables.usualPage(level, usual);
     }
 
+    /** Where the entry for {@code address} is in the table at {@code table}, of 8-byte entries. */
+    long slot(long table, long address) {
+        return table | (address >>> shift & index) << 3;
+    }
+
     /** The frame at {@code hpa}. */
     long[] frame(long hpa) {
         long[] last = frame;

@@ -26,8 +26,8 @@ public final class Walker {
     /** The stage below refused an access to an entry. */
     public static final int REFUSED = 4;
     private static final int CHANGED = 5;
-    private static final int UNDECIDED = 6;
     private static final int MOST_LEVELS = 5;
+    private static final int REGIONS = 256;
 
     private final PhysicalMemory memory;
     private final WalkMeter meter;
@@ -42,6 +42,8 @@ public final class Walker {
     private final long[] entries = new long[MOST_LEVELS + 1];
     private final long[] paths = new long[MOST_LEVELS + 1];
     private final Step[] steps = new Step[MOST_LEVELS + 1];
+    /** By the low bits of the number of a region; of the current format. */
+    private final Path[] regions = new Path[REGIONS];
 
     private Format format;
     private long root;
@@ -84,6 +86,9 @@ public final class Walker {
         for (int level = 1; level <= MOST_LEVELS; level++) {
             steps[level] = new Step(level, steps[level - 1], memory);
         }
+        for (int i = 0; i < REGIONS; i++) {
+            regions[i] = new Path();
+        }
     }
 
     /**
@@ -99,6 +104,11 @@ public final class Walker {
      */
     public void load(Format tables, long rootTable, Pdptes topRegisters, int cacheContext, long alsoReserved, boolean setFlags,
             boolean throughBelow) {
+        if (tables != format || alsoReserved != reserved || setFlags != flags) {
+            for (Path path : regions) {
+                path.forget();
+            }
+        }
         format = tables;
         root = rootTable;
         registers = topRegisters;
@@ -129,7 +139,7 @@ public final class Walker {
 
     /** Like {@link #walk(long, int)}; the walk is denied, too, unless it finds all bits of {@code needed} in the combined rights. */
     public int walk(long address, int access, long needed) {
-        if (start != null && !meter.seesEach() && straight(address, access, needed) == DONE) {
+        if (start != null && meter.listener == null && straight(address, access, needed)) {
             return DONE;
         }
         int result;
@@ -141,33 +151,35 @@ public final class Walker {
 
     /**
      * The walk as it is most of the time: nothing is cached, nobody watches, and usual entries that take no right away lead down to a usual
-     * one that maps a page and allows the access. {@link #UNDECIDED}, and nothing is done, if it meets anything else.
+     * one that maps a page and allows the access. If it meets anything else the answer is false, and nothing is done.
      */
-    private int straight(long address, int access, long needed) {
+    private boolean straight(long address, int access, long needed) {
+        Path path = regions[(int) (address >>> Path.REGION) & REGIONS - 1];
+        if (!path.leads(root, address)) {
+            path.follow(memory, format, start, root, address);
+        }
         Format f = format;
-        long tableBits = f.address;
-        long table = root;
-        long entry = 0;
-        Step at = start;
-        for (; at.lower != null; at = at.lower) {
-            entry = PhysicalMemory.word(at.frame(table), address >>> at.shift << 3);
-            if ((entry & at.openMask) != at.open) {
-                break;
-            }
-            table = entry & tableBits;
-        }
-        if (at.lower == null) {
-            entry = memory.load64(table | (address >>> at.shift & at.index) << 3);
-        }
+        Step at = path.step;
+        long slot = path.slot(address);
+        long entry = path.entry(slot);
         long combined = f.path & (entry ^ f.inverted) | entry & f.leaf;
         if ((entry & at.pageMask) != at.page || flags && Access.isWrite(access) && (entry & f.dirty) == 0
                 || !allows(combined, access, needed)) {
-            return UNDECIDED;
+            // What is unusual now need not be so after the walk that sees to it.
+            path.forget();
+            return false;
         }
         rights = rule == null ? combined : withPat(combined, at.level, entry);
         shift = at.shift;
         page = entry & at.pageBits;
-        return ended(DONE, start.level - at.level + 1, false);
+        references += path.length() + 1;
+        if (meter.seesEach()) {
+            path.readBy(meter);
+            meter.readAt(slot);
+        } else {
+            meter.read(path.length() + 1);
+        }
+        return true;
     }
 
     private boolean allows(long combined, int access, long needed) {
