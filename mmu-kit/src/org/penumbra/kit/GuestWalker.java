@@ -2,6 +2,8 @@ package org.penumbra.kit;
 
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -17,6 +19,7 @@ public final class GuestWalker {
 
     private final GuestMemory memory;
     private final int physicalBits;
+    private final Tracing.Tracer trace;
     /** The aligned 8 bytes around each entry used: compare-and-set is of 8 bytes. */
     private final long[] loaded = new long[MAX_LEVELS + 1];
 
@@ -37,12 +40,19 @@ public final class GuestWalker {
     /** Error code of a failed walk. */
     public int errorCode;
 
+    /** A walker that tells nobody. */
+    public GuestWalker(GuestMemory memory, int physicalBits) {
+        this(memory, physicalBits, new Tracing().tracer(-1, () -> 0, () -> 0));
+    }
+
     /**
      * @param physicalBits the guest's MAXPHYADDR
+     * @param trace tells of each walk
      */
-    public GuestWalker(GuestMemory memory, int physicalBits) {
+    public GuestWalker(GuestMemory memory, int physicalBits, Tracing.Tracer trace) {
         this.memory = memory;
         this.physicalBits = physicalBits;
+        this.trace = trace;
     }
 
     /**
@@ -60,8 +70,14 @@ public final class GuestWalker {
             gfn = (gva & 0xffff_ffffL) >>> 12;
             return true;
         }
+        if (trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
+            trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, gva, error(0, access, true));
+        }
         do {
             if (!find(state, gva, access)) {
+                if (trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
+                    trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, errorCode, 0);
+                }
                 return false;
             }
             // An entry that another processor changed meanwhile makes the walk start again, as the hardware's would.
@@ -89,6 +105,9 @@ public final class GuestWalker {
             loaded[level] = load(level, gva);
             long entry = part(loaded[level], level, gva);
             gpte[level] = entry;
+            if (trace.on(TracePoint.KVM_MMU_PAGING_ELEMENT)) {
+                trace.tell(TracePoint.KVM_MMU_PAGING_ELEMENT, entry, level);
+            }
             if ((entry & GuestFormat.PRESENT) == 0) {
                 return fault(0, access, state);
             }
@@ -107,7 +126,11 @@ public final class GuestWalker {
 
     private long pdpte(PagingState state, long gva) {
         boolean inMemory = state.pdptes().inMemory();
-        return inMemory ? read(state.root() + 8 * (gva >>> 30 & 3)) : state.pdptes().of(gva);
+        long pdpte = inMemory ? read(state.root() + 8 * (gva >>> 30 & 3)) : state.pdptes().of(gva);
+        if (trace.on(TracePoint.KVM_MMU_PAGING_ELEMENT)) {
+            trace.tell(TracePoint.KVM_MMU_PAGING_ELEMENT, pdpte, 3);
+        }
+        return pdpte;
     }
 
     private boolean flag(long gva, boolean write) {
@@ -118,11 +141,21 @@ public final class GuestWalker {
                 if (!memory.compareAndSet(address(l, gva) & -8L, loaded[l], wanted)) {
                     return false;
                 }
+                tellOf(flags & ~gpte[l], address(l, gva));
                 loaded[l] = wanted;
                 gpte[l] |= flags;
             }
         }
         return true;
+    }
+
+    private void tellOf(long set, long gpa) {
+        if ((set & GuestFormat.ACCESSED) != 0 && trace.on(TracePoint.KVM_MMU_SET_ACCESSED_BIT)) {
+            trace.tell(TracePoint.KVM_MMU_SET_ACCESSED_BIT, gpa, 0);
+        }
+        if ((set & GuestFormat.DIRTY) != 0 && trace.on(TracePoint.KVM_MMU_SET_DIRTY_BIT)) {
+            trace.tell(TracePoint.KVM_MMU_SET_DIRTY_BIT, gpa, 0);
+        }
     }
 
     /** True if the entry used at {@code atLevel} has changed in memory since the walk of {@code gva}. */
@@ -161,18 +194,15 @@ public final class GuestWalker {
     }
 
     private boolean fault(int code, int access, PagingState state) {
-        errorCode = code;
-        if (Access.isWrite(access)) {
-            errorCode |= PageFaultError.WRITE;
-        }
-        if (Access.isUser(access)) {
-            errorCode |= PageFaultError.USER;
-        }
         // SDM vol. 3, "Page-Fault Exceptions": I/D with SMEP, or with PAE and NXE.
         boolean reportsFetch = state.has4(ControlBits.CR4_SMEP) || state.has4(ControlBits.CR4_PAE) && state.hasEfer(ControlBits.EFER_NXE);
-        if (Access.isFetch(access) && reportsFetch) {
-            errorCode |= PageFaultError.FETCH;
-        }
+        errorCode = error(code, access, reportsFetch);
         return false;
+    }
+
+    /** {@code code} with the bits that say what the access is. */
+    private static int error(int code, int access, boolean reportsFetch) {
+        return code | (Access.isWrite(access) ? PageFaultError.WRITE : 0) | (Access.isUser(access) ? PageFaultError.USER : 0)
+                | (Access.isFetch(access) && reportsFetch ? PageFaultError.FETCH : 0);
     }
 }

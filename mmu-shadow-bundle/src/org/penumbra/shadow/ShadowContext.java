@@ -51,8 +51,8 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         this.mmu = mmu;
         this.host = host;
         this.w = w;
-        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
-        this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
+        this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
         this.share = mmu.lock.newShare();
         this.roots = new Roots(mmu, w);
         this.largePages = ShadowSettings.on(mmu.host, ShadowSettings.LARGE_PAGES);
@@ -138,13 +138,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if (Access.isWrite(fault.access) && writtenFast(fault)) {
             return Resolution.RETRY;
         }
-        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
-            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gva, fault.errorCode);
-        }
         if (!walker.walk(state, fault.gva, fault.access)) {
-            if (w.trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
-                w.trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, walker.errorCode, 0);
-            }
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
             mmioCache.forget(fault.gva);
@@ -214,7 +208,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             mmu.host.dirtyLog().mark(gfn);
             mmu.counters.pfFast.increment();
             if (w.trace.on(TracePoint.FAST_PAGE_FAULT)) {
-                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, spte, spte | Spte.WRITABLE | Spte.DIRTY, 0);
+                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, fault.errorCode, page.sptep(index), spte, spte | Spte.WRITABLE | Spte.DIRTY, 0);
             }
             return true;
         }
@@ -233,7 +227,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             long spte = mmioSpte(fault.gva);
             boolean current = spte != 0 && mmu.mmio.current(spte, generation);
             if (spte != 0 && w.trace.on(TracePoint.CHECK_MMIO_SPTE)) {
-                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, spte, generation, current ? 1 : 0, 0);
+                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, generation, mmu.mmio.generation(spte), spte, 0);
             }
             if (!current) {
                 return false;
@@ -246,7 +240,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         }
         mmu.counters.handleMmioPageFault.increment();
         if (w.trace.on(TracePoint.HANDLE_MMIO_PAGE_FAULT)) {
-            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn);
+            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn, rights, 0);
         }
         mmioCache.remember(fault.gva, gfn, rights, generation);
         fault.gpa = gfn << 12 | fault.gva & 0xfff;
@@ -292,7 +286,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
                 if (page != null) {
                     page = direct(page, fault.gva, gfn, 1, false);
                     long spte = mmu.mmio.make(gfn, Spte.rightsBits(walker.rights), generation);
-                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, spte);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(fault.gva, 1), gfn, walker.rights & ~Rights.EXEC, spte);
                 }
                 mmu.tree.commit(w.clock, flush);
             }
@@ -382,6 +376,9 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         int largest = goalLevel(gfn);
         boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(fault.access) || executedIn(table, fault.gva));
         int goal = unexecutable ? 1 : largest;
+        if (w.trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
+            w.trace.tell(TracePoint.KVM_MMU_SPTE_REQUESTED, gfn, pfn, goal, 0);
+        }
         ShadowPage page = direct(table, fault.gva, gfn, goal, unexecutable);
         if (page == null) {
             return null;

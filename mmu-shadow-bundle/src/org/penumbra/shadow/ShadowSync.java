@@ -41,7 +41,7 @@ final class ShadowSync {
         }
         boolean flush = false;
         for (ShadowPage page : found) {
-            page.unsync = false;
+            tree.synced(page);
             flush |= tree.writeProtect(w, page.gfn);
         }
         // Protection must have reached every TLB before the tables are read: a later write faults and is seen.

@@ -43,7 +43,7 @@ final class ShadowTree {
         this.host = host;
         this.cr3Targets = ShadowSettings.on(host, ShadowSettings.CR3_TARGETS);
         this.counters = counters;
-        this.pages = new ShadowPageCache(host.lease());
+        this.pages = new ShadowPageCache(host.lease(), counters.maxMmuPageHashCollisions);
         this.nx = new NxHugePages(ShadowSettings.on(host, ShadowSettings.NX_HUGE_PAGES), ShadowSettings.nxRecoveryPeriod(host), counters);
     }
 
@@ -158,8 +158,23 @@ final class ShadowTree {
         }
     }
 
+    /** The leaf page {@code page} may differ from its table from now on; the pages above know. KVM: kvm_unsync_page. */
+    void unsynced(Worker w, ShadowPage page) {
+        w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
+        page.unsync = true;
+        counters.mmuUnsyncPage.increment();
+        counters.mmuUnsync.add(1);
+        markParentsUnsync(page);
+    }
+
+    /** The unsync {@code page} is so no longer. KVM: kvm_unlink_unsync_page. */
+    void synced(ShadowPage page) {
+        page.unsync = false;
+        counters.mmuUnsync.add(-1);
+    }
+
     /** Tells every page above {@code page} that there is an unsync page below. KVM: kvm_mmu_mark_parents_unsync. */
-    void markParentsUnsync(ShadowPage page) {
+    private void markParentsUnsync(ShadowPage page) {
         for (int i = 0; i < page.parents.size(); i++) {
             long sptep = page.parents.get(i);
             markUnsync(pages.containing(sptep), indexOf(sptep));
@@ -187,6 +202,7 @@ final class ShadowTree {
         }
         w.sptes.store(sptep, 0);
         if (Spte.leaf(spte, page.level())) {
+            counters.mapped.add(page.level(), -1);
             if (!rmap.remove(page.mappedGfn(index), page.level(), sptep, w.clock)) {
                 throw new IllegalStateException(String.format("no rmap entry for spte 0x%x of gfn 0x%x", sptep, page.mappedGfn(index)));
             }
@@ -215,7 +231,9 @@ final class ShadowTree {
             long sptep = page.parents.get(i);
             zapPte(w, pages.containing(sptep), indexOf(sptep));
         }
-        page.unsync = false;
+        if (page.unsync) {
+            synced(page);
+        }
         pages.unlist(page);
         nx.unaccount(page);
         if (!page.direct()) {

@@ -64,7 +64,7 @@ public final class EventFile implements Closeable {
             json.writeEndObject();
         });
         Map<Integer, Exit> exits = new HashMap<>();
-        return (point, vcpu, cycles, operations, a, b, c, d) -> {
+        return (point, vcpu, cycles, operations, a, b, c, d, e, f) -> {
             synchronized (EventFile.this) {
                 if (slices && point == TracePoint.KVM_EXIT) {
                     exits.put(vcpu, new Exit(cycles, a));
@@ -75,7 +75,7 @@ public final class EventFile implements Closeable {
                     }
                     return;
                 }
-                long[] values = {a, b, c, d};
+                long[] values = {a, b, c, d, e, f};
                 event(number, vcpu, point.label(), cycles, -1, () -> {
                     json.writeNumberField("operations", operations);
                     for (int i = 0; i < point.fields().size(); i++) {
