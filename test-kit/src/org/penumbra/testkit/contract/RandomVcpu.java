@@ -27,6 +27,8 @@ final class RandomVcpu extends ScriptedGuest {
     /** The frame of the pool that the script remakes, −1 for none; whether the script loads CR3. */
     private int making = -1;
     private boolean switches;
+    /** The window's large pages are used, and not its small ones: for a while, so that what is cached of it is used again. */
+    private boolean large;
 
     RandomVcpu(RandomGuest guest, int vcpu) {
         this.guest = guest;
@@ -40,6 +42,7 @@ final class RandomVcpu extends ScriptedGuest {
         now = state;
         judge();
         script.clear();
+        large = random.nextInt(12) == 0 ? random.nextInt(3) == 0 : large;
         if (layout.levels == 0) {
             planUnpaged();
         } else {
@@ -82,10 +85,12 @@ final class RandomVcpu extends ScriptedGuest {
         } else if (kind < 69) {
             invalidate(false);
         } else if (kind < 77) {
-            switchTo(guest.anyReady());
+            switchTo(random.nextInt(3) == 0 ? guest.root(random.nextInt(guest.vcpus())) : guest.anyReady());
             access();
-        } else if (kind < 82) {
+        } else if (kind < 80) {
             remake();
+        } else if (kind < 82) {
+            rework();
         } else if (kind < 86) {
             registers();
             access();
@@ -186,7 +191,7 @@ final class RandomVcpu extends ScriptedGuest {
     }
 
     private long window(long gpa) {
-        return layout.shown(gpa, random.nextInt(3) == 0);
+        return layout.shown(gpa, large);
     }
 
     /** INVLPG of the focus or near it, INVPCID, or CR3 again. */
@@ -242,6 +247,18 @@ final class RandomVcpu extends ScriptedGuest {
                 write(layout.pool[n] + w[0] * layout.entryBytes, w[1], layout.entryBytes);
             }
         }
+    }
+
+    /** Another address space's top-level table is written all over, as a kernel does that makes a change in all of them, and then loaded. */
+    private void rework() {
+        int n = guest.anyReady();
+        int level = layout.mode == PagingMode.PAE ? 2 : layout.levels;
+        long table = layout.mode == PagingMode.PAE ? layout.format.table(guest.believed(guest.rootAddress(n))) : layout.pool[n];
+        for (int i = 0; i < 4; i++) {
+            write(table + (long) random.nextInt(layout.entries(level)) * layout.entryBytes, guest.maker.entry(level), layout.entryBytes);
+        }
+        switchTo(n);
+        access();
     }
 
     /** Bits of control registers that change rights or what is cached. */
