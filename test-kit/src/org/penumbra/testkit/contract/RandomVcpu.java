@@ -94,6 +94,9 @@ final class RandomVcpu extends ScriptedGuest {
         } else if (kind < 86) {
             registers();
             access();
+        } else if (kind < 87 && !layout.mode.isLong()) {
+            unpaged();
+            access();
         } else if (kind < 92) {
             look();
         } else if (kind < 96) {
@@ -263,7 +266,7 @@ final class RandomVcpu extends ScriptedGuest {
 
     /** Bits of control registers that change rights or what is cached. */
     private void registers() {
-        switch (random.nextInt(layout.mode.isLong() ? 7 : 5)) {
+        switch (random.nextInt(layout.mode.isLong() ? 9 : 5)) {
             case 0, 1 -> script.add(Script.CR0, 0, now.cr0() ^ CR0_WP);
             case 2 -> script.add(Script.CR4, 0, now.cr4() ^ CR4_SMEP);
             case 3 -> script.add(Script.CR4, 0, now.cr4() ^ CR4_SMAP);
@@ -273,11 +276,34 @@ final class RandomVcpu extends ScriptedGuest {
                     script.add(Script.CR4, 0, now.cr4() ^ CR4_PCIDE);
                 }
             }
-            default -> {
+            case 6 -> {
                 script.add(Script.WRMSR, Msr.IA32_EFER, now.efer() ^ EFER_NXE);
                 switchTo(guest.root(vcpu));
             }
+            case 7 -> script.add(Script.CR4, 0, now.cr4() ^ (random.nextBoolean() ? CR4_PKE : CR4_PKS));
+            default -> keyRights();
         }
+    }
+
+    /** What keys allow; key 0, which the window's entries have, always everything. */
+    private void keyRights() {
+        int rights = random.nextInt() & ~3;
+        if (now.has4(CR4_PKE) && random.nextBoolean()) {
+            script.add(Script.WRPKRU, 0, rights);
+        } else {
+            script.add(Script.WRMSR, Msr.IA32_PKRS, rights & 0xffff_ffffL);
+        }
+    }
+
+    /** Paging off for a few accesses, to what are tables and pages otherwise, and on again. */
+    private void unpaged() {
+        script.add(Script.CR0, 0, now.cr0() & ~CR0_PG);
+        for (int n = random.nextInt(4); n >= 0; n--) {
+            long[] frames = random.nextBoolean() ? layout.pages : layout.pool;
+            long gpa = frames[random.nextInt(frames.length)] + (long) random.nextInt(GuestLayout.LEAF_ENTRIES) * layout.entryBytes;
+            script.access(gpa, random.nextBoolean() ? Access.WRITE : Access.READ, false, layout.entryBytes, guest.maker.datum());
+        }
+        script.add(Script.CR0, 0, now.cr0());
     }
 
     /** Touches tables through the window and changes nothing, so that this vCPU has cached where they are, writable. */
