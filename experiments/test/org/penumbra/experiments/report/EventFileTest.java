@@ -13,11 +13,15 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
+import jdk.jfr.FlightRecorder;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.penumbra.api.observe.JfrTrace;
 import org.penumbra.api.observe.TraceListener;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
@@ -72,6 +76,53 @@ class EventFileTest {
                 .hasMessageContaining("--events").hasMessageContaining("--force");
         new EventFile(file, ALL, true).close();
         assertThat(written(file).size()).isZero();
+    }
+
+    @Test
+    @DisplayName("X08 an exit without a later entry has a slice to the last that its vCPU told; each vCPU of each trial its own")
+    void lastExit() throws IOException {
+        Path file = folder.resolve("events.json");
+        try (EventFile events = new EventFile(file, ALL, false)) {
+            TraceListener first = events.trial(1, "a");
+            TraceListener second = events.trial(2, "b");
+            first.passed(TracePoint.KVM_EXIT, 0, 100, 5, ExitReason.HLT.number(), 0, 0, 0, 0, 0);
+            second.passed(TracePoint.KVM_EXIT, 0, 200, 5, ExitReason.CPUID.number(), 0, 0, 0, 0, 0);
+            first.passed(TracePoint.KVM_EMULATE_INSN, 0, 130, 5, 0, 0, 0, 0, 0, 0);
+            first.passed(TracePoint.KVM_EMULATE_INSN, 1, 900, 5, 0, 0, 0, 0, 0, 0);
+        }
+        List<String> slices = new ArrayList<>();
+        written(file).forEach(e -> {
+            if (e.get("ph").asText().equals("X")) {
+                slices.add(e.get("pid") + " " + e.get("name").asText() + " " + e.get("ts") + " " + e.get("dur"));
+            }
+        });
+        assertThat(slices).containsExactly("1 HLT 100 30", "2 CPUID 200 0");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    @DisplayName("X08 on a full disk machines go on, nothing more is written, and the end says so")
+    void fullDisk() throws IOException {
+        EventFile events = new EventFile(Path.of("/dev/full"), ALL, true);
+        TraceListener listener = events.trial(1, "a");
+        for (int i = 0; i < 10_000; i++) {
+            anExit(listener);
+        }
+        assertThatThrownBy(events::close).isInstanceOf(IOException.class)
+                .hasMessageStartingWith("--events: /dev/full is not complete: ").hasMessageContaining("No space left");
+    }
+
+    @Test
+    @DisplayName("X08 a recording that cannot be written at its end ends all the same, and one that never could is refused at its beginning")
+    void unwritableRecording() throws IOException {
+        Path inside = Files.createDirectory(folder.resolve("gone"));
+        FlightRecording recording = new FlightRecording(inside.resolve("trace.jfr"), ALL, false);
+        Files.delete(inside);
+        assertThatThrownBy(recording::close).isInstanceOf(IOException.class);
+        assertThat(FlightRecorder.getFlightRecorder().getRecordings()).isEmpty();
+        assertThat(FlightRecorder.getFlightRecorder().getEventTypes()).noneMatch(type -> type.getName().startsWith(JfrTrace.PREFIX));
+        assertThatThrownBy(() -> new FlightRecording(inside.resolve("trace.jfr"), ALL, false)).isInstanceOf(RefusedException.class)
+                .hasMessageContaining("names a folder that is not there");
     }
 
     @Test
