@@ -14,7 +14,8 @@ import javax.tools.ToolProvider;
 /**
  * Makes mutants at build time: applies the edits of each *.mutant file to copies of the production sources and compiles these. Usage: {@code
  * java Mutate.java FOLDER-OF-MUTANTS ROOT CLASS-PATH OUTPUT}. In OUTPUT/mutants come to lie an index, and for each mutant its text and its
- * classes, whose files end with .bin, since they are no classes of the bundle that they are in.
+ * classes, whose files end with .bin, since they are no classes of the bundle that they are in. The changed sources stay in a folder
+ * "mutated" beside OUTPUT, to be looked at.
  *
  * <p>Fails if a text that is to be replaced is not in its file exactly once: then the mutant is of another time than the source.
  */
@@ -27,13 +28,14 @@ final class Mutate {
     public static void main(String[] args) throws IOException {
         Path root = Path.of(args[1]);
         Path out = Path.of(args[3], "mutants");
+        Path work = Path.of(args[3]).resolveSibling("mutated");
         Files.createDirectories(out);
         StringBuilder index = new StringBuilder();
         try (Stream<Path> files = Files.list(Path.of(args[0]))) {
             for (Path file : files.filter(f -> f.toString().endsWith(".mutant")).sorted().toList()) {
                 String name = file.getFileName().toString().replace(".mutant", "");
-                Path classes = Files.createTempDirectory("mutant");
-                List<Path> sources = mutated(file, root);
+                Path classes = Files.createDirectories(work.resolve(name).resolve("classes"));
+                List<Path> sources = mutated(file, root, Files.createDirectories(work.resolve(name).resolve("src")));
                 compile(name, sources, args[2], classes);
                 copy(classes, out.resolve(name));
                 Files.copy(file, out.resolve(name + ".mutant"), StandardCopyOption.REPLACE_EXISTING);
@@ -43,9 +45,8 @@ final class Mutate {
         Files.writeString(out.resolve("index"), index);
     }
 
-    /** The sources of {@code file} with its edits, in a folder of their own. */
-    private static List<Path> mutated(Path file, Path root) throws IOException {
-        Path folder = Files.createTempDirectory("mutated");
+    /** The sources of {@code file} with its edits, in {@code folder}. */
+    private static List<Path> mutated(Path file, Path root, Path folder) throws IOException {
         List<Path> sources = new ArrayList<>();
         String[] parts = Files.readString(file).split("(?m)^" + FILE);
         for (int i = 1; i < parts.length; i++) {

@@ -35,7 +35,7 @@ public class TracePointBenchmark {
     public void listen() {
         unheard = tracing.tracer(0, () -> 0, () -> 0);
         Tracing other = new Tracing();
-        other.listen(EnumSet.allOf(TracePoint.class), (point, vcpu, cycles, operations, a, b, c, d) -> told += a);
+        other.listen(EnumSet.allOf(TracePoint.class), (point, vcpu, cycles, operations, a, b, c, d, e, f) -> told += a);
         heard = other.tracer(0, () -> 0, () -> 0);
     }
 
@@ -48,7 +48,7 @@ public class TracePointBenchmark {
     private boolean set(Tracing.Tracer tracer) {
         boolean done = set();
         if (tracer.on(TracePoint.KVM_MMU_SET_SPTE)) {
-            tracer.tell(TracePoint.KVM_MMU_SET_SPTE, 1, entry, 1, 0x1000);
+            tracer.tell(TracePoint.KVM_MMU_SET_SPTE, 1, entry, 0x1000, 1);
         }
         return done;
     }

@@ -32,7 +32,7 @@ final class TdpContext implements MmuContext {
         this.trace = mmu.host.tracer(host.clock());
         this.entries = mmu.host.lease().access(host.clock());
         this.guest = mmu.host.guestMemory(host.clock());
-        this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits());
+        this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits(), trace);
         this.taken = mmu.host.counters().counter("pf_taken");
         this.emulated = mmu.host.counters().counter("pf_emulate");
     }

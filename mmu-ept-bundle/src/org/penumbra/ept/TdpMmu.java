@@ -23,6 +23,7 @@ import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.MmuLock;
+import org.penumbra.kit.PageGauges;
 
 /**
  * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
@@ -37,8 +38,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     final MmuLock lock = new MmuLock(false);
     private final Counter fixed;
     private final Counter spurious;
-    private final Counter pages4k;
-    private final Counter pages2m;
+    private final PageGauges mapped;
     private final Counter splits;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
@@ -57,8 +57,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
-        this.pages4k = host.counters().counter("pages_4k");
-        this.pages2m = host.counters().counter("pages_2m");
+        this.mapped = new PageGauges(host.counters());
         this.splits = host.counters().counter("ept_splits");
     }
 
@@ -139,6 +138,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             long gfn, long pfn, boolean write, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
+        if (trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
+            trace.tell(TracePoint.KVM_MMU_SPTE_REQUESTED, gfn, pfn, goal, 0);
+        }
         int level = levels;
         long at = top + 8L * TdpFormat.index(gfn, levels);
         long entry = entries.load(at);
@@ -170,10 +172,10 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
         fixed.increment();
         if (trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
-            trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, entries.load(at), level, at);
+            trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, entries.load(at), at, level);
         }
         if (!format.present(entry)) {
-            (level == 1 ? pages4k : pages2m).increment();
+            mapped.add(level, 1);
         }
         return true;
     }
@@ -194,9 +196,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             do {
                 entry = entries.load(child);
             } while (!entries.compareAndSet(child, entry, TdpFormat.FROZEN));
-            pages4k.add(format.present(entry) ? -1 : 0);
+            mapped.add(1, format.present(entry) ? -1 : 0);
         }
-        pages2m.increment();
+        mapped.add(2, 1);
         fixed.increment();
         removed.add(TdpFormat.address(table));
         return true;
@@ -330,7 +332,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, pages4k, pages2m);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, mapped);
         trees.add(tree);
         return tree;
     }
@@ -343,5 +345,6 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     @Override
     public void close() {
         // The tree goes with the lease.
+        mapped.takeBack();
     }
 }

@@ -7,6 +7,7 @@ import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
+import org.penumbra.kit.PageGauges;
 
 /**
  * What is done to the tree while no fault is served: protecting, splitting, zapping, arming for the dirty log. The walkers of the
@@ -22,10 +23,9 @@ final class TdpTree {
     final CycleClock clock;
     private final Tracing.Tracer trace;
     private final Counter splits;
-    private final Counter pages4k;
-    private final Counter pages2m;
+    private final PageGauges mapped;
 
-    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, Counter splits, Counter pages4k, Counter pages2m) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, Counter splits, PageGauges mapped) {
         this.format = format;
         this.top = top;
         this.levels = levels;
@@ -34,8 +34,7 @@ final class TdpTree {
         this.clock = clock;
         this.trace = trace;
         this.splits = splits;
-        this.pages4k = pages4k;
-        this.pages2m = pages2m;
+        this.mapped = mapped;
     }
 
     /** Takes the write right from the 4 KiB leaf for {@code gfn}, which is made if a larger one maps it. */
@@ -55,7 +54,7 @@ final class TdpTree {
             Place place = find(g);
             if (format.present(place.entry)) {
                 dirty.gone(replace(place.at, entry -> 0), place.gfn);
-                (place.level == 1 ? pages4k : pages2m).add(-1);
+                mapped.add(place.level, -1);
                 found = true;
             }
             g = place.gfn + (1L << 9 * (place.level - 1));
@@ -127,7 +126,7 @@ final class TdpTree {
             if (level > 2) {
                 dropTables(TdpFormat.address(entry), level - 1, first, large);
             } else if (large.test(first)) {
-                leaves(TdpFormat.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> pages4k.add(-1));
+                leaves(TdpFormat.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> mapped.add(1, -1));
                 entries.store(at, 0);
                 lease.free(TdpFormat.address(entry));
             }
@@ -198,8 +197,8 @@ final class TdpTree {
         if (trace.on(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE)) {
             trace.tell(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE, gfn, entries.load(at), 2, 0);
         }
-        pages2m.add(-1);
-        pages4k.add(512);
+        mapped.add(2, -1);
+        mapped.add(1, 512);
         long table = lease.allocate(clock);
         while (true) {
             long large = entries.load(at);

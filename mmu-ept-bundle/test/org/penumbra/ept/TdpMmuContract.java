@@ -2,6 +2,7 @@ package org.penumbra.ept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,6 +46,29 @@ abstract class TdpMmuContract extends TdpFixture {
         assertThat(leaf(0x5000)).isEqualTo(5 + FixtureHost.OFFSET << 12 | pageBits);
         assertThat(leaf(0x6000)).isZero();
         assertThat(host.count("pages_4k")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E01 E03 X08 trace points tell of the leaf that is wanted, of the one that is put in and of its split; counters of what is mapped")
+    void observed() {
+        host = host(2);
+        start();
+        List<String> told = host.traced();
+        violate(0x20_5000, EptViolation.WRITE);
+        assertThat(told).hasSize(2);
+        assertThat(told.get(0)).isEqualTo(String.format("kvm_mmu_spte_requested 205 %x 2", 0x205 + FixtureHost.OFFSET));
+        long sptep = Long.parseLong(told.get(1).split(" ")[3], 16);
+        assertThat(told.get(1)).isEqualTo(String.format("kvm_mmu_set_spte 205 %x %x 2", leaf(0x20_5000), sptep));
+        assertThat(host.memory().load64(sptep)).isEqualTo(leaf(0x20_5000));
+        assertThat(host.count("pages_2m")).isEqualTo(1);
+        told.clear();
+        long large = leaf(0x20_5000);
+        mmu.writeProtect(0x205, host.clock());
+        assertThat(told).containsExactly(String.format("kvm_mmu_split_huge_page 200 %x 2", large));
+        assertThat(host.count("pages_2m")).isZero();
+        assertThat(host.count("pages_4k")).isEqualTo(512);
+        mmu.close();
+        assertThat(host.count("pages_4k")).as("closed, it maps nothing").isZero();
     }
 
     @Test

@@ -2,6 +2,8 @@ package org.penumbra.kit;
 
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.observe.TracePoint;
+import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -12,8 +14,7 @@ import org.penumbra.api.paging.PagingState;
  * {@code struct guest_walker} and {@code walk_addr}. Reads and updates entries through charged {@link GuestMemory}. The result of
  * a walk stays in the fields until the next one; indices are levels, 1 the leaf tables. Used by one vCPU.
  *
- * <p>The tables of a guest that is a hypervisor's guest are walked through that hypervisor's own tables: see {@link #GuestWalker(GuestMemory,
- * int, GuestWalker)}.
+ * <p>The tables of a guest that is a hypervisor's guest are walked through that hypervisor's own tables: see {@link #through}.
  */
 public final class GuestWalker {
     private static final int MAX_LEVELS = 5;
@@ -24,6 +25,7 @@ public final class GuestWalker {
 
     private final GuestMemory memory;
     private final int physicalBits;
+    private final Tracing.Tracer trace;
     /** The aligned 8 bytes around each entry used: compare-and-set is of 8 bytes. */
     private final long[] loaded = new long[MAX_LEVELS + 1];
 
@@ -54,20 +56,27 @@ public final class GuestWalker {
     private final GuestWalker outer;
     private long eptp;
 
+    /** A walker that tells nobody. */
+    public GuestWalker(GuestMemory memory, int physicalBits) {
+        this(memory, physicalBits, new Tracing().tracer(-1, () -> 0, () -> 0));
+    }
+
     /**
      * @param physicalBits the guest's MAXPHYADDR
+     * @param trace tells of each walk
      */
-    public GuestWalker(GuestMemory memory, int physicalBits) {
-        this(memory, physicalBits, null);
+    public GuestWalker(GuestMemory memory, int physicalBits, Tracing.Tracer trace) {
+        this(memory, physicalBits, trace, null);
     }
 
     /**
      * A walker of tables whose addresses are those of an L2, if {@code outer} is not null: {@link #through} says by which EPT tables they
      * are translated, and {@code outer} walks those.
      */
-    public GuestWalker(GuestMemory memory, int physicalBits, GuestWalker outer) {
+    public GuestWalker(GuestMemory memory, int physicalBits, Tracing.Tracer trace, GuestWalker outer) {
         this.memory = memory;
         this.physicalBits = physicalBits;
+        this.trace = trace;
         this.outer = outer;
     }
 
@@ -93,9 +102,10 @@ public final class GuestWalker {
             gfn = (gva & 0xffff_ffffL) >>> 12;
             return true;
         }
+        begin(gva, error(0, access, true));
         do {
             if (!find(state, gva, access)) {
-                return false;
+                return failed();
             }
             // An entry that another processor changed meanwhile makes the walk start again, as the hardware's would.
         } while (!flag(gva, Access.isWrite(access)));
@@ -118,16 +128,31 @@ public final class GuestWalker {
             rights = 0;
             return false;
         }
+        begin(gpa, error(0, access, true));
         do {
             misconfigured = false;
             int end = descend(format.gfn(root), gpa, true);
             if (end != LEAF || !Rights.allowInEpt(rights, access)) {
                 misconfigured = end == RESERVED;
                 rights = end == ABSENT ? 0 : rights;
-                return false;
+                errorCode = 0;
+                return failed();
             }
         } while (!flag(gpa, Access.isWrite(access)));
         return found(gpa);
+    }
+
+    private void begin(long gva, int code) {
+        if (trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
+            trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, gva, code);
+        }
+    }
+
+    private boolean failed() {
+        if (trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
+            trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, errorCode, 0);
+        }
+        return false;
     }
 
     private boolean found(long gva) {
@@ -168,6 +193,7 @@ public final class GuestWalker {
             loaded[level] = load(level, gva);
             long entry = part(loaded[level], level, gva);
             gpte[level] = entry;
+            tellOf(entry, level);
             if (refused || !format.present(entry)) {
                 return ABSENT;
             }
@@ -184,7 +210,15 @@ public final class GuestWalker {
 
     private long pdpte(PagingState state, long gva) {
         boolean inMemory = state.pdptes().inMemory();
-        return inMemory ? read(state.root() + 8 * (gva >>> 30 & 3)) : state.pdptes().of(gva);
+        long pdpte = inMemory ? read(state.root() + 8 * (gva >>> 30 & 3)) : state.pdptes().of(gva);
+        tellOf(pdpte, 3);
+        return pdpte;
+    }
+
+    private void tellOf(long entry, int atLevel) {
+        if (trace.on(TracePoint.KVM_MMU_PAGING_ELEMENT)) {
+            trace.tell(TracePoint.KVM_MMU_PAGING_ELEMENT, entry, atLevel);
+        }
     }
 
     private boolean flag(long gva, boolean write) {
@@ -199,11 +233,21 @@ public final class GuestWalker {
                 if (!memory.compareAndSet(at, loaded[l], next)) {
                     return false;
                 }
+                tellSet(wanted & ~gpte[l], address(l, gva));
                 loaded[l] = next;
                 gpte[l] |= wanted;
             }
         }
         return true;
+    }
+
+    private void tellSet(long set, long gpa) {
+        if ((set & format.accessed()) != 0 && trace.on(TracePoint.KVM_MMU_SET_ACCESSED_BIT)) {
+            trace.tell(TracePoint.KVM_MMU_SET_ACCESSED_BIT, gpa, 0);
+        }
+        if ((set & format.dirty()) != 0 && trace.on(TracePoint.KVM_MMU_SET_DIRTY_BIT)) {
+            trace.tell(TracePoint.KVM_MMU_SET_DIRTY_BIT, gpa, 0);
+        }
     }
 
     /** True if the entry used at {@code atLevel} has changed in memory since the walk of {@code gva}. */
@@ -257,18 +301,15 @@ public final class GuestWalker {
     }
 
     private boolean fault(int code, int access, PagingState state) {
-        errorCode = code;
-        if (Access.isWrite(access)) {
-            errorCode |= PageFaultError.WRITE;
-        }
-        if (Access.isUser(access)) {
-            errorCode |= PageFaultError.USER;
-        }
         // SDM vol. 3, "Page-Fault Exceptions": I/D with SMEP, or with PAE and NXE.
         boolean reportsFetch = state.has4(ControlBits.CR4_SMEP) || state.has4(ControlBits.CR4_PAE) && state.hasEfer(ControlBits.EFER_NXE);
-        if (Access.isFetch(access) && reportsFetch) {
-            errorCode |= PageFaultError.FETCH;
-        }
+        errorCode = error(code, access, reportsFetch);
         return false;
+    }
+
+    /** {@code code} with the bits that say what the access is. */
+    private static int error(int code, int access, boolean reportsFetch) {
+        return code | (Access.isWrite(access) ? PageFaultError.WRITE : 0) | (Access.isUser(access) ? PageFaultError.USER : 0)
+                | (Access.isFetch(access) && reportsFetch ? PageFaultError.FETCH : 0);
     }
 }

@@ -63,8 +63,12 @@ public final class MmioSptes {
 
     /** True if {@code spte}, such an entry, was made under {@code generation} as far as it can tell. Never while slots change. */
     public boolean current(long spte, long generation) {
-        long kept = spte >>> LOW_SHIFT & (1 << LOW_BITS) - 1 | (spte >>> HIGH_SHIFT & (1 << GENERATION_BITS - LOW_BITS) - 1) << LOW_BITS;
-        return (generation & GuestMemory.UPDATING) == 0 && kept == (generation & (1L << GENERATION_BITS) - 1);
+        return (generation & GuestMemory.UPDATING) == 0 && generation(spte) == (generation & (1L << GENERATION_BITS) - 1);
+    }
+
+    /** The bits of the generation that {@code spte}, such an entry, was made under. */
+    public long generation(long spte) {
+        return spte >>> LOW_SHIFT & (1 << LOW_BITS) - 1 | (spte >>> HIGH_SHIFT & (1 << GENERATION_BITS - LOW_BITS) - 1) << LOW_BITS;
     }
 
     /** The gfn of {@code spte}, such an entry. */

@@ -18,7 +18,7 @@ public final class ShadowPage {
     /** Addresses of the sptes, in tables above, that point here. */
     public final PteList parents = new PteList();
     /** The generation of {@link ShadowPageCache} that it belongs to; of an older one it is obsolete. KVM: mmu_valid_gen. */
-    final int generation;
+    public final int generation;
     /** vCPU roots, current and previous, that are this page. */
     public int rootCount;
     /** Zapped while it was a root: no longer found, freed with its last root. */

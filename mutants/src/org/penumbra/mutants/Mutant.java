@@ -17,8 +17,9 @@ import java.util.Map;
  * @param design the production design that is mutated, by {@code mmu.name}
  * @param factory its class
  * @param property the property that is tried first
+ * @param except a part of the names of configurations that functional tests have to leave out for the mutant to pass; empty if none
  */
-record Mutant(String name, String origin, String defect, String design, String factory, String property) {
+record Mutant(String name, String origin, String defect, String design, String factory, String property, String except) {
     private static final String FOLDER = "/mutants/";
 
     /** All mutants, in alphabetical order. */
@@ -32,7 +33,8 @@ record Mutant(String name, String origin, String defect, String design, String f
             int colon = line.indexOf(": ");
             header.put(line.substring(0, colon), line.substring(colon + 2));
         }
-        return new Mutant(name, header.get("origin"), header.get("defect"), header.get("design"), header.get("factory"), header.get("property"));
+        return new Mutant(name, header.get("origin"), header.get("defect"), header.get("design"), header.get("factory"), header.get("property"),
+                header.getOrDefault("except", ""));
     }
 
     /** The changed class {@code className}, null if it is that of the production code. */

@@ -54,7 +54,7 @@ public final class JfrTrace implements TraceListener, AutoCloseable {
     }
 
     @Override
-    public void passed(TracePoint point, int vcpu, long cycles, long operations, long a, long b, long c, long d) {
+    public void passed(TracePoint point, int vcpu, long cycles, long operations, long a, long b, long c, long d, long e, long f) {
         EventFactory factory = factories.get(point);
         if (factory == null) {
             return;
@@ -66,7 +66,7 @@ public final class JfrTrace implements TraceListener, AutoCloseable {
         event.set(0, vcpu);
         event.set(1, cycles);
         event.set(2, operations);
-        long[] values = {a, b, c, d};
+        long[] values = {a, b, c, d, e, f};
         for (int i = 0; i < point.fields().size(); i++) {
             event.set(OWN_FIELDS + i, values[i]);
         }

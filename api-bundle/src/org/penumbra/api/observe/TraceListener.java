@@ -12,7 +12,7 @@ public interface TraceListener {
      * @param vcpu number of the vCPU whose work it is, −1 for the host's
      * @param cycles simulated cycles on its clock
      * @param operations operations that it has retired; 0 for the host
-     * @param a the first field of the point, {@code b} to {@code d} the others; without meaning where it has fewer
+     * @param a the first field of the point, {@code b} to {@code f} the others; without meaning where it has fewer
      */
-    void passed(TracePoint point, int vcpu, long cycles, long operations, long a, long b, long c, long d);
+    void passed(TracePoint point, int vcpu, long cycles, long operations, long a, long b, long c, long d, long e, long f);
 }

@@ -72,19 +72,24 @@ public final class Tracing {
 
         /** Tells of {@code point}, which has no fields. */
         public void tell(TracePoint point) {
-            tell(point, 0, 0, 0, 0);
+            tell(point, 0, 0, 0, 0, 0, 0);
         }
 
         /** Tells of {@code point} with its fields. */
         public void tell(TracePoint point, long a, long b) {
-            tell(point, a, b, 0, 0);
+            tell(point, a, b, 0, 0, 0, 0);
         }
 
         /** Tells of {@code point} with its fields. */
         public void tell(TracePoint point, long a, long b, long c, long d) {
+            tell(point, a, b, c, d, 0, 0);
+        }
+
+        /** Tells of {@code point} with its fields. */
+        public void tell(TracePoint point, long a, long b, long c, long d, long e, long f) {
             for (Subscription s : subscriptions) {
                 if ((s.points & bit(point)) != 0) {
-                    s.listener.passed(point, vcpu, cycles.getAsLong(), operations.getAsLong(), a, b, c, d);
+                    s.listener.passed(point, vcpu, cycles.getAsLong(), operations.getAsLong(), a, b, c, d, e, f);
                 }
             }
         }

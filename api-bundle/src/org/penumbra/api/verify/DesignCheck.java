@@ -31,7 +31,7 @@ public interface DesignCheck {
      *
      * @param subject what was tried
      * @param what by which property, or which property has found it
-     * @param runs how many runs it took
+     * @param runs how many runs it took; 0 if the property has no meaning for the subject
      * @param seed the seed of the run that decided; 0 if none did
      * @param finding what that run found, in one line; empty if nothing
      * @param good the outcome is as it should be

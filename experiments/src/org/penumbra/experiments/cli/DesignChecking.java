@@ -76,15 +76,24 @@ final class DesignChecking {
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("check", name);
         document.put("rows", rows.stream().map(r -> RunJson.object("subject", r.subject(), "property", r.what(), "runs", r.runs(), "seed",
-                r.seed(), "finding", r.finding(), "good", r.good())).toList());
+                r.seed(), "finding", r.finding(), "good", r.good(), "applicable", applicable(r))).toList());
         return document;
+    }
+
+    /** A check that made no run has found nothing good. */
+    private static boolean applicable(Row r) {
+        return r.runs() > 0 || !r.good();
+    }
+
+    private static String verdict(Row r) {
+        return !applicable(r) ? "not applicable" : r.good() ? "good" : "WRONG";
     }
 
     private List<String> lines(List<Row> rows) {
         ConsoleTable table = new ConsoleTable("llrrll", "Subject", "Property", "Runs", "Seed", "Verdict", "Found");
         for (Row r : rows) {
             table.row(r.subject(), r.what().isEmpty() ? Figures.NONE : r.what(), Figures.count(r.runs()),
-                    r.seed() == 0 ? Figures.NONE : String.valueOf(r.seed()), r.good() ? "good" : "WRONG",
+                    r.seed() == 0 ? Figures.NONE : String.valueOf(r.seed()), verdict(r),
                     r.finding().isEmpty() ? Figures.NONE : r.finding());
         }
         return table.lines(session.console().emphasis());

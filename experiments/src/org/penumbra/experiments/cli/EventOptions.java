@@ -38,6 +38,10 @@ final class EventOptions {
             if (events == null && jfr == null && !names.isEmpty()) {
                 throw new RefusedException("--tracepoints says what --events or --jfr write; give one of them");
             }
+            if (jfr != null) {
+                // Before the other file is begun.
+                FlightRecording.requireWritable(jfr, force);
+            }
             eventFile = events == null ? null : new EventFile(events, points, force);
             recording = jfr == null ? null : new FlightRecording(jfr, points, force);
         }

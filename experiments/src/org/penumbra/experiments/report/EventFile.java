@@ -6,11 +6,10 @@ import java.io.BufferedOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.zip.GZIPOutputStream;
@@ -21,16 +20,29 @@ import org.penumbra.experiments.run.RefusedException;
 
 /**
  * What trace points tell, in the JSON form that Perfetto and Chrome read (the "Trace Event Format"): a process for each trial, a track for
- * each vCPU. Between an exit and the next entry there is a slice with the exit's reason; everything else is an instant. Time is in
- * simulated cycles, which those programs show as microseconds. Written as it comes; any thread.
+ * each vCPU. Between an exit and the next entry there is a slice with the exit's reason, and after an exit without one to the last that its
+ * vCPU tells; everything else is an instant. Time is in simulated cycles, which those programs show as microseconds. Written as it comes;
+ * any thread. Where writing fails, on a full disk for one, nothing more is written, machines go on, and {@link #close} says so.
  */
 public final class EventFile implements Closeable {
     private static final String GZIP = ".gz";
 
-    private record Exit(long cycles, long reason) {}
+    private record Track(int trial, int vcpu) {}
 
+    /** An exit, and the latest moment that its vCPU has told of since. */
+    private record Exit(long cycles, int reason, long latest) {
+        Exit until(long now) {
+            return new Exit(cycles, reason, Math.max(latest, now));
+        }
+    }
+
+    private final Path file;
+    private final OutputStream stream;
     private final JsonGenerator json;
     private final boolean slices;
+    /** Exits whose vCPU has not entered its guest again. */
+    private final Map<Track, Exit> exits = new LinkedHashMap<>();
+    private IOException failure;
 
     /**
      * Begins the file.
@@ -42,8 +54,9 @@ public final class EventFile implements Closeable {
         if (Files.exists(file) && !force) {
             throw new RefusedException("--events: " + file + " exists already; choose another file, or --force");
         }
-        OutputStream out = new BufferedOutputStream(Files.newOutputStream(
-                file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE), 1 << 16);
+        this.file = file;
+        stream = Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+        OutputStream out = new BufferedOutputStream(stream, 1 << 16);
         json = new JsonFactory().createGenerator(file.toString().endsWith(GZIP) ? new GZIPOutputStream(out) : out);
         slices = points.contains(TracePoint.KVM_EXIT) && points.contains(TracePoint.KVM_ENTRY);
         json.writeStartObject();
@@ -63,19 +76,22 @@ public final class EventFile implements Closeable {
             json.writeEndObject();
             json.writeEndObject();
         });
-        Map<Integer, Exit> exits = new HashMap<>();
-        return (point, vcpu, cycles, operations, a, b, c, d) -> {
+        return (point, vcpu, cycles, operations, a, b, c, d, e, f) -> {
             synchronized (EventFile.this) {
-                if (slices && point == TracePoint.KVM_EXIT) {
-                    exits.put(vcpu, new Exit(cycles, a));
-                } else if (slices && point == TracePoint.KVM_ENTRY) {
-                    Exit exit = exits.remove(vcpu);
+                Track track = new Track(number, vcpu);
+                if (slices && point == TracePoint.KVM_ENTRY) {
+                    Exit exit = exits.remove(track);
                     if (exit != null) {
-                        event(number, vcpu, ExitReason.of((int) exit.reason).name(), exit.cycles, cycles - exit.cycles, () -> { });
+                        slice(track, exit.until(cycles));
                     }
                     return;
                 }
-                long[] values = {a, b, c, d};
+                if (slices && point == TracePoint.KVM_EXIT) {
+                    exits.put(track, new Exit(cycles, (int) a, cycles));
+                } else {
+                    exits.computeIfPresent(track, (same, exit) -> exit.until(cycles));
+                }
+                long[] values = {a, b, c, d, e, f};
                 event(number, vcpu, point.label(), cycles, -1, () -> {
                     json.writeNumberField("operations", operations);
                     for (int i = 0; i < point.fields().size(); i++) {
@@ -84,6 +100,10 @@ public final class EventFile implements Closeable {
                 });
             }
         };
+    }
+
+    private void slice(Track track, Exit exit) {
+        event(track.trial, track.vcpu, ExitReason.of(exit.reason).name(), exit.cycles, exit.latest - exit.cycles, () -> { });
     }
 
     private interface Writing {
@@ -111,17 +131,33 @@ public final class EventFile implements Closeable {
         });
     }
 
-    private static void write(Writing writing) {
+    private void write(Writing writing) {
+        if (failure != null) {
+            return;
+        }
         try {
             writing.run();
         } catch (IOException e) {
-            throw new UncheckedIOException("events could not be written: " + e.getMessage(), e);
+            failure = e;
         }
     }
 
-    /** Ends the file. */
+    /**
+     * Ends the file.
+     *
+     * @throws IOException if it could not be written, now or before
+     */
     @Override
     public synchronized void close() throws IOException {
-        json.close();
+        exits.forEach(this::slice);
+        exits.clear();
+        try (stream) {
+            json.close();
+        } catch (IOException e) {
+            failure = failure == null ? e : failure;
+        }
+        if (failure != null) {
+            throw new IOException("--events: " + file + " is not complete: " + failure.getMessage(), failure);
+        }
     }
 }

@@ -21,18 +21,31 @@ public final class FlightRecording implements Closeable {
      * Begins to record.
      *
      * @param force replace a file that is there
-     * @throws RefusedException if there is one otherwise
+     * @throws RefusedException as by {@link #requireWritable}
      */
     public FlightRecording(Path file, Set<TracePoint> points, boolean force) {
-        if (Files.exists(file) && !force) {
-            throw new RefusedException("--jfr: " + file + " exists already; choose another file, or --force");
-        }
+        requireWritable(file, force);
         this.file = file;
         this.trace = new JfrTrace(points);
         for (TracePoint point : points) {
             recording.enable(JfrTrace.PREFIX + point.label());
         }
         recording.start();
+    }
+
+    /**
+     * Sees that a recording can be written into {@code file}, which happens at its end.
+     *
+     * @throws RefusedException if the file is there and not to be replaced, or its folder is not
+     */
+    public static void requireWritable(Path file, boolean force) {
+        if (Files.exists(file) && !force) {
+            throw new RefusedException("--jfr: " + file + " exists already; choose another file, or --force");
+        }
+        Path folder = file.toAbsolutePath().getParent();
+        if (folder == null || !Files.isDirectory(folder)) {
+            throw new RefusedException("--jfr: " + file + " names a folder that is not there; make it first");
+        }
     }
 
     public TraceListener listener() {
@@ -42,9 +55,9 @@ public final class FlightRecording implements Closeable {
     /** Ends the recording and writes it. */
     @Override
     public void close() throws IOException {
-        recording.stop();
-        recording.dump(file);
-        recording.close();
-        trace.close();
+        try (trace; recording) {
+            recording.stop();
+            recording.dump(file);
+        }
     }
 }

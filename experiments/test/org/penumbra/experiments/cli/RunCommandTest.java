@@ -60,6 +60,10 @@ class RunCommandTest {
         assertThat(penumbra.err()).contains("--tracepoints: unknown trace point 'kvm_exi'; did you mean 'kvm_exit'?");
         assertThat(penumbra.run("run", "shadow-vs-ept", "--tracepoints", "kvm_mmu_*")).isEqualTo(2);
         assertThat(penumbra.err()).contains("--tracepoints says what --events or --jfr write");
+        Path begun = file.resolveSibling("begun.json");
+        assertThat(penumbra.run("run", "shadow-vs-ept", "--events", begun.toString(), "--jfr", file.toString())).isEqualTo(2);
+        assertThat(penumbra.err()).contains("--jfr: " + file + " exists already");
+        assertThat(begun).as("nothing half-written").doesNotExist();
         assertThat(penumbra.container.made).as("nothing ran").hasSize(made);
     }
 

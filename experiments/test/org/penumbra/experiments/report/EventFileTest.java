@@ -13,11 +13,15 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
+import jdk.jfr.FlightRecorder;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.penumbra.api.observe.JfrTrace;
 import org.penumbra.api.observe.TraceListener;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
@@ -31,9 +35,9 @@ class EventFileTest {
     Path folder;
 
     private static void anExit(TraceListener listener) {
-        listener.passed(TracePoint.KVM_EXIT, 1, 1000, 50, ExitReason.INVLPG.number(), 0x7000, 0, 0);
-        listener.passed(TracePoint.KVM_MMU_GET_PAGE, 1, 1200, 50, 0x42, 0x1e1, 1, 1);
-        listener.passed(TracePoint.KVM_ENTRY, 1, 1500, 50, 0, 0, 0, 0);
+        listener.passed(TracePoint.KVM_EXIT, 1, 1000, 50, ExitReason.INVLPG.number(), 0x7000, 0, 0, 0, 0);
+        listener.passed(TracePoint.KVM_MMU_GET_PAGE, 1, 1200, 50, 2, 0x42, 0x1e1, 1, 0, 1);
+        listener.passed(TracePoint.KVM_ENTRY, 1, 1500, 50, 0, 0, 0, 0, 0, 0);
     }
 
     private JsonNode written(Path file) throws IOException {
@@ -55,7 +59,7 @@ class EventFileTest {
         assertThat(e.get(1).toString()).isEqualTo("{\"name\":\"kvm_exit\",\"ph\":\"i\",\"ts\":1000,\"s\":\"t\",\"pid\":3,\"tid\":1,\"args\":"
                 + "{\"operations\":50,\"exit_reason\":\"0xe\",\"info1\":\"0x7000\",\"guest_linear\":\"0x0\",\"guest_physical\":\"0x0\"}}");
         assertThat(e.get(2).get("args").toString())
-                .isEqualTo("{\"operations\":50,\"gfn\":\"0x42\",\"role\":\"0x1e1\",\"root_count\":\"0x1\",\"created\":\"0x1\"}");
+                .isEqualTo("{\"operations\":50,\"mmu_valid_gen\":\"0x2\",\"gfn\":\"0x42\",\"role\":\"0x1e1\",\"root_count\":\"0x1\",\"unsync\":\"0x0\",\"created\":\"0x1\"}");
         assertThat(e.get(3).toString())
                 .isEqualTo("{\"name\":\"INVLPG\",\"ph\":\"X\",\"ts\":1000,\"dur\":500,\"pid\":3,\"tid\":1,\"args\":{}}");
     }
@@ -65,13 +69,60 @@ class EventFileTest {
     void early() throws IOException {
         Path file = folder.resolve("events.json.gz");
         try (EventFile events = new EventFile(file, EnumSet.of(TracePoint.KVM_EXIT), false)) {
-            events.trial(1, "a").passed(TracePoint.KVM_EXIT, 0, 7, 0, ExitReason.HLT.number(), 0, 0, 0);
+            events.trial(1, "a").passed(TracePoint.KVM_EXIT, 0, 7, 0, ExitReason.HLT.number(), 0, 0, 0, 0, 0);
         }
         assertThat(written(file).get(1).get("ph").asText()).isEqualTo("i");
         assertThatThrownBy(() -> new EventFile(file, ALL, false)).isInstanceOf(RefusedException.class)
                 .hasMessageContaining("--events").hasMessageContaining("--force");
         new EventFile(file, ALL, true).close();
         assertThat(written(file).size()).isZero();
+    }
+
+    @Test
+    @DisplayName("X08 an exit without a later entry has a slice to the last that its vCPU told; each vCPU of each trial its own")
+    void lastExit() throws IOException {
+        Path file = folder.resolve("events.json");
+        try (EventFile events = new EventFile(file, ALL, false)) {
+            TraceListener first = events.trial(1, "a");
+            TraceListener second = events.trial(2, "b");
+            first.passed(TracePoint.KVM_EXIT, 0, 100, 5, ExitReason.HLT.number(), 0, 0, 0, 0, 0);
+            second.passed(TracePoint.KVM_EXIT, 0, 200, 5, ExitReason.CPUID.number(), 0, 0, 0, 0, 0);
+            first.passed(TracePoint.KVM_EMULATE_INSN, 0, 130, 5, 0, 0, 0, 0, 0, 0);
+            first.passed(TracePoint.KVM_EMULATE_INSN, 1, 900, 5, 0, 0, 0, 0, 0, 0);
+        }
+        List<String> slices = new ArrayList<>();
+        written(file).forEach(e -> {
+            if (e.get("ph").asText().equals("X")) {
+                slices.add(e.get("pid") + " " + e.get("name").asText() + " " + e.get("ts") + " " + e.get("dur"));
+            }
+        });
+        assertThat(slices).containsExactly("1 HLT 100 30", "2 CPUID 200 0");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    @DisplayName("X08 on a full disk machines go on, nothing more is written, and the end says so")
+    void fullDisk() throws IOException {
+        EventFile events = new EventFile(Path.of("/dev/full"), ALL, true);
+        TraceListener listener = events.trial(1, "a");
+        for (int i = 0; i < 10_000; i++) {
+            anExit(listener);
+        }
+        assertThatThrownBy(events::close).isInstanceOf(IOException.class)
+                .hasMessageStartingWith("--events: /dev/full is not complete: ").hasMessageContaining("No space left");
+    }
+
+    @Test
+    @DisplayName("X08 a recording that cannot be written at its end ends all the same, and one that never could is refused at its beginning")
+    void unwritableRecording() throws IOException {
+        Path inside = Files.createDirectory(folder.resolve("gone"));
+        FlightRecording recording = new FlightRecording(inside.resolve("trace.jfr"), ALL, false);
+        Files.delete(inside);
+        assertThatThrownBy(recording::close).isInstanceOf(IOException.class);
+        assertThat(FlightRecorder.getFlightRecorder().getRecordings()).isEmpty();
+        assertThat(FlightRecorder.getFlightRecorder().getEventTypes()).noneMatch(type -> type.getName().startsWith(JfrTrace.PREFIX));
+        assertThatThrownBy(() -> new FlightRecording(inside.resolve("trace.jfr"), ALL, false)).isInstanceOf(RefusedException.class)
+                .hasMessageContaining("names a folder that is not there");
     }
 
     @Test
@@ -82,7 +133,7 @@ class EventFileTest {
         try (FlightRecording recording = new FlightRecording(file, EnumSet.of(TracePoint.KVM_MMU_GET_PAGE), false)) {
             tracing.listen(ALL, recording.listener());
             Tracing.Tracer tracer = tracing.tracer(2, () -> 900, () -> 33);
-            tracer.tell(TracePoint.KVM_MMU_GET_PAGE, 0x42, 0x1e1, 1, 0);
+            tracer.tell(TracePoint.KVM_MMU_GET_PAGE, 2, 0x42, 0x1e1, 1, 0, 1);
             tracer.tell(TracePoint.KVM_ENTRY);
         }
         List<RecordedEvent> events = new ArrayList<>();
@@ -99,7 +150,8 @@ class EventFileTest {
             assertThat(event.getLong("gfn")).isEqualTo(0x42);
             assertThat(event.getLong("role")).isEqualTo(0x1e1);
             assertThat(event.getLong("root_count")).isEqualTo(1);
-            assertThat(event.getLong("created")).isZero();
+            assertThat(event.getLong("mmu_valid_gen")).isEqualTo(2);
+            assertThat(event.getLong("created")).isEqualTo(1);
         });
     }
 
@@ -110,8 +162,8 @@ class EventFileTest {
         Tracing.Tracer tracer = tracing.tracer(-1, () -> 0, () -> 0);
         List<TracePoint> heard = new ArrayList<>();
         assertThat(tracer.on(TracePoint.KVM_EXIT)).isFalse();
-        AutoCloseable exits = tracing.listen(EnumSet.of(TracePoint.KVM_EXIT), (point, vcpu, cycles, operations, a, b, c, d) -> heard.add(point));
-        AutoCloseable all = tracing.listen(ALL, (point, vcpu, cycles, operations, a, b, c, d) -> { });
+        AutoCloseable exits = tracing.listen(EnumSet.of(TracePoint.KVM_EXIT), (point, vcpu, cycles, operations, a, b, c, d, e, f) -> heard.add(point));
+        AutoCloseable all = tracing.listen(ALL, (point, vcpu, cycles, operations, a, b, c, d, e, f) -> { });
         assertThat(tracer.on(TracePoint.KVM_EXIT) && tracer.on(TracePoint.KVM_ENTRY)).isTrue();
         tracer.tell(TracePoint.KVM_ENTRY);
         tracer.tell(TracePoint.KVM_EXIT, 1, 2);

@@ -5,7 +5,6 @@ import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.NestedContext;
 import org.penumbra.api.mmu.Resolution;
-import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
@@ -28,8 +27,8 @@ final class Ept12Context extends FaultPath implements NestedContext {
 
     Ept12Context(ShadowPaging mmu, MmuContextHost host, Worker w) {
         super(mmu, host, w);
-        this.ept = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
-        this.pages = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), ept);
+        this.ept = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
+        this.pages = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace, ept);
     }
 
     @Override
@@ -52,9 +51,6 @@ final class Ept12Context extends FaultPath implements NestedContext {
     @Override
     Resolution served(MmuFault fault) {
         int access = kind(fault.qualification);
-        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
-            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gpa, fault.qualification);
-        }
         if (!walker.walkEpt(eptp12, fault.gpa, access)) {
             mmu.counters.pfGuest.increment();
             reflect(fault, fault.gpa, fault.qualification, walker);

@@ -5,10 +5,12 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
+import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.GuestWalker;
 import org.penumbra.kit.MmuLock;
+import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
@@ -35,7 +37,7 @@ abstract class FaultPath implements MmuContext {
         this.mmu = mmu;
         this.host = host;
         this.w = w;
-        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.walker = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
         this.share = mmu.lock.newShare();
         this.roots = new Roots(mmu, w);
     }
@@ -109,7 +111,7 @@ abstract class FaultPath implements MmuContext {
                 if (page != null) {
                     page = direct(page, gva, gfn, 1, false);
                     long spte = mmu.mmio.make(gfn, mmu.format.rightsBits(walker.rights), generation);
-                    flush |= mmu.maker.mmio(w, page, Spte.index(gva, 1), gfn, spte);
+                    flush |= mmu.maker.mmio(w, page, Spte.index(gva, 1), gfn, walker.rights & ~Rights.EXEC, spte);
                 }
                 mmu.tree.commit(w.clock, flush);
             }
@@ -180,6 +182,9 @@ abstract class FaultPath implements MmuContext {
         int largest = goalLevel(gfn);
         boolean unexecutable = mmu.tree.nx.on() && largest > 1 && (Access.isFetch(access) || executedIn(table, gva));
         int goal = unexecutable ? 1 : largest;
+        if (w.trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
+            w.trace.tell(TracePoint.KVM_MMU_SPTE_REQUESTED, gfn, pfn, goal, 0);
+        }
         ShadowPage page = direct(table, gva, gfn, goal, unexecutable);
         if (page == null) {
             return null;

@@ -39,7 +39,7 @@ final class NxHugePages {
     void account(ShadowPage page) {
         if (splits.add(page)) {
             page.nxHugePageDisallowed = true;
-            counters.nxLpageSplits.increment();
+            counters.nxLpageSplits.add(1);
         }
     }
 

@@ -27,7 +27,7 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
 
     ShadowContext(ShadowPaging mmu, MmuContextHost host, Worker w) {
         super(mmu, host, w);
-        this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits());
+        this.emulation = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
     }
 
     @Override
@@ -80,13 +80,7 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
         if (Access.isWrite(fault.access) && writtenFast(fault)) {
             return Resolution.RETRY;
         }
-        if (w.trace.on(TracePoint.KVM_MMU_PAGETABLE_WALK)) {
-            w.trace.tell(TracePoint.KVM_MMU_PAGETABLE_WALK, fault.gva, fault.errorCode);
-        }
         if (!walker.walk(state, fault.gva, fault.access)) {
-            if (w.trace.on(TracePoint.KVM_MMU_WALKER_ERROR)) {
-                w.trace.tell(TracePoint.KVM_MMU_WALKER_ERROR, walker.errorCode, 0);
-            }
             fault.errorCode = walker.errorCode;
             mmu.counters.pfGuest.increment();
             mmioCache.forget(fault.gva);
@@ -142,7 +136,7 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
             mmu.host.dirtyLog().mark(gfn);
             mmu.counters.pfFast.increment();
             if (w.trace.on(TracePoint.FAST_PAGE_FAULT)) {
-                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, spte, spte | Spte.WRITABLE | mmu.format.dirty, 0);
+                w.trace.tell(TracePoint.FAST_PAGE_FAULT, fault.gva, fault.errorCode, page.sptep(index), spte, spte | Spte.WRITABLE | mmu.format.dirty, 0);
             }
             return true;
         }
@@ -161,20 +155,20 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
             long spte = mmioSpte(fault.gva);
             boolean current = spte != 0 && mmu.mmio.current(spte, generation);
             if (spte != 0 && w.trace.on(TracePoint.CHECK_MMIO_SPTE)) {
-                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, spte, generation, current ? 1 : 0, 0);
+                w.trace.tell(TracePoint.CHECK_MMIO_SPTE, generation, mmu.mmio.generation(spte), spte, 0);
             }
             if (!current) {
                 return false;
             }
             gfn = mmu.mmio.gfn(spte);
-            rights = mmu.format.rights(mmu.mmio.rights(spte));
+            rights = mmu.format.rights(mmu.mmio.rights(spte)) & ~Rights.EXEC;
         }
         if (!allows(rights, fault.access, state)) {
             return false;
         }
         mmu.counters.handleMmioPageFault.increment();
         if (w.trace.on(TracePoint.HANDLE_MMIO_PAGE_FAULT)) {
-            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn);
+            w.trace.tell(TracePoint.HANDLE_MMIO_PAGE_FAULT, fault.gva, gfn, rights, 0);
         }
         mmioCache.remember(fault.gva, gfn, rights, generation);
         fault.gpa = gfn << 12 | fault.gva & 0xfff;

@@ -230,10 +230,10 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
      */
     private void zapAllFast(Worker w) {
         try (MmuLock.Held held = lock.exclusive()) {
-            if (w.trace.on(TracePoint.KVM_MMU_ZAP_ALL_FAST)) {
-                w.trace.tell(TracePoint.KVM_MMU_ZAP_ALL_FAST);
-            }
             tree.obsoleteAll(w.clock);
+            if (w.trace.on(TracePoint.KVM_MMU_ZAP_ALL_FAST)) {
+                w.trace.tell(TracePoint.KVM_MMU_ZAP_ALL_FAST, tree.pages.generation(), tree.pages.active().size());
+            }
         }
         boolean more = true;
         while (more) {
@@ -408,7 +408,8 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void close() {
-        // Tables go with the lease; everything else is this object's own.
+        // Tables go with the lease; everything but the machine's counters is this object's own.
+        counters.takeBack();
     }
 
     private synchronized Worker worker(CycleClock clock) {

@@ -47,7 +47,7 @@ final class ShadowTree {
         this.protection = protection;
         this.cr3Targets = options.cr3Targets();
         this.counters = counters;
-        this.pages = new ShadowPageCache(host.lease());
+        this.pages = new ShadowPageCache(host.lease(), counters.maxMmuPageHashCollisions);
         this.nx = new NxHugePages(options.nxHugePages(), options.nxRecoveryPeriod(), counters);
     }
 
@@ -69,18 +69,27 @@ final class ShadowTree {
 
     /** {@code page} is in step from now on: nobody may write its table unnoticed. Answers flush. */
     boolean protect(Worker w, ShadowPage page) {
-        page.unsync = false;
+        if (page.unsync) {
+            synced(page);
+        }
         protection.protect(page.gfn, w.clock);
         return writeProtect(w, page.gfn);
     }
 
-    /** The guest may write the table of {@code page} without an exit from now on. KVM: kvm_unsync_page. */
+    /** The guest may write the table of {@code page} without an exit from now on; the pages above know. KVM: kvm_unsync_page. */
     void unsync(Worker w, ShadowPage page) {
+        w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
         page.unsync = true;
         protection.release(page.gfn);
         counters.mmuUnsyncPage.increment();
-        w.tell(TracePoint.KVM_MMU_UNSYNC_PAGE, page, false);
+        counters.mmuUnsync.add(1);
         markParentsUnsync(page);
+    }
+
+    /** The unsync {@code page} is so no longer. KVM: kvm_unlink_unsync_page. */
+    private void synced(ShadowPage page) {
+        page.unsync = false;
+        counters.mmuUnsync.add(-1);
     }
 
     /** True if no large spte may map the 2 MiB around {@code gfn}. */
@@ -207,6 +216,7 @@ final class ShadowTree {
         }
         w.sptes.store(sptep, 0);
         if (Spte.leaf(spte, page.level())) {
+            counters.mapped.add(page.level(), -1);
             if (!rmap.remove(page.mappedGfn(index), page.level(), sptep, w.clock)) {
                 throw new IllegalStateException(String.format("no rmap entry for spte 0x%x of gfn 0x%x", sptep, page.mappedGfn(index)));
             }
@@ -235,10 +245,11 @@ final class ShadowTree {
             long sptep = page.parents.get(i);
             zapPte(w, pages.containing(sptep), indexOf(sptep));
         }
-        if (!page.direct() && !page.unsync) {
+        if (page.unsync) {
+            synced(page);
+        } else if (!page.direct()) {
             protection.release(page.gfn);
         }
-        page.unsync = false;
         pages.unlist(page);
         nx.unaccount(page);
         if (!page.direct()) {

@@ -98,23 +98,27 @@ final class SpteMaker {
         if (!mapped) {
             page.setMappedGfn(index, gfn);
             tree.rmap.add(gfn, level, sptep, w.clock);
+            counters.mapped.add(level, 1);
         }
         if (dirties) {
             log.mark(gfn);
         }
         if (w.trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
-            w.trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, spte, level, sptep);
+            w.trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, spte, sptep, level);
         }
         return lost ? answer | FLUSH : answer;
     }
 
-    /** Puts the MMIO spte {@code mmio} for {@code gfn} in the place of whatever {@code page} has at {@code index}. Answers flush. KVM: mark_mmio_spte. */
-    boolean mmio(Worker w, ShadowPage page, int index, long gfn, long mmio) {
+    /**
+     * Puts the MMIO spte {@code mmio} for {@code gfn} with the rights {@code access} in the place of whatever {@code page} has at {@code index}.
+     * Answers flush. KVM: mark_mmio_spte.
+     */
+    boolean mmio(Worker w, ShadowPage page, int index, long gfn, int access, long mmio) {
         boolean mapped = tree.zapPte(w, page, index);
         w.sptes.store(page.sptep(index), mmio);
         counters.pfMmioSpteCreated.increment();
         if (w.trace.on(TracePoint.MARK_MMIO_SPTE)) {
-            w.trace.tell(TracePoint.MARK_MMIO_SPTE, gfn, mmio, w.guest.generation(), 0);
+            w.trace.tell(TracePoint.MARK_MMIO_SPTE, page.sptep(index), gfn, access, w.guest.generation());
         }
         return mapped;
     }

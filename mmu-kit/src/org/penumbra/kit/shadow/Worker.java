@@ -26,7 +26,7 @@ final class Worker {
     /** Tells of {@code point}, whose fields are those of a shadow page. */
     void tell(TracePoint point, ShadowPage page, boolean created) {
         if (trace.on(point)) {
-            trace.tell(point, page.gfn, page.role, page.rootCount, created ? 1 : 0);
+            trace.tell(point, page.generation, page.gfn, page.role, page.rootCount, page.unsync ? 1 : 0, created ? 1 : 0);
         }
     }
 

@@ -7,6 +7,9 @@ import org.penumbra.api.paging.PagingMode;
 
 /** Makes paging-structure entries at random, mostly such that walks go on, with rights that differ from one to the next. */
 final class EntryMaker {
+    /** Bits 62:59 of a leaf: the protection key. Elsewhere they are ignored. */
+    private static final int KEY = 59;
+
     private final GuestLayout layout;
     private final SplittableRandom random;
     private final int[] preferred;
@@ -34,7 +37,7 @@ final class EntryMaker {
 
     /** What {@code entry} may become when only rights change. */
     long otherRights(long entry) {
-        return entry & ~(RW | US | (layout.entryBytes == 8 ? XD : 0)) | rights() & ~(A | D | G);
+        return entry & ~(RW | US | (layout.entryBytes == 8 ? XD : 0) | (layout.mode.isLong() ? 15L << KEY : 0)) | rights() & ~(A | D | G);
     }
 
     /** A PDPTE of PAE paging: no rights, and most other bits reserved. */
@@ -79,6 +82,7 @@ final class EntryMaker {
     private long rights() {
         long bits = (random.nextInt(5) == 0 ? 0 : RW) | (random.nextInt(7) == 0 ? 0 : US) | (random.nextInt(2) == 0 ? 0 : A)
                 | (random.nextInt(2) == 0 ? 0 : D) | (random.nextInt(12) == 0 ? G : 0);
+        bits |= layout.mode.isLong() && random.nextInt(4) == 0 ? (long) (1 + random.nextInt(3)) << KEY : 0;
         return bits | (layout.entryBytes == 8 && random.nextInt(8) == 0 ? XD : 0);
     }
 

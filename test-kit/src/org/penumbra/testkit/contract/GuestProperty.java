@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingMode;
@@ -23,17 +22,14 @@ final class GuestProperty implements Property {
 
     private final String name;
     private final String description;
-    private final Predicate<Subject> meant;
     private final Function<GuestRun, List<Disturbance>> disturbances;
 
     /**
-     * @param meant whether the property has a meaning for a subject
      * @param disturbances what goes on beside a run
      */
-    GuestProperty(String name, String description, Predicate<Subject> meant, Function<GuestRun, List<Disturbance>> disturbances) {
+    GuestProperty(String name, String description, Function<GuestRun, List<Disturbance>> disturbances) {
         this.name = name;
         this.description = description;
-        this.meant = meant;
         this.disturbances = disturbances;
     }
 
@@ -49,7 +45,7 @@ final class GuestProperty implements Property {
 
     @Override
     public int configurations(Subject subject) {
-        return meant.test(subject) ? 4 * subject.modes().size() : 0;
+        return 4 * subject.modes().size();
     }
 
     private static Setup setup(Subject subject, long seed) {

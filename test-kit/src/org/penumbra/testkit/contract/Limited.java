@@ -41,6 +41,11 @@ final class Limited implements Property {
     }
 
     @Override
+    public String meaningless() {
+        return "the design has no setting that ends with " + KEY;
+    }
+
+    @Override
     public String configuration(Subject subject, long seed) {
         return property.configuration(subject, seed);
     }

@@ -108,7 +108,7 @@ final class Probe implements MmuFactory {
     }
 
     /** A proxy with every type of the contract that {@code real} has, so that its abilities are found. */
-    private static <T> T like(Class<T> type, T real, InvocationHandler handler) {
+    static <T> T like(Class<T> type, T real, InvocationHandler handler) {
         Set<Class<?>> types = new LinkedHashSet<>(List.of(type));
         for (Class<?> c = real.getClass(); c != null; c = c.getSuperclass()) {
             for (Class<?> i : c.getInterfaces()) {
@@ -120,7 +120,8 @@ final class Probe implements MmuFactory {
         return type.cast(Proxy.newProxyInstance(MmuFactory.class.getClassLoader(), types.toArray(Class<?>[]::new), handler));
     }
 
-    private static Object call(Object real, Method method, Object[] arguments) throws Throwable {
+    /** Calls {@code method} of {@code real} as a proxy does. */
+    static Object call(Object real, Method method, Object[] arguments) throws Throwable {
         try {
             return method.invoke(real, arguments);
         } catch (InvocationTargetException e) {

@@ -17,6 +17,11 @@ public interface Property {
     /** The number of configurations: as many runs with successive seeds try each once. 0 if the property has no meaning for the subject. */
     int configurations(Subject subject);
 
+    /** In one line, why the property has no meaning for subjects with 0 {@link #configurations}; empty if it has one for all. */
+    default String meaningless() {
+        return "";
+    }
+
     /** The configuration that {@code seed} selects, in words. */
     String configuration(Subject subject, long seed);
 

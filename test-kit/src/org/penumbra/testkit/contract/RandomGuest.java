@@ -148,6 +148,10 @@ final class RandomGuest implements GuestBoot {
         return layout.mode == PagingMode.PAE ? GuestLayout.pdpt(n) : layout.pool[n];
     }
 
+    int vcpus() {
+        return root.length;
+    }
+
     int root(int vcpu) {
         return root[vcpu];
     }

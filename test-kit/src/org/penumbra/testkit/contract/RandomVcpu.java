@@ -27,6 +27,8 @@ final class RandomVcpu extends ScriptedGuest {
     /** The frame of the pool that the script remakes, −1 for none; whether the script loads CR3. */
     private int making = -1;
     private boolean switches;
+    /** The window's large pages are used, and not its small ones: for a while, so that what is cached of it is used again. */
+    private boolean large;
 
     RandomVcpu(RandomGuest guest, int vcpu) {
         this.guest = guest;
@@ -40,6 +42,7 @@ final class RandomVcpu extends ScriptedGuest {
         now = state;
         judge();
         script.clear();
+        large = random.nextInt(12) == 0 ? random.nextInt(3) == 0 : large;
         if (layout.levels == 0) {
             planUnpaged();
         } else {
@@ -82,12 +85,17 @@ final class RandomVcpu extends ScriptedGuest {
         } else if (kind < 69) {
             invalidate(false);
         } else if (kind < 77) {
-            switchTo(guest.anyReady());
+            switchTo(random.nextInt(3) == 0 ? guest.root(random.nextInt(guest.vcpus())) : guest.anyReady());
             access();
-        } else if (kind < 82) {
+        } else if (kind < 80) {
             remake();
+        } else if (kind < 82) {
+            rework();
         } else if (kind < 86) {
             registers();
+            access();
+        } else if (kind < 87 && !layout.mode.isLong()) {
+            unpaged();
             access();
         } else if (kind < 92) {
             look();
@@ -186,7 +194,7 @@ final class RandomVcpu extends ScriptedGuest {
     }
 
     private long window(long gpa) {
-        return layout.shown(gpa, random.nextInt(3) == 0);
+        return layout.shown(gpa, large);
     }
 
     /** INVLPG of the focus or near it, INVPCID, or CR3 again. */
@@ -244,9 +252,21 @@ final class RandomVcpu extends ScriptedGuest {
         }
     }
 
+    /** Another address space's top-level table is written all over, as a kernel does that makes a change in all of them, and then loaded. */
+    private void rework() {
+        int n = guest.anyReady();
+        int level = layout.mode == PagingMode.PAE ? 2 : layout.levels;
+        long table = layout.mode == PagingMode.PAE ? layout.format.table(guest.believed(guest.rootAddress(n))) : layout.pool[n];
+        for (int i = 0; i < 4; i++) {
+            write(table + (long) random.nextInt(layout.entries(level)) * layout.entryBytes, guest.maker.entry(level), layout.entryBytes);
+        }
+        switchTo(n);
+        access();
+    }
+
     /** Bits of control registers that change rights or what is cached. */
     private void registers() {
-        switch (random.nextInt(layout.mode.isLong() ? 7 : 5)) {
+        switch (random.nextInt(layout.mode.isLong() ? 9 : 5)) {
             case 0, 1 -> script.add(Script.CR0, 0, now.cr0() ^ CR0_WP);
             case 2 -> script.add(Script.CR4, 0, now.cr4() ^ CR4_SMEP);
             case 3 -> script.add(Script.CR4, 0, now.cr4() ^ CR4_SMAP);
@@ -256,11 +276,34 @@ final class RandomVcpu extends ScriptedGuest {
                     script.add(Script.CR4, 0, now.cr4() ^ CR4_PCIDE);
                 }
             }
-            default -> {
+            case 6 -> {
                 script.add(Script.WRMSR, Msr.IA32_EFER, now.efer() ^ EFER_NXE);
                 switchTo(guest.root(vcpu));
             }
+            case 7 -> script.add(Script.CR4, 0, now.cr4() ^ (random.nextBoolean() ? CR4_PKE : CR4_PKS));
+            default -> keyRights();
         }
+    }
+
+    /** What keys allow; key 0, which the window's entries have, always everything. */
+    private void keyRights() {
+        int rights = random.nextInt() & ~3;
+        if (now.has4(CR4_PKE) && random.nextBoolean()) {
+            script.add(Script.WRPKRU, 0, rights);
+        } else {
+            script.add(Script.WRMSR, Msr.IA32_PKRS, rights & 0xffff_ffffL);
+        }
+    }
+
+    /** Paging off for a few accesses, to what are tables and pages otherwise, and on again. */
+    private void unpaged() {
+        script.add(Script.CR0, 0, now.cr0() & ~CR0_PG);
+        for (int n = random.nextInt(4); n >= 0; n--) {
+            long[] frames = random.nextBoolean() ? layout.pages : layout.pool;
+            long gpa = frames[random.nextInt(frames.length)] + (long) random.nextInt(GuestLayout.LEAF_ENTRIES) * layout.entryBytes;
+            script.access(gpa, random.nextBoolean() ? Access.WRITE : Access.READ, false, layout.entryBytes, guest.maker.datum());
+        }
+        script.add(Script.CR0, 0, now.cr0());
     }
 
     /** Touches tables through the window and changes nothing, so that this vCPU has cached where they are, writable. */
