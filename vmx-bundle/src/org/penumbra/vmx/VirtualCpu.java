@@ -134,6 +134,8 @@ final class VirtualCpu implements Vcpu {
         demand = next.demand();
         vmcs.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
         vmcs.cr3LoadExiting = demand.interceptCr3Loads();
+        // What is in CR3 then is not what the guest wrote.
+        vmcs.cr3StoreExiting = demand.interceptCr3Loads();
         vmcs.invlpgExiting = demand.interceptInvlpg();
         // What is really another value than the guest's cannot be the guest's to write.
         vmcs.cr0Mask = demand.ownedCr0() | demand.forcedCr0();
@@ -256,7 +258,8 @@ final class VirtualCpu implements Vcpu {
     /** Injects an interrupt with the next entry if there is one and the guest takes it; else waits for the window. KVM: inject_pending_event. */
     private void prepareInterrupt() {
         Interrupts interrupts = machine.interrupts;
-        boolean open = !vmcs.inject && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
+        boolean open = !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
+                && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
         if (open && interrupts.pending(id)) {
             int vector = interrupts.acknowledge(id);
             if (vector >= 0) {
