@@ -138,6 +138,13 @@ public final class Decoder {
         for (int n = 0; n < e.operands().size(); n++) {
             operand(i, n, e.operands().get(n), opcode, size, in64);
         }
+        if (map == 0 && opcode == 0x90 && i.ar == 0) {
+            // SDM vol. 2, "NOP": it does not clear the upper half of RAX, as XCHG EAX, EAX would.
+            i.op = Op.NOP;
+        }
+        if (i.ak == Insn.SEG && i.ar > Segments.GS || i.bk == Insn.SEG && i.br > Segments.GS || i.op == Op.MOV_TO_SEG && i.ar == Segments.CS) {
+            return false;
+        }
         return !i.lock || e.has("lock") && i.ak == Insn.MEM;
     }
 
@@ -257,6 +264,9 @@ public final class Decoder {
             return false;
         }
         boolean memory = modrm >>> 6 != 3;
+        if (vex && vvvv != 0 && e.operands().stream().noneMatch(o -> o.charAt(0) == 'B')) {
+            return false;
+        }
         for (String o : e.operands()) {
             char c = o.charAt(0);
             boolean memoryOnly = c == 'M';

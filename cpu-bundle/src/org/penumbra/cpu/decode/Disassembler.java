@@ -44,7 +44,7 @@ public final class Disassembler {
             case Insn.HIGH:
                 return HIGH[o[1]];
             case Insn.MEM:
-                return memory(i, o[2]);
+                return memory(i, i.entry.operands().get(n).equals("M") ? 0 : o[2]);
             case Insn.IMM:
                 if (i.entry.operands().get(n).charAt(0) == 'J') {
                     return "0x" + Long.toHexString(address + i.length + i.imm);

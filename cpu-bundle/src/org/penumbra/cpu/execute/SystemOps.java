@@ -119,7 +119,7 @@ final class SystemOps {
     private void registersOf(Insn i) {
         switch (i.op) {
             case MOV_FROM_SEG:
-                core.put(i, segments.selector[segment(i.br)]);
+                core.put(i, segments.selector[i.br]);
                 break;
             case MOV_TO_SEG:
                 loadSegment(i, (int) core.b(i) & 0xffff);
@@ -195,18 +195,8 @@ final class SystemOps {
         }
     }
 
-    private int segment(int number) {
-        if (number > Segments.GS) {
-            throw core.ud();
-        }
-        return number;
-    }
-
     private void loadSegment(Insn i, int selector) {
-        int segment = segment(i.ar);
-        if (segment == Segments.CS) {
-            throw core.ud();
-        }
+        int segment = i.ar;
         loader.load(segment, selector);
         if (segment == Segments.SS) {
             system.interruptShadow = true;
