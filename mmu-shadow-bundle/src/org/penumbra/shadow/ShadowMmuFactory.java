@@ -5,8 +5,8 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
-import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.kit.shadow.ShadowPaging;
 
 /** Publishes shadow paging under the name {@code shadow}. */
 @Component(property = {MmuFactory.MMU_NAME + "=shadow", MmuFactory.MMU_DIMENSIONS + ":Integer=1"})
@@ -23,16 +23,11 @@ public final class ShadowMmuFactory implements MmuFactory {
 
     @Override
     public Mmu create(MmuHost host) {
-        return new ShadowMmu(host);
+        return new ShadowPaging(host, ShadowSettings.options(host));
     }
 
     @Override
     public String objection(PagingState state) {
-        return objectionTo(state);
-    }
-
-    static String objectionTo(PagingState s) {
-        boolean keys = s.has4(ControlBits.CR4_PKE | ControlBits.CR4_PKS);
-        return keys ? "shadow paging cannot give a guest protection keys; the guest has CR4.PKE or CR4.PKS set" : "";
+        return ShadowPaging.objectionTo(state);
     }
 }

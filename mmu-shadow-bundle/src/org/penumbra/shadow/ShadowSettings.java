@@ -3,26 +3,23 @@ package org.penumbra.shadow;
 import java.util.List;
 import org.penumbra.api.mmu.MmuFactory.Setting;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.kit.shadow.ShadowOptions;
 
 /** The mechanisms of shadow paging that can be switched off, to see what each is worth. */
-final class ShadowSettings {
-    static final String UNSYNC = "shadow.unsync";
-    static final String FLOODING = "shadow.flooding-detection";
-    static final String PREVIOUS_ROOTS = "shadow.previous-roots";
-    static final String LARGE_PAGES = "shadow.large-pages";
-    static final String PREFETCH = "shadow.prefetch";
-    static final String INVLPG_PREFETCH = "shadow.invlpg-prefetch";
-    static final String PAGE_LIMIT = "shadow.page-limit";
-    static final String RECLAIM = "shadow.reclaim";
-    static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
-    static final String CR3_TARGETS = "shadow.cr3-target-list";
-    static final String NX_RECOVERY = "shadow.nx-recovery-period";
-    static final String SINGLE_LOCK = "shadow.single-lock";
+public final class ShadowSettings {
+    public static final String UNSYNC = "shadow.unsync";
+    public static final String FLOODING = "shadow.flooding-detection";
+    public static final String PREVIOUS_ROOTS = "shadow.previous-roots";
+    public static final String LARGE_PAGES = "shadow.large-pages";
+    public static final String PREFETCH = "shadow.prefetch";
+    public static final String INVLPG_PREFETCH = "shadow.invlpg-prefetch";
+    public static final String PAGE_LIMIT = "shadow.page-limit";
+    public static final String RECLAIM = "shadow.reclaim";
+    public static final String NX_HUGE_PAGES = "shadow.nx-huge-pages";
+    public static final String CR3_TARGETS = "shadow.cr3-target-list";
+    public static final String NX_RECOVERY = "shadow.nx-recovery-period";
+    public static final String SINGLE_LOCK = "shadow.single-lock";
 
-    /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
-    private static final long LEAST_PAGES = 64;
-    /** KVM: KVM_PERMILLE_MMU_PAGES. */
-    private static final long PER_MILLE = 20;
     private static final String AUTO = "auto";
     /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
     private static final String RECOVERY_PERIOD = "180000000000";
@@ -47,33 +44,47 @@ final class ShadowSettings {
 
     private ShadowSettings() {}
 
-    static boolean on(MmuHost host, String key) {
+    /** The choice made at {@code host}. */
+    static ShadowOptions options(MmuHost host) {
+        return new ShadowOptions(
+                on(host, UNSYNC),
+                on(host, FLOODING),
+                Integer.parseInt(host.setting(PREVIOUS_ROOTS)),
+                on(host, LARGE_PAGES),
+                on(host, PREFETCH),
+                on(host, INVLPG_PREFETCH),
+                pageLimit(host),
+                on(host, RECLAIM),
+                on(host, NX_HUGE_PAGES),
+                nxRecoveryPeriod(host),
+                on(host, CR3_TARGETS),
+                on(host, SINGLE_LOCK));
+    }
+
+    private static boolean on(MmuHost host, String key) {
         return host.setting(key).equals("on");
     }
 
-    /** The most shadow pages there are to be. KVM: KVM_SET_NR_MMU_PAGES, kvm_arch_commit_memory_region. */
-    static long pageLimit(MmuHost host) {
+    /** KVM: KVM_SET_NR_MMU_PAGES. */
+    private static long pageLimit(MmuHost host) {
         String value = host.setting(PAGE_LIMIT);
         if (value.equals(AUTO)) {
-            return Math.max(LEAST_PAGES, host.guestFrames() * PER_MILLE / 1000);
+            return 0;
         }
         long limit = value.matches("[0-9]{1,12}") ? Long.parseLong(value) : 0;
-        if (limit < LEAST_PAGES) {
-            throw new IllegalArgumentException(PAGE_LIMIT + ": '" + value + "' is neither 'auto' nor a number from " + LEAST_PAGES + " up");
+        if (limit < ShadowOptions.LEAST_PAGES) {
+            throw new IllegalArgumentException(
+                    PAGE_LIMIT + ": '" + value + "' is neither 'auto' nor a number from " + ShadowOptions.LEAST_PAGES + " up");
         }
         return limit;
     }
 
     /** Simulated cycles. */
-    static long nxRecoveryPeriod(MmuHost host) {
+    private static long nxRecoveryPeriod(MmuHost host) {
         String value = host.setting(NX_RECOVERY);
         if (!value.matches("[0-9]{1,18}")) {
             throw new IllegalArgumentException(NX_RECOVERY + ": '" + value + "' is no number of simulated cycles, from 0 up");
         }
         return Long.parseLong(value);
-    }
-
-    static int previousRoots(MmuHost host) {
-        return Integer.parseInt(host.setting(PREVIOUS_ROOTS));
     }
 }

@@ -1,0 +1,282 @@
+package org.penumbra.kit.shadow;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.penumbra.api.mmu.LoadableRoots.Loadable;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
+import org.penumbra.kit.Rights;
+import org.penumbra.kit.Role;
+import org.penumbra.kit.ShadowPage;
+
+/**
+ * The roots of one vCPU: the current one and the most recent previous ones, so that a switch back to an address space costs no
+ * rebuilding. KVM: {@code mmu->root}, {@code mmu->prev_roots}, {@code fast_pgd_switch}. Under the MMU's lock, exclusively but for what says otherwise.
+ *
+ * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
+ * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
+ * registers (SDM vol. 3, "Loading Page-Directory-Pointer-Table Entries").
+ */
+final class Roots {
+    /** CR3 has 32 bits outside IA-32e mode. */
+    private static final long PAE_LIMIT = 1L << 32;
+    private static final int QUARTERS = 4;
+    private static final int FRAMES_OF_1G_BITS = 18;
+
+    private final class Root {
+        final PagingState state;
+        final int mode;
+        /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
+        final ShadowPage[] pages;
+        final TranslationRoot.OneDimensional value;
+        /** Something that the guest dropped since may still be in the sptes below. */
+        boolean stale;
+
+        Root(PagingState state, int mode, ShadowPage[] pages, long top) {
+            this.state = state;
+            this.mode = mode;
+            this.pages = pages;
+            this.value = new TranslationRoot.OneDimensional(top | state.pcid());
+        }
+
+        boolean serves(PagingState other, int wantedMode) {
+            if (mode != wantedMode) {
+                return false;
+            }
+            switch (GuestFormat.of(state)) {
+                case NONE:
+                    return true;
+                case PAE:
+                    return state.pdptes().equals(other.pdptes());
+                default:
+                    return state.cr3() == other.cr3() && state.pcid() == other.pcid();
+            }
+        }
+
+        ShadowPage page(long gva) {
+            return pages[pages.length == 1 ? 0 : (int) (gva >>> 30) & QUARTERS - 1];
+        }
+
+        boolean invalid() {
+            for (ShadowPage page : pages) {
+                if (page != null && (page.invalid || mmu.tree.pages.obsolete(page))) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    private final ShadowPaging mmu;
+    private final Worker w;
+    private final ArrayDeque<Root> previous = new ArrayDeque<>();
+    private Root current;
+
+    Roots(ShadowPaging mmu, Worker w) {
+        this.mmu = mmu;
+        this.w = w;
+        mmu.add(this);
+    }
+
+    /** Makes the root for {@code state} current, from the previous ones if it is there; a stale one is brought in step. */
+    void select(PagingState state, int mode) {
+        if (current == null || !current.serves(state, mode)) {
+            Root next = take(state, mode);
+            retire();
+            current = next;
+            (current == null ? mmu.counters.previousRootMiss : mmu.counters.previousRootHit).increment();
+        }
+        freshen();
+    }
+
+    /** Brings the current root in step if it is stale. */
+    void freshen() {
+        if (current != null && current.stale && !current.invalid()) {
+            sync(current);
+            current.stale = false;
+        }
+    }
+
+    private void sync(Root root) {
+        for (ShadowPage page : root.pages) {
+            if (page != null) {
+                mmu.sync.subtree(w, page);
+            }
+        }
+    }
+
+    private void retire() {
+        if (current == null) {
+            return;
+        }
+        previous.addFirst(current);
+        current = null;
+        while (previous.size() > mmu.options.previousRoots()) {
+            put(previous.removeLast());
+        }
+    }
+
+    /** Gives {@code root} up. */
+    private void put(Root root) {
+        for (ShadowPage page : root.pages) {
+            if (page != null) {
+                mmu.tree.putRoot(page);
+            }
+        }
+        mmu.tree.commit(w.clock, false);
+        if (root.pages.length > 1) {
+            // The processor has the four entries in registers and looks at them in memory at entry only.
+            mmu.host.lease().free(Spte.address(root.value.cr3()));
+        }
+    }
+
+    private Root take(PagingState state, int mode) {
+        for (Iterator<Root> it = previous.iterator(); it.hasNext(); ) {
+            Root root = it.next();
+            if (root.serves(state, mode)) {
+                it.remove();
+                if (!root.invalid()) {
+                    return root;
+                }
+                put(root);
+                return null;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * The root to enter the guest with, if it is there and good. Needs no lock: whoever zaps a root flushes afterwards, so that a vCPU which
+     * has looked too early does not enter with it.
+     */
+    TranslationRoot valid() {
+        return current == null || current.invalid() ? null : current.value;
+    }
+
+    /** The root to enter the guest with; built if there is none, or if the last one was zapped. */
+    TranslationRoot current(PagingState state, int mode) {
+        if (current != null && current.invalid()) {
+            put(current);
+            current = null;
+        }
+        if (current == null) {
+            mmu.makePagesAvailable(w);
+            current = build(state, mode);
+            mmu.tree.commit(w.clock, false);
+            sync(current);
+        }
+        return current.value;
+    }
+
+    /** KVM: mmu_alloc_shadow_roots, mmu_alloc_direct_roots. */
+    private Root build(PagingState state, int mode) {
+        GuestFormat format = GuestFormat.of(state);
+        if (format.levels() > 3) {
+            ShadowPage page = pin(state.root() >>> 12, Role.of(format.levels(), Rights.ALL, mode, 0));
+            return new Root(state, mode, new ShadowPage[] {page}, page.spt);
+        }
+        long top = mmu.host.lease().allocate(w.clock);
+        if (top >= PAE_LIMIT) {
+            mmu.host.lease().free(top);
+            throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
+        }
+        ShadowPage[] pages = new ShadowPage[QUARTERS];
+        Root root = new Root(state, mode, pages, top);
+        boolean done = false;
+        try {
+            for (int i = 0; i < QUARTERS; i++) {
+                pages[i] = directory(state, format, mode, i);
+                if (pages[i] != null) {
+                    w.sptes.store(top + 8L * i, SpteFormat.pdpte(pages[i].spt));
+                }
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                put(root);
+            }
+        }
+        return root;
+    }
+
+    /** The page directory for GiB {@code i} of the linear addresses. */
+    private ShadowPage directory(PagingState state, GuestFormat format, int mode, int i) {
+        switch (format) {
+            case NONE:
+                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL));
+            case PAE:
+                long pdpte = state.pdptes().get(i);
+                return (pdpte & GuestFormat.PRESENT) != 0 ? pin(format.gfn(pdpte), Role.of(2, Rights.ALL, mode, 0)) : null;
+            default:
+                return pin(state.root() >>> 12, Role.of(2, Rights.ALL, mode, i));
+        }
+    }
+
+    private ShadowPage pin(long gfn, int role) {
+        ShadowPage page = mmu.page(w, gfn, role);
+        page.rootCount++;
+        return page;
+    }
+
+    /** The current root's page that {@code gva} is translated by; null before the first entry, and where the guest has none. */
+    ShadowPage page(long gva) {
+        return current == null ? null : current.page(gva);
+    }
+
+    /** The guest drops what is cached under {@code pcid}: its roots are brought in step before they are used again. */
+    void stale(int pcid) {
+        all(root -> root.stale |= root.state.pcid() == pcid);
+    }
+
+    /** The guest drops everything. */
+    void staleAll() {
+        all(root -> root.stale = true);
+    }
+
+    /**
+     * Roots that the guest may load by itself: no unsync page is below them, so that a MOV to CR3 that exits would find nothing to put
+     * right even in a stale one; and CR3 says all about them. Needs a share of the lock only.
+     */
+    List<Loadable> loadable(PagingState state, int mode) {
+        List<Loadable> loadable = new ArrayList<>();
+        if (state.has4(ControlBits.CR4_PCIDE)) {
+            return loadable;
+        }
+        all(root -> {
+            boolean plain = root.pages.length == 1 && !root.state.has4(ControlBits.CR4_PCIDE) && root.mode == mode;
+            if (plain && !root.invalid() && root.pages[0].unsyncChildren == 0) {
+                loadable.add(new Loadable(root.state.cr3(), root.pages[0].spt));
+            }
+        });
+        return loadable;
+    }
+
+    private void all(Consumer<Root> action) {
+        if (current != null) {
+            action.accept(current);
+        }
+        previous.forEach(action);
+    }
+
+    /** The pages of every root, once for each root: for audits. */
+    void forEachPage(Consumer<ShadowPage> action) {
+        all(root -> Stream.of(root.pages).filter(Objects::nonNull).forEach(action));
+    }
+
+    /** The pages that {@code gva} is translated by in the current and the previous roots, as far as they are valid. */
+    void forEach(long gva, Consumer<ShadowPage> action) {
+        all(root -> {
+            ShadowPage page = root.page(gva);
+            if (page != null && !page.invalid) {
+                action.accept(page);
+            }
+        });
+    }
+}
