@@ -163,6 +163,8 @@ entries:
 common:
 	cmpq $33, (%rsp)		/* leave user mode */
 	je from_user
+	cmpq $34, (%rsp)		/* the local APIC */
+	je from_apic
 	cmpq $0, map_on_fault(%rip)
 	je 1f
 	cmpq $14, (%rsp)
@@ -207,6 +209,15 @@ unexpected:
 	call print
 	movl $98, %eax
 	outl %eax, $EXIT
+
+from_apic:
+	incl interrupts(%rip)
+	pushq %rax
+	movl $0xfee00000, %eax
+	movl $0, 0xb0(%rax)		/* EOI */
+	popq %rax
+	addq $16, %rsp
+	iretq
 
 from_user:
 	addq $16, %rsp
@@ -484,6 +495,7 @@ patched:
 
 	call user_tests
 	call feature_tests
+	call apic_tests
 	call real_mode
 
 	leaq total_text(%rip), %rsi
@@ -701,6 +713,70 @@ no_pku:
 no_pcid:
 	ret
 
+apic_tests:
+	movl $1, %eax
+	cpuid
+	testl $1 << 9, %edx
+	jz no_apic
+	movq $pd_apic + 3, pdpt + 3 * 8
+	movl $0xfee00000, %ebx
+	movl $0xfee0009b, %eax		/* a large page, not cached */
+	movq %rax, pd_apic + 0x1f7 * 8
+	movl $0x1ff, 0xf0(%rbx)		/* spurious vector register: enabled */
+	movl 0x30(%rbx), %eax
+	andl $0xff, %eax
+	cmpl $0x14, %eax
+	CHECK "version of the local APIC"
+	movl $0, interrupts(%rip)
+	movl $0, 0x310(%rbx)
+	movl $0x40000 + 34, 0x300(%rbx)	/* to itself */
+	sti
+	nop
+	cli
+	cmpl $1, interrupts(%rip)
+	CHECK "an interrupt to itself"
+	movl $3, 0x3e0(%rbx)		/* divide by 16 */
+	movl $34, 0x320(%rbx)		/* one shot */
+	movl $100, 0x380(%rbx)
+1:	sti
+	hlt
+	cli
+	cmpl $2, interrupts(%rip)
+	jne 1b
+	CHECK "HLT until the timer's interrupt"
+	movl $0x20000 + 34, 0x320(%rbx)	/* periodic */
+	movl $100, 0x380(%rbx)
+	movl $100000, %ecx
+	sti
+1:	cmpl $5, interrupts(%rip)
+	loopne 1b
+	cli
+	movl $0, 0x380(%rbx)
+	cmpl $5, interrupts(%rip)
+	CHECK "a loop with the periodic timer"
+	/* disabled and enabled again by its MSR */
+	movl $0x1b, %ecx
+	rdmsr
+	movl %eax, %r8d
+	andl $~0x800, %eax
+	wrmsr
+	cmpl $-1, 0x30(%rbx)
+	CHECK "a disabled local APIC"
+	movl $1, %eax
+	cpuid
+	testl $1 << 9, %edx
+	CHECK "CPUID without a local APIC"
+	movl $0x1b, %ecx
+	movl %r8d, %eax
+	xorl %edx, %edx
+	wrmsr
+	movl $0xfee00000, %ebx
+	movl 0xf0(%rbx), %eax
+	cmpl $0xff, %eax
+	CHECK "the local APIC after it is enabled again"
+no_apic:
+	ret
+
 /* Long mode -> 32-bit protected mode -> 16-bit -> real mode, an interrupt there, and back. */
 real_mode:
 	movq %rsp, kernel_stack(%rip)
@@ -817,6 +893,8 @@ features:
 	.long 0, 0
 feature_mask:
 	.long -1
+interrupts:
+	.long 0
 failures:
 	.long 0
 ok_text:
@@ -844,6 +922,8 @@ pml4_other:
 pdpt_other:
 	.skip PAGE
 pd_other:
+	.skip PAGE
+pd_apic:
 	.skip PAGE
 pt_other:
 	.skip PAGE

@@ -58,7 +58,7 @@ class BootTest {
     @DisplayName("G02 a guest in machine code runs the same instructions under each design, and with swaps")
     void sameInstructions() {
         List<String> counts = new ArrayList<>();
-        for (String mmu : List.of("native", "shadow", "ept", "npt", "shadow,ept,npt")) {
+        for (String mmu : List.of("shadow", "ept", "npt", "shadow,ept,npt")) {
             List<String> options = new ArrayList<>(List.of("--mmu", mmu, "--append", "nopku", "--summary"));
             if (mmu.contains(",")) {
                 options.addAll(List.of("--swap-every", "500"));

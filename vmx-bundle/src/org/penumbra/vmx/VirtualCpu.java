@@ -12,6 +12,7 @@ import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalAddressException;
@@ -33,6 +34,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.apic.ApicRegisters;
 import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
 
@@ -60,6 +62,7 @@ final class VirtualCpu implements Vcpu {
     private boolean underSvm;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
+    private final LocalApic apic;
     private final Emulator emulator;
     private final Cr3Targets targets;
     private final Counter tlbFlushes;
@@ -96,6 +99,7 @@ final class VirtualCpu implements Vcpu {
         this.transition = transition;
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
+        this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
         this.emulator = new Emulator(machine, this);
         this.targets = new Cr3Targets(vmcs, emulator::put);
         this.tlbFlushes = machine.counters.counter("tlb_flush");
@@ -573,6 +577,11 @@ final class VirtualCpu implements Vcpu {
     @Override
     public IoPorts ports() {
         return machine.ports;
+    }
+
+    @Override
+    public LocalApic localApic() {
+        return apic;
     }
 
     @Override

@@ -15,6 +15,8 @@ import org.penumbra.api.vmx.VmExitHandler;
 @Component(property = VmExitHandler.EXIT_REASON + "=CPUID")
 public final class CpuidExit implements VmExitHandler {
     private static final int HYPERVISOR = 1 << 31;
+    private static final int APIC = 1 << 9;
+    private static final int X2APIC = 1 << 21;
     private static final int PCID = 1 << 17;
     private static final int SMEP = 1 << 7;
     private static final int SMAP = 1 << 20;
@@ -30,7 +32,9 @@ public final class CpuidExit implements VmExitHandler {
         vcpu.processor().hostCpuid(leaf, (int) gpr[RegisterFile.RCX], answer);
         long hidden = vcpu.controlDemand().hiddenCr4();
         if (leaf == 1) {
-            answer[2] = hide(answer[2], PCID, hidden, ControlBits.CR4_PCIDE) | HYPERVISOR;
+            // KVM: a guest that has disabled its APIC does not see it.
+            answer[3] |= vcpu.localApic().enabled() ? APIC : 0;
+            answer[2] = X2APIC | hide(answer[2], PCID, hidden, ControlBits.CR4_PCIDE) | HYPERVISOR;
         } else if (leaf == 7) {
             answer[1] = hide(answer[1], SMEP, hidden, ControlBits.CR4_SMEP);
             answer[1] = hide(answer[1], SMAP, hidden, ControlBits.CR4_SMAP);

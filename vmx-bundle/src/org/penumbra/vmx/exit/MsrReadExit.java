@@ -10,7 +10,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
-/** RDMSR in the guest's stead: the MSRs that paging depends on and the system MSRs; every other MSR is #GP. KVM: kvm_emulate_rdmsr. */
+/** RDMSR in the guest's stead: the MSRs that paging depends on, the local APIC's, and the system MSRs; every other MSR is #GP. KVM: kvm_emulate_rdmsr. */
 @Component(property = VmExitHandler.EXIT_REASON + "=MSR_READ")
 public final class MsrReadExit implements VmExitHandler {
     @Override
@@ -22,6 +22,10 @@ public final class MsrReadExit implements VmExitHandler {
             value = registers.paging.efer();
         } else if (msr == Msr.IA32_PKRS && (vcpu.controlDemand().hiddenCr4() & ControlBits.CR4_PKS) == 0) {
             value = registers.paging.pkrs() & 0xffff_ffffL;
+        } else if (msr == Msr.IA32_APIC_BASE) {
+            value = vcpu.localApic().base();
+        } else if (vcpu.localApic().holdsMsr(msr)) {
+            value = vcpu.localApic().readMsr(msr);
         } else if (SystemMsrs.has(msr)) {
             value = SystemMsrs.read(registers, msr, vcpu.processor().guestTime().retired());
         } else {

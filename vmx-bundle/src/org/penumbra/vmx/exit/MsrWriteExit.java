@@ -33,10 +33,12 @@ public final class MsrWriteExit implements VmExitHandler {
                 return endOfInterrupt(vcpu, value);
             case Msr.IA32_EFER:
                 return efer(vcpu, value);
+            case Msr.IA32_APIC_BASE:
+                return vcpu.localApic().base(value);
             case Msr.IA32_PKRS:
                 return pkrs(vcpu, value);
             default:
-                return SystemMsrs.has(msr)
+                return vcpu.localApic().holdsMsr(msr) ? vcpu.localApic().writeMsr(msr, value) : SystemMsrs.has(msr)
                         && SystemMsrs.write(vcpu.registers(), msr, value, vcpu.processor().guestTime().retired());
         }
     }
