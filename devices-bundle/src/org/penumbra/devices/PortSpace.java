@@ -3,6 +3,7 @@ package org.penumbra.devices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntConsumer;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.EventDescriptor;
@@ -12,6 +13,7 @@ import org.penumbra.api.interrupt.Registration;
 final class PortSpace implements IoPorts, PortDevice.Host {
     private final List<PortDevice> devices;
     private final IoEvents events = new IoEvents();
+    private volatile IntConsumer console = octet -> { };
     /** Null while the machine is on. */
     private final AtomicReference<Integer> exit = new AtomicReference<>();
 
@@ -41,6 +43,29 @@ final class PortSpace implements IoPorts, PortDevice.Host {
                 return;
             }
         }
+    }
+
+    @Override
+    public long in(int port, int width) {
+        for (PortDevice d : devices) {
+            int offset = port - d.basePort();
+            if (offset >= 0 && offset < d.ports()) {
+                synchronized (d) {
+                    return d.in(offset, width);
+                }
+            }
+        }
+        return -1L >>> 64 - 8 * width;
+    }
+
+    @Override
+    public void console(IntConsumer sink) {
+        console = sink;
+    }
+
+    @Override
+    public void console(int octet) {
+        console.accept(octet);
     }
 
     @Override

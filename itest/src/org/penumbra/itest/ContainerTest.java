@@ -28,7 +28,7 @@ class ContainerTest {
 
     /** The bundles that make Penumbra; a new one is added here and in {@code launcher/*.bndrun}. */
     private static final List<String>    BUNDLES    = List.of("org.penumbra.api", "org.penumbra.testkit",
-        "org.penumbra.hardware", "org.penumbra.shadow", "org.penumbra.ept", "org.penumbra.vmx", "org.penumbra.devices",
+        "org.penumbra.hardware", "org.penumbra.shadow", "org.penumbra.ept", "org.penumbra.vmx", "org.penumbra.devices", "org.penumbra.cpu",
         "org.penumbra.experiments", "org.penumbra.shell");
 
     @InjectBundleContext

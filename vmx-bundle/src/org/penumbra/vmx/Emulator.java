@@ -29,7 +29,7 @@ final class Emulator implements MemoryHooks {
     private long second;
     private boolean firstIsDevice;
     private boolean secondIsDevice;
-    /** No memory takes the write that was last looked up. */
+    /** No memory takes the access that was last looked up. */
     private boolean unanswered;
     private Disposition refusal;
     /** Stores of the last operation, (gpa, bytes), of which those from {@link #told} on have not been told of. */
@@ -104,7 +104,7 @@ final class Emulator implements MemoryHooks {
             return -1;
         }
         if (guest.pfn(gpa >>> 12, Access.isWrite(access)) == GuestMemory.NO_SLOT) {
-            if (Access.isWrite(access) && width <= 8) {
+            if (width <= 8 && (Access.isWrite(access) || !Access.isFetch(access) && vcpu.localApic().holds(gpa))) {
                 unanswered = true;
                 return gpa;
             }
@@ -127,6 +127,9 @@ final class Emulator implements MemoryHooks {
     @Override
     public long load(long address, int width) {
         long gpa = gpa(address);
+        if (device(address) && vcpu.localApic().holds(gpa)) {
+            return vcpu.localApic().load(gpa, width);
+        }
         int here = Math.min(width, PAGE - (int) (gpa & PAGE - 1));
         long low = guest.load(gpa, here);
         return here == width ? low : low | guest.load(gpa(address + here), width - here) << 8 * here;
@@ -156,8 +159,12 @@ final class Emulator implements MemoryHooks {
         return (gva & PAGE - 1) + (address - gva) < PAGE ? firstIsDevice : secondIsDevice;
     }
 
-    /** A write to where no memory takes it reaches an ioeventfd or nobody. */
+    /** A write to where no memory takes it reaches the local APIC, an ioeventfd or nobody. */
     private void signal(long gpa, int width, long value) {
+        if (vcpu.localApic().holds(gpa)) {
+            vcpu.localApic().store(gpa, width, value);
+            return;
+        }
         if (!machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
             refuse(gpa, Access.WRITE);
         }

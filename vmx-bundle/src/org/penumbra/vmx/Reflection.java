@@ -39,7 +39,7 @@ final class Reflection {
             case IO_INSTRUCTION:
                 return v.has(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.UNCONDITIONAL_IO_EXITING);
             case CR_ACCESS:
-                return wantsCr(v, ExitQualification.cr(exit.qualification));
+                return !ExitQualification.reads(exit.qualification) && wantsCr(v, ExitQualification.cr(exit.qualification));
             // Without MSR bitmaps each access exits; VMX instructions always do.
             case MSR_WRITE:
             case VMCALL:

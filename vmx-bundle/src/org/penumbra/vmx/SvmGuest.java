@@ -27,6 +27,7 @@ final class SvmGuest {
         this.processor = processor;
         vmcb.asid = FIRST_ASID + vcpu;
         vmcb.hltIntercept = true;
+        vmcb.cpuidIntercept = true;
         vmcb.vmmcallIntercept = true;
         vmcb.ioioIntercept = true;
         vmcb.msrIntercept = true;

@@ -12,6 +12,7 @@ import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalAddressException;
@@ -36,6 +37,7 @@ import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxProcessor;
+import org.penumbra.vmx.apic.ApicRegisters;
 import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Fence;
 
@@ -78,6 +80,7 @@ final class VirtualCpu implements Vcpu {
     private boolean underSvm;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
+    private final LocalApic apic;
     private final Emulator emulator;
     private final Cr3Targets targets;
     private final Counter tlbFlushes;
@@ -114,6 +117,7 @@ final class VirtualCpu implements Vcpu {
         this.transition = transition;
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
+        this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
         this.emulator = new Emulator(machine, this);
         this.targets = new Cr3Targets(vmcs01, emulator::put);
         this.nested = new NestedVmx(this, machine.config.shadowVmcs());
@@ -165,6 +169,8 @@ final class VirtualCpu implements Vcpu {
     private void control(Vmcs v) {
         v.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
         v.cr3LoadExiting = demand.interceptCr3Loads();
+        // What is in CR3 then is not what the guest wrote.
+        v.cr3StoreExiting = demand.interceptCr3Loads();
         v.invlpgExiting = demand.interceptInvlpg();
         // What is really another value than the guest's cannot be the guest's to write.
         v.cr0Mask = demand.ownedCr0() | demand.forcedCr0();
@@ -405,7 +411,8 @@ final class VirtualCpu implements Vcpu {
         if (nested.running() && interrupts.pending(id) && reflection.interruptExits()) {
             reflection.interrupt();
         }
-        boolean open = !vmcs.inject && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
+        boolean open = !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
+                && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
         if (open && interrupts.pending(id)) {
             int vector = interrupts.acknowledge(id);
             if (vector >= 0) {
@@ -747,6 +754,11 @@ final class VirtualCpu implements Vcpu {
     @Override
     public IoPorts ports() {
         return machine.ports;
+    }
+
+    @Override
+    public LocalApic localApic() {
+        return apic;
     }
 
     @Override

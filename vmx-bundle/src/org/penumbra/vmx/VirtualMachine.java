@@ -72,6 +72,7 @@ final class VirtualMachine implements Machine, Notifier {
         this.memory = memory;
         this.checker = checker;
         this.ports = parts.ports().create();
+        this.ports.console(guest::console);
         this.dispatch = parts.dispatch();
         this.registry = parts.registry();
         this.hostClock = new CycleClock(config.hardware());

@@ -26,6 +26,7 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
+import org.penumbra.vmx.apic.ApicRegisters;
 import org.penumbra.vmx.exit.CrAccessExit;
 import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.MsrWriteExit;
@@ -72,6 +73,8 @@ class PagingExitsTest {
                         return memory;
                     case "controlDemand":
                         return demand;
+                    case "localApic":
+                        return new ApicRegisters(0, null, null, 46);
                     case "physicalAddressBits":
                         return 46;
                     case "linearAddressBits":

@@ -57,6 +57,11 @@ public interface ExecutionEngine {
         // The registers say where to go on.
     }
 
+    /** The state of the guest for a person, in lines: what a report of a guest's death shows. Empty if there is nothing to tell. */
+    default String report() {
+        return "";
+    }
+
     /** Retires the operation at which the engine exited without executing it: a handler did its work. */
     void skip();
 }

@@ -6,7 +6,10 @@ package org.penumbra.api.cpu;
  */
 public final class GuestOperation {
     /** What the operation does. */
-    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, VMX }
+    public enum Kind {
+        FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, MOV_FROM_CR3, IN, RDMSR, CPUID,
+        SHUTDOWN, VMX
+    }
 
     public Kind kind;
     /** Linear address of a memory operand, or the operand of INVLPG; for INVPCID that in the descriptor, its second 8 bytes. */
@@ -15,14 +18,15 @@ public final class GuestOperation {
     public int width;
     /**
      * Value to be stored, operand of an update, new value of a control register, or value to be put out; for INVPCID the first 8
-     * bytes of the descriptor: the PCID in bits 11:0, the others reserved.
+     * bytes of the descriptor: the PCID in bits 11:0, the others reserved. For MOV_FROM_CR3 and IN a handler puts the result here before
+     * it skips the operation.
      */
     public long value;
     /** For UPDATE: an {@link UpdateFunction}. For INVPCID: the type, as the register operand has it. */
     public int function;
-    /** For OUT: the port. */
+    /** For OUT and IN: the port. */
     public int port;
-    /** For WRMSR: the MSR. */
+    /** For WRMSR and RDMSR: the MSR. RDMSR and CPUID leave their results in the registers. */
     public int msr;
     /**
      * For VMX, an instruction of a hypervisor: {@link #function} is the number of its {@link org.penumbra.api.vmx.ExitReason}, this the

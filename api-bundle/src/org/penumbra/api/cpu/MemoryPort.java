@@ -31,6 +31,9 @@ public final class MemoryPort {
     /** What the last successful {@link #load} or {@link #update} read (before the update). */
     public long value;
 
+    /** Where the last successful {@link #store} began in physical memory. */
+    public long stored;
+
     /** A port of vCPU number {@code vcpu}, which runs on {@code cpu}. */
     public MemoryPort(Processor cpu, int vcpu) {
         this.cpu = cpu;
@@ -80,6 +83,7 @@ public final class MemoryPort {
         long hpa = data.lookup(gva, access);
         if (hpa >= 0 && plain(gva, width)) {
             accesses++;
+            stored = hpa;
             memory.store(hpa, width, datum);
             return Outcome.DONE;
         }
@@ -91,6 +95,7 @@ public final class MemoryPort {
         if (hpa < 0) {
             return outcome(hpa);
         }
+        stored = hpa;
         write(hpa, gva, width, datum);
         return Outcome.DONE;
     }
@@ -116,9 +121,10 @@ public final class MemoryPort {
         return Outcome.DONE;
     }
 
-    /** Translates for an instruction fetch of {@code width} bytes; {@code access} is a fetch kind. */
+    /** Translates for an instruction fetch of {@code width} bytes; {@code access} is a fetch kind. {@link #value} is the hpa of the first. */
     public int fetch(long gva, int width, int access) {
         long hpa = translate(code, code.lookup(gva, access), gva, width, access);
+        value = hpa;
         return hpa < 0 ? outcome(hpa) : Outcome.DONE;
     }
 

@@ -2,6 +2,11 @@ package org.penumbra.api.cpu;
 
 /** Numbers of model-specific registers (SDM vol. 4, "IA-32 Architectural MSRs"). */
 public final class Msr {
+    public static final int IA32_TSC = 0x10;
+    public static final int IA32_APIC_BASE = 0x1b;
+    public static final int IA32_SYSENTER_CS = 0x174;
+    public static final int IA32_SYSENTER_ESP = 0x175;
+    public static final int IA32_SYSENTER_EIP = 0x176;
     public static final int IA32_MTRRCAP = 0xfe;
     /** IA32_MTRR_PHYSBASE0; the mask follows it, then the next pair. */
     public static final int IA32_MTRR_PHYSBASE0 = 0x200;
@@ -10,6 +15,14 @@ public final class Msr {
     public static final int IA32_PKRS = 0x6e1;
     public static final int X2APIC_EOI = 0x80b;
     public static final int IA32_EFER = 0xc000_0080;
+    public static final int IA32_STAR = 0xc000_0081;
+    public static final int IA32_LSTAR = 0xc000_0082;
+    public static final int IA32_CSTAR = 0xc000_0083;
+    public static final int IA32_FMASK = 0xc000_0084;
+    public static final int IA32_FS_BASE = 0xc000_0100;
+    public static final int IA32_GS_BASE = 0xc000_0101;
+    public static final int IA32_KERNEL_GS_BASE = 0xc000_0102;
+    public static final int IA32_TSC_AUX = 0xc000_0103;
 
     private Msr() {}
 }

@@ -71,6 +71,33 @@ public interface Processor {
     /** OUT of {@code width} (1, 2 or 4) bytes. An {@link Outcome}. */
     int out(int port, int width, long value);
 
+    /**
+     * IN of {@code width} (1, 2 or 4) bytes; {@link #result()} is what was read. An {@link Outcome}. As for OUT, whether the I/O
+     * permission bitmap lets an unprivileged program is for the engine to look at.
+     */
+    int in(int port, int width);
+
+    /** MOV from CR3, whose value is {@link #result()}. An {@link Outcome}. */
+    int movFromCr3();
+
+    /** What the last {@link #in} or {@link #movFromCr3} that was DONE has read. */
+    long result();
+
+    /** RDMSR of {@code msr}, into EDX:EAX. An {@link Outcome}; #GP where the processor has no such MSR. */
+    int rdmsr(int msr);
+
+    /** CPUID with the leaf in EAX and the subleaf in ECX. An {@link Outcome}; in VMX non-root operation it always exits. */
+    int cpuid();
+
+    /** CPUID as this processor answers it outside VMX operation: EAX, EBX, ECX, EDX of {@code leaf} and {@code subleaf} into {@code answer}. */
+    void hostCpuid(int leaf, int subleaf, int[] answer);
+
+    /**
+     * Shutdown after a fault in the delivery of a double fault: EXIT, or FAULT where there is nobody to exit to (SDM vol. 3, "Interrupt 8 —
+     * Double Fault Exception").
+     */
+    int tripleFault();
+
     /** WRMSR of {@code value} to {@code msr}. An {@link Outcome}; #GP where the processor has no such MSR. */
     int wrmsr(int msr, long value);
 

@@ -14,6 +14,8 @@ public final class RegisterFile {
     public static final int RAX = 0;
     /** RCX. */
     public static final int RCX = 1;
+    /** RDX. */
+    public static final int RDX = 2;
     /** RBX. */
     public static final int RBX = 3;
 
@@ -28,6 +30,16 @@ public final class RegisterFile {
     public long cr2;
     /** CR0, CR3, CR4, EFER, PKRU, PKRS. */
     public PagingState paging = new PagingState(0, 0, 0, 0, 0, 0);
+
+    /** Segments and descriptor tables; engines of steps, whose addresses are linear, do without. */
+    public final Segments segments = new Segments();
+    /** System registers without influence on translation. */
+    public final SystemRegisters system = new SystemRegisters();
+    /** XMM registers (two words each, the low one first), and MXCSR. */
+    public final long[] xmm = new long[32];
+    public int mxcsr = 0x1f80;
+    /** The x87 FPU. */
+    public final FpuRegisters fpu = new FpuRegisters();
 
     /** The {@link Access} kind of {@code operation} (READ, WRITE or FETCH) at the current privilege. */
     public int access(int operation) {

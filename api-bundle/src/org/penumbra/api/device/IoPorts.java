@@ -1,5 +1,6 @@
 package org.penumbra.api.device;
 
+import java.util.function.IntConsumer;
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.interrupt.EventDescriptor;
 import org.penumbra.api.interrupt.Registration;
@@ -17,6 +18,14 @@ public interface IoPorts {
 
     /** Writes {@code width} (1, 2, 4) bytes to {@code port}; a port nobody has swallows them. Looks at devices only. */
     void out(int port, int width, long value);
+
+    /** Reads {@code width} (1, 2, 4) bytes from {@code port}; a port nobody has answers all ones. */
+    default long in(int port, int width) {
+        return -1L >>> 64 - 8 * width;
+    }
+
+    /** Has {@code sink} take the bytes that devices put out on the machine's console from now on; before, they are lost. */
+    default void console(IntConsumer sink) {}
 
     /** True once a device has powered the machine off; every thread sees it. */
     boolean poweredOff();

@@ -12,6 +12,9 @@ public interface PortDevice {
     interface Host {
         /** Powers the machine off with {@code exitCode}: the guest runs no further operation. The first call counts. */
         void powerOff(int exitCode);
+
+        /** Puts a byte out on the console of the machine. */
+        default void console(int octet) {}
     }
 
     /** The first port of the device. */
@@ -22,4 +25,9 @@ public interface PortDevice {
 
     /** A write of {@code width} (1, 2, 4) bytes to port {@code basePort() + offset}. */
     void out(int offset, int width, long value, Host host);
+
+    /** A read of {@code width} (1, 2, 4) bytes from port {@code basePort() + offset}; a device without input answers all ones. */
+    default long in(int offset, int width) {
+        return -1L >>> 64 - 8 * width;
+    }
 }

@@ -24,6 +24,9 @@ public interface GuestBoot {
      */
     GuestState[] boot(Loader loader, RegisterFile[] vcpus, long memoryBytes);
 
+    /** The guest has put a byte out on the console of its machine, by a serial port for one. On the thread of the vCPU. */
+    default void console(int octet) {}
+
     /** Why this guest cannot run on {@code vcpus} vCPUs in {@code memoryBytes} of memory, in one line for the user; empty if it can. */
     default Optional<String> refusal(int vcpus, long memoryBytes) {
         return Optional.empty();

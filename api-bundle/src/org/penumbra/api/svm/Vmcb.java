@@ -10,9 +10,11 @@ public final class Vmcb {
     public static final int VMEXIT_EXCP = 0x40;
     public static final int VMEXIT_INTR = 0x60;
     public static final int VMEXIT_VINTR = 0x64;
+    public static final int VMEXIT_CPUID = 0x72;
     public static final int VMEXIT_HLT = 0x78;
     public static final int VMEXIT_IOIO = 0x7b;
     public static final int VMEXIT_MSR = 0x7c;
+    public static final int VMEXIT_SHUTDOWN = 0x7f;
     public static final int VMEXIT_VMMCALL = 0x81;
     public static final int VMEXIT_NPF = 0x400;
 
@@ -26,6 +28,7 @@ public final class Vmcb {
     public int exceptionIntercepts;
     /** Intercepts of instructions: HLT, VMMCALL, IN and OUT on every port, RDMSR and WRMSR of every MSR. */
     public boolean hltIntercept;
+    public boolean cpuidIntercept;
     public boolean vmmcallIntercept;
     public boolean ioioIntercept;
     public boolean msrIntercept;

@@ -17,6 +17,16 @@ public final class ExitQualification {
         return cr;
     }
 
+    /** MOV from control register {@code cr}. */
+    public static long movFromCr(int cr) {
+        return 1L << 4 | cr;
+    }
+
+    /** True if a CR access is a MOV from the register. */
+    public static boolean reads(long qualification) {
+        return (qualification >>> 4 & 3) == 1;
+    }
+
     /** The control register of a CR access. */
     public static int cr(long qualification) {
         return (int) qualification & 0xf;
@@ -25,6 +35,16 @@ public final class ExitQualification {
     /** OUT of {@code width} bytes to {@code port}. */
     public static long out(int port, int width) {
         return (long) port << 16 | width - 1;
+    }
+
+    /** IN of {@code width} bytes from {@code port}. */
+    public static long in(int port, int width) {
+        return out(port, width) | 1L << 3;
+    }
+
+    /** True if an I/O instruction reads. */
+    public static boolean isIn(long qualification) {
+        return (qualification >>> 3 & 1) != 0;
     }
 
     /** The port of an I/O instruction. */

@@ -5,6 +5,7 @@ import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuContext;
@@ -33,6 +34,9 @@ public interface Vcpu {
 
     /** The machine's I/O ports. */
     IoPorts ports();
+
+    /** The local APIC. */
+    LocalApic localApic();
 
     /** The machine's interrupts. */
     Interrupts interrupts();

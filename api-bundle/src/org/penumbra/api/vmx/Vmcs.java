@@ -21,6 +21,8 @@ public final class Vmcs {
      */
     public int cr3TargetCount;
     public final long[] cr3Targets = new long[MOST_CR3_TARGETS];
+    /** "CR3-store exiting". */
+    public boolean cr3StoreExiting;
     /** "INVLPG exiting". */
     public boolean invlpgExiting;
     /** "HLT exiting". */

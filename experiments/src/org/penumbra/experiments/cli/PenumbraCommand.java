@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
             "  penumbra trace record --out ls.trace.xz -- ls    record what a program of yours does",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz   and run it",
             "  penumbra walk --gva 0x7f1234567000               one page walk, step by step",
+            "  penumbra boot kernel.elf --mmu shadow            a kernel in machine code",
             "  penumbra list                                    experiments, designs, hardware, workloads",
             "  penumbra shell                                   swap designs while experiments run",
             "  penumbra plugin new my-mmu                       a project for a design of your own",
@@ -68,6 +69,7 @@ final class PenumbraCommand implements Callable<Integer> {
     static CommandLine commandLine(Session session) {
         CommandLine line = new CommandLine(new PenumbraCommand(session));
         line.addSubcommand(new RunCommand(session));
+        line.addSubcommand(new BootCommand(session));
         line.addSubcommand(new WalkCommand(session));
         line.addSubcommand(new VerifyCommand(session));
         line.addSubcommand(new ListCommand(session));

@@ -188,6 +188,41 @@ public class FakeProcessor implements Processor {
     }
 
     @Override
+    public int in(int port, int width) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int movFromCr3() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long result() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int rdmsr(int msr) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int cpuid() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void hostCpuid(int leaf, int subleaf, int[] answer) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int tripleFault() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public int hlt() {
         return privileged("hlt");
     }

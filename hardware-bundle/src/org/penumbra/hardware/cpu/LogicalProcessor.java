@@ -20,6 +20,7 @@ import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.SystemMsrs;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.device.IoPorts;
@@ -78,6 +79,9 @@ final class LogicalProcessor implements HostProcessor {
     private boolean injecting;
     private long vmread;
     private final int linearBits;
+    private final CpuidLeaves leaves;
+    private final int[] answer = new int[4];
+    private long result;
 
     LogicalProcessor(CostProfile profile, PhysicalMemory memory, RegisterFile registers, IoPorts ports, TranslationObserver observer) {
         this.memory = memory;
@@ -87,6 +91,7 @@ final class LogicalProcessor implements HostProcessor {
         this.linearBits = (int) profile.figure("cpu.linear-address-bits");
         this.cycles = new CycleClock(profile);
         this.unit = new TranslationUnit(profile, memory, cycles, observer == null ? null : observer::updated);
+        this.leaves = new CpuidLeaves(unit.physicalBits(), linearBits);
     }
 
     @Override
@@ -297,10 +302,14 @@ final class LogicalProcessor implements HostProcessor {
         return vmcs != null && vmcs.hltExiting ? exit(ExitReason.HLT, 0) : privileged();
     }
 
-    /** IOPL is 0 and there is no I/O permission bitmap, so that only CPL 0 may. */
+    /** Without I/O permission bitmap (SDM vol. 1, "I/O Privilege Level"). */
+    private boolean ioRefused() {
+        return registers.cpl > (registers.rflags >>> 12 & 3);
+    }
+
     @Override
     public int out(int port, int width, long value) {
-        if (registers.cpl != 0) {
+        if (ioRefused()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.ioExiting) {
@@ -313,6 +322,98 @@ final class LogicalProcessor implements HostProcessor {
         }
         ports.out(port, width, value);
         return privileged();
+    }
+
+    @Override
+    public int in(int port, int width) {
+        if (ioRefused()) {
+            return generalProtection();
+        }
+        if (vmcs != null && vmcs.ioExiting) {
+            return exit(ExitReason.IO_INSTRUCTION, ExitQualification.in(port, width));
+        }
+        if (vmcb != null && vmcb.ioioIntercept) {
+            svmExit(ExitReason.IO_INSTRUCTION, Vmcb.VMEXIT_IOIO, (long) port << 16 | width << 4 | 1, 0);
+            exit.qualification = ExitQualification.in(port, width);
+            return Outcome.EXIT;
+        }
+        result = ports.in(port, width);
+        return privileged();
+    }
+
+    @Override
+    public int movFromCr3() {
+        if (registers.cpl != 0) {
+            return generalProtection();
+        }
+        if (vmcs != null && vmcs.cr3StoreExiting) {
+            return exit(ExitReason.CR_ACCESS, ExitQualification.movFromCr(3));
+        }
+        result = cr3();
+        return privileged();
+    }
+
+    @Override
+    public long result() {
+        return result;
+    }
+
+    @Override
+    public int rdmsr(int msr) {
+        if (registers.cpl != 0) {
+            return generalProtection();
+        }
+        if (vmcs != null) {
+            return exit(ExitReason.MSR_READ, 0);
+        }
+        if (vmcb != null && vmcb.msrIntercept) {
+            return svmExit(ExitReason.MSR_READ, Vmcb.VMEXIT_MSR, 0, 0);
+        }
+        long value;
+        if (msr == Msr.IA32_EFER) {
+            value = registers.paging.efer();
+        } else if (msr == Msr.IA32_PKRS) {
+            value = registers.paging.pkrs();
+        } else if (SystemMsrs.has(msr)) {
+            value = SystemMsrs.read(registers, msr, guestTime.retired());
+        } else if (MemoryTypes.has(msr)) {
+            value = unit.memoryTypes().read(msr);
+        } else {
+            return generalProtection();
+        }
+        registers.gpr[RegisterFile.RAX] = value & 0xffff_ffffL;
+        registers.gpr[RegisterFile.RDX] = value >>> 32;
+        return privileged();
+    }
+
+    @Override
+    public int cpuid() {
+        if (vmcs != null) {
+            return exit(ExitReason.CPUID, 0);
+        }
+        if (vmcb != null && vmcb.cpuidIntercept) {
+            return svmExit(ExitReason.CPUID, Vmcb.VMEXIT_CPUID, 0, 0);
+        }
+        hostCpuid((int) registers.gpr[RegisterFile.RAX], (int) registers.gpr[RegisterFile.RCX], answer);
+        registers.gpr[RegisterFile.RAX] = answer[0] & 0xffff_ffffL;
+        registers.gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
+        registers.gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
+        registers.gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
+        return privileged();
+    }
+
+    @Override
+    public void hostCpuid(int leaf, int subleaf, int[] into) {
+        leaves.answer(leaf, subleaf, registers, into);
+    }
+
+    /** A VMCB without the intercept would have the machine reset, which nobody here does. */
+    @Override
+    public int tripleFault() {
+        if (vmcs != null) {
+            return exit(ExitReason.TRIPLE_FAULT, 0);
+        }
+        return vmcb != null ? svmExit(ExitReason.TRIPLE_FAULT, Vmcb.VMEXIT_SHUTDOWN, 0, 0) : Outcome.FAULT;
     }
 
     /** MSR bitmaps are not used: in non-root operation each WRMSR exits. */
@@ -332,6 +433,8 @@ final class LogicalProcessor implements HostProcessor {
             set(now.withEfer(value & ~ControlBits.EFER_LMA | now.efer() & ControlBits.EFER_LMA));
         } else if (msr == Msr.IA32_PKRS && value >>> 32 == 0) {
             set(now.withPkrs((int) value));
+        } else if (SystemMsrs.has(msr)) {
+            return SystemMsrs.write(registers, msr, value, guestTime.retired()) ? privileged() : generalProtection();
         } else if (!MemoryTypes.has(msr) || !unit.memoryTypes().write(msr, value)) {
             return generalProtection();
         }
@@ -353,7 +456,7 @@ final class LogicalProcessor implements HostProcessor {
             }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
-        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0) {
+        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0 || registers.system.interruptShadow) {
             return Outcome.DONE;
         }
         if (vmcb != null && vmcb.interruptWindow) {

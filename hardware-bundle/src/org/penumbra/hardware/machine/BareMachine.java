@@ -44,6 +44,7 @@ final class BareMachine implements Machine {
         this.cpu = cpu;
         this.memory = cpu.memory();
         this.ports = ports;
+        ports.console(boot::console);
         this.checker = checker;
         guest = boot.boot(memory::store64, new RegisterFile[] {cpu.registers()}, memory.bytes())[0];
         port = new MemoryPort(cpu, 0);

@@ -224,7 +224,7 @@ class MemoryTypeTest {
         "200, 80000106, false", "200, 80000806, false", "200, fffffff006, true", "200, 10000000006, false", "201, fffffff800, true",
         "201, 801, false", "201, c00, false", "201, 10000000800, false", "20e, 6, true", "20f, 800, true", "210, 6, false",
         "fe, 8, false", "250, 0, false", "6e1, ffffffff, true", "6e1, 100000000, false", "c0000080, d01, true", "c0000080, c01, false",
-        "c0000080, 4d00, false", "10, 0, false",
+        "c0000080, 4d00, false", "17, 0, false",
     })
     void writes(String msr, String value, boolean taken) {
         int outcome = rig.cpu.wrmsr((int) Long.parseLong(msr, 16), Long.parseUnsignedLong(value, 16));

@@ -11,13 +11,18 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
-/** MOV to CR0, CR3 or CR4 in the guest's stead. KVM: handle_cr. */
+/** MOV to CR0, CR3 or CR4, and from CR3, in the guest's stead. KVM: handle_cr. */
 @Component(property = VmExitHandler.EXIT_REASON + "=CR_ACCESS")
 public final class CrAccessExit implements VmExitHandler {
     private static final int EINVAL = 22;
 
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
+        if (ExitQualification.reads(exit.qualification)) {
+            vcpu.engine().operation().value = vcpu.registers().paging.cr3();
+            vcpu.engine().skip();
+            return Disposition.RESUME;
+        }
         long value = vcpu.engine().operation().value;
         boolean done;
         // The exit takes priority over the check of the value (SDM vol. 3, "Relative Priority of Faults and VM Exits").

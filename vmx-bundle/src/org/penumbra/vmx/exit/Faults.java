@@ -29,8 +29,8 @@ final class Faults {
                 vcpu.injectPageFault(fault.gva, fault.errorCode);
                 return Disposition.RESUME;
             case MMIO:
-                if (Access.isWrite(fault.access)) {
-                    // An ioeventfd may wait for it; what else there could be the emulator finds out.
+                if (Access.isWrite(fault.access) || vcpu.localApic().holds(fault.gpa)) {
+                    // An ioeventfd may wait for a write; what else there could be the emulator finds out.
                     return vcpu.emulate();
                 }
                 return Disposition.error(EFAULT, String.format(

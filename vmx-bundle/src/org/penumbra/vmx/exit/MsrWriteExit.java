@@ -2,6 +2,7 @@ package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.Msr;
+import org.penumbra.api.cpu.SystemMsrs;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingState;
@@ -11,7 +12,7 @@ import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
 /**
- * WRMSR in the guest's stead: the x2APIC's EOI register and the MSRs that paging depends on; every other MSR is #GP. KVM:
+ * WRMSR in the guest's stead: the x2APIC's EOI register and the MSRs that paging depends on; system MSRs; every other MSR is #GP. KVM:
  * kvm_emulate_wrmsr.
  */
 @Component(property = VmExitHandler.EXIT_REASON + "=MSR_WRITE")
@@ -32,10 +33,13 @@ public final class MsrWriteExit implements VmExitHandler {
                 return endOfInterrupt(vcpu, value);
             case Msr.IA32_EFER:
                 return efer(vcpu, value);
+            case Msr.IA32_APIC_BASE:
+                return vcpu.localApic().base(value);
             case Msr.IA32_PKRS:
                 return pkrs(vcpu, value);
             default:
-                return false;
+                return vcpu.localApic().holdsMsr(msr) ? vcpu.localApic().writeMsr(msr, value) : SystemMsrs.has(msr)
+                        && SystemMsrs.write(vcpu.registers(), msr, value, vcpu.processor().guestTime().retired());
         }
     }
 

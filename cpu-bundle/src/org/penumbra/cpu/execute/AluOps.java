@@ -1,0 +1,226 @@
+package org.penumbra.cpu.execute;
+
+import static org.penumbra.cpu.execute.Core.extend;
+import static org.penumbra.cpu.execute.Core.truncate;
+
+import org.penumbra.cpu.decode.Insn;
+import org.penumbra.cpu.table.Op;
+
+/** What most code consists of: arithmetic, moves, branches, the stack. SDM vol. 2, by mnemonic. */
+final class AluOps {
+    private final Core core;
+    private final Flags flags;
+
+    AluOps(Core core) {
+        this.core = core;
+        this.flags = core.flags;
+    }
+
+    void execute(Insn i) {
+        switch (i.op) {
+            case MOV:
+                core.put(i, core.b(i));
+                break;
+            case ADD:
+            case OR:
+            case ADC:
+            case SBB:
+            case AND:
+            case SUB:
+            case XOR:
+                update(i);
+                break;
+            case CMP:
+                long left = core.a(i);
+                long right = core.b(i);
+                flags.subtract(left, right, left - right, i.size);
+                break;
+            case TEST:
+                flags.logic(core.a(i) & core.b(i), i.size);
+                break;
+            case J:
+                if (flags.condition(i.condition)) {
+                    core.jump(core.next + i.imm, i.size);
+                }
+                break;
+            case JMP:
+                core.jump(core.next + i.imm, i.size);
+                break;
+            case CALL:
+                call(core.next + i.imm, i.size);
+                break;
+            case RET:
+                ret(i);
+                break;
+            case PUSH:
+                core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size == 1 ? 8 : i.size);
+                break;
+            case POP:
+                pop(i);
+                break;
+            case LEA:
+                core.put(i, core.offset(i));
+                break;
+            case INC:
+            case DEC:
+                step(i);
+                break;
+            case MOVZX:
+                core.put(i, core.b(i));
+                break;
+            case MOVSX:
+                core.put(i, extend(core.b(i), i.bw));
+                break;
+            case NOT:
+                core.put(i, ~core.old(i));
+                break;
+            case NEG:
+                long negated = core.old(i);
+                core.put(i, -negated);
+                flags.subtract(0, negated, -negated, i.size);
+                break;
+            default:
+                rest(i);
+        }
+    }
+
+    private void rest(Insn i) {
+        switch (i.op) {
+            case CMOV:
+                long moved = core.b(i);
+                core.put(i, flags.condition(i.condition) ? moved : core.a(i));
+                break;
+            case SET:
+                core.put(i, flags.condition(i.condition) ? 1 : 0);
+                break;
+            case JMP_IND:
+                core.jump(core.a(i), i.size);
+                break;
+            case CALL_IND:
+                call(core.a(i), i.size);
+                break;
+            case XCHG:
+                long old = core.old(i);
+                core.put(i, core.b(i));
+                core.putB(i, old);
+                break;
+            case LEAVE:
+                leave(i);
+                break;
+            case CBW:
+                core.write(0, i.size, extend(core.gpr[0], i.size >> 1));
+                break;
+            case CWD:
+                core.write(2, i.size, extend(core.gpr[0], i.size) >> 63);
+                break;
+            case IMUL:
+                multiply(i, core.a(i), core.b(i));
+                break;
+            case IMUL3:
+                multiply(i, core.b(i), core.c(i));
+                break;
+            case NOP:
+            case PAUSE:
+                break;
+            default:
+                throw new IllegalStateException("no " + i.op + " here");
+        }
+    }
+
+    private void update(Insn i) {
+        long a = core.old(i);
+        long b = core.b(i);
+        long carry = (i.op == Op.ADC || i.op == Op.SBB) && flags.cf() ? 1 : 0;
+        long r;
+        switch (i.op) {
+            case ADD:
+            case ADC:
+                r = a + b + carry;
+                core.put(i, r);
+                flags.add(a, b, r, i.size);
+                return;
+            case SUB:
+            case SBB:
+                r = a - b - carry;
+                core.put(i, r);
+                flags.subtract(a, b, r, i.size);
+                return;
+            case AND:
+                r = a & b;
+                break;
+            case OR:
+                r = a | b;
+                break;
+            default:
+                r = a ^ b;
+        }
+        core.put(i, r);
+        flags.logic(r, i.size);
+    }
+
+    /** CF stays as it is. */
+    private void step(Insn i) {
+        boolean cf = flags.cf();
+        long a = core.old(i);
+        boolean up = i.op == Op.INC;
+        long r = up ? a + 1 : a - 1;
+        core.put(i, r);
+        long least = 1L << (i.size << 3) - 1;
+        boolean of = truncate(r, i.size) == (up ? least : least - 1);
+        flags.set(r, i.size, cf, of, (r & 15) == (up ? 0 : 15));
+    }
+
+    private void call(long target, int size) {
+        long from = core.next;
+        core.jump(target, size);
+        core.push(from, size);
+    }
+
+    private void ret(Insn i) {
+        long target = core.peek(0, i.size);
+        core.jump(target, i.size);
+        core.drop(i.size + i.imm);
+    }
+
+    /** POP increments the stack pointer before it is used for the address of its operand. */
+    private void pop(Insn i) {
+        long before = core.gpr[4];
+        long value = core.pop(i.size);
+        if (i.ak == Insn.GPR) {
+            core.write(i.ar, i.size, value);
+            return;
+        }
+        boolean done = false;
+        try {
+            core.put(i, value);
+            done = true;
+        } finally {
+            if (!done) {
+                core.gpr[4] = before;
+            }
+        }
+    }
+
+    private void leave(Insn i) {
+        long before = core.gpr[4];
+        boolean done = false;
+        try {
+            core.write(4, core.stackBytes(), core.gpr[5]);
+            core.write(5, i.size, core.pop(i.size));
+            done = true;
+        } finally {
+            if (!done) {
+                core.gpr[4] = before;
+            }
+        }
+    }
+
+    private void multiply(Insn i, long x, long y) {
+        long a = extend(x, i.size);
+        long b = extend(y, i.size);
+        long r = a * b;
+        boolean lost = i.size == 8 ? Math.multiplyHigh(a, b) != r >> 63 : extend(r, i.size) != r;
+        core.put(i, r);
+        flags.set(r, i.size, lost, lost, false);
+    }
+}

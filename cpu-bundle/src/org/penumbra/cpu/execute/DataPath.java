@@ -1,0 +1,99 @@
+package org.penumbra.cpu.execute;
+
+import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.cpu.MemoryHooks;
+import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Outcome;
+import org.penumbra.api.cpu.Segments;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.Access;
+
+/**
+ * Data in memory by linear address: through the processor's translation, or through the hypervisor's hooks while it emulates an
+ * instruction. What cannot be done leaves by a {@link Trap}.
+ */
+final class DataPath {
+    private static final int PAGE = PhysicalMemory.FRAME_BYTES;
+
+    private final Core core;
+    private final MemoryPort port;
+    /** Null unless an instruction is emulated. */
+    private MemoryHooks hooks;
+    /** The frame that code is executed from now; a store to it is to be noticed. */
+    private long codeFrame = -1;
+    final GuestOperation operation = new GuestOperation();
+
+    DataPath(Core core, MemoryPort port) {
+        this.core = core;
+        this.port = port;
+    }
+
+    void emulate(MemoryHooks memory) {
+        hooks = memory;
+    }
+
+    boolean emulating() {
+        return hooks != null;
+    }
+
+    void codeFrame(long hpa) {
+        codeFrame = hpa >>> 12;
+    }
+
+    /** Up to 8 bytes, zero-extended; {@code access} may be a write kind, if a store is to follow. */
+    long load(long gva, int width, int access) {
+        if (hooks == null) {
+            int outcome = port.load(gva, width, access);
+            if (outcome == Outcome.DONE) {
+                return port.value;
+            }
+            throw failed(outcome, gva, width, access);
+        }
+        if (!hooks.prepare(gva, width, access & 3)) {
+            throw Trap.REFUSED;
+        }
+        return hooks.load(gva, width);
+    }
+
+    void store(long gva, int width, long value, int access) {
+        if (hooks != null) {
+            if (!hooks.prepare(gva, width, Access.WRITE)) {
+                throw Trap.REFUSED;
+            }
+            hooks.store(gva, width, value);
+            return;
+        }
+        int outcome = port.store(gva, width, value, access);
+        if (outcome != Outcome.DONE) {
+            operation.value = value;
+            throw failed(outcome, gva, width, access);
+        }
+        if (port.stored >>> 12 == codeFrame || (gva & PAGE - 1) + width > PAGE) {
+            core.changed = true;
+        }
+    }
+
+    private Trap failed(int outcome, long gva, int width, int access) {
+        Trap trap = core.trap(outcome);
+        if (trap == Trap.FAULT && core.vector == GuestException.GP && core.faultSegment == Segments.SS) {
+            // SDM vol. 1, "Canonical Addressing": #SS for a reference through the stack segment.
+            core.vector = Core.SS;
+        }
+        operation.kind = Access.isWrite(access) ? GuestOperation.Kind.STORE : GuestOperation.Kind.LOAD;
+        operation.gva = gva;
+        operation.width = width;
+        return trap;
+    }
+
+    /** Reads a system structure: with supervisor rights whatever the privilege is (SDM vol. 3, "Access Rights", implicit accesses). */
+    long system(long gva, int width) {
+        core.faultSegment = Segments.DS;
+        return load(core.in64 || core.longMode ? gva : gva & 0xffff_ffffL, width, Access.READ);
+    }
+
+    void storeSystem(long gva, int width, long value) {
+        core.faultSegment = Segments.DS;
+        store(core.in64 || core.longMode ? gva : gva & 0xffff_ffffL, width, value, Access.WRITE);
+    }
+}

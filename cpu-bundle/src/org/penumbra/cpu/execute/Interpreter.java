@@ -1,0 +1,49 @@
+package org.penumbra.cpu.execute;
+
+import org.penumbra.cpu.decode.Insn;
+
+/** Executes single instructions: each part of the instruction set is a class of its own, on the same {@link Core}. */
+final class Interpreter {
+    private final AluOps alu;
+    private final ShiftOps shift;
+    private final BitOps bits;
+    private final MiscOps misc;
+    private final StringOps strings;
+    private final SystemOps system;
+
+    Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
+        alu = new AluOps(core);
+        shift = new ShiftOps(core);
+        bits = new BitOps(core);
+        misc = new MiscOps(core);
+        strings = new StringOps(core);
+        system = new SystemOps(core, loader, events, vcpu);
+    }
+
+    /**
+     * Executes {@code i}; {@link Core#next} is the address behind it, and that of the next instruction afterwards.
+     *
+     * @return false if it is not complete: a repeated string instruction after some elements
+     */
+    boolean execute(Insn i) {
+        switch (i.op.group) {
+            case ALU:
+                alu.execute(i);
+                return true;
+            case SHIFT:
+                shift.execute(i);
+                return true;
+            case BITS:
+                bits.execute(i);
+                return true;
+            case MISC:
+                misc.execute(i);
+                return true;
+            case STRING:
+                return strings.execute(i);
+            default:
+                system.execute(i);
+                return true;
+        }
+    }
+}

@@ -1,0 +1,634 @@
+package org.penumbra.cpu.execute;
+
+import java.util.function.LongUnaryOperator;
+import org.penumbra.api.cpu.ExecutionEngine.Stop;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.cpu.GuestOperation.Kind;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.Segments;
+import org.penumbra.api.cpu.SystemRegisters;
+import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.cpu.decode.Insn;
+import org.penumbra.cpu.table.Op;
+
+/**
+ * System instructions. Whatever the processor may refuse, or exit at, goes through its operations; what remains to be done afterwards is the
+ * {@link Core#completion}, executed here or, after an exit, when a handler has done the operation's work.
+ */
+final class SystemOps {
+    private static final long CR0_TS = 1 << 3;
+    private static final long CR4_TSD = 1 << 2;
+    private static final long CR4_UMIP = 1 << 11;
+    private static final long CR4_FSGSBASE = 1 << 16;
+    private static final long EFER_SCE = 1;
+    private static final int FLAT_CODE_64 = 0xa09b;
+    private static final int FLAT_CODE_32 = 0xc09b;
+    private static final int FLAT_DATA = 0xc093;
+    private static final long ALL = 0xffff_ffffL;
+
+    private final Core core;
+    private final Processor cpu;
+    private final RegisterFile registers;
+    private final Segments segments;
+    private final SystemRegisters system;
+    private final long[] gpr;
+    private final Flags flags;
+    private final SegmentLoader loader;
+    private final Transfers transfers;
+    private final Events events;
+    private final GuestOperation operation;
+    private final TranslationObserver observer;
+    private final int vcpu;
+
+    SystemOps(Core core, SegmentLoader loader, Events events, int vcpu) {
+        this.core = core;
+        this.cpu = core.cpu;
+        this.registers = core.registers;
+        this.segments = core.segments;
+        this.system = registers.system;
+        this.gpr = core.gpr;
+        this.flags = core.flags;
+        this.loader = loader;
+        this.events = events;
+        this.transfers = new Transfers(core, loader, events);
+        this.operation = core.memory.operation;
+        this.observer = cpu.observer();
+        this.vcpu = vcpu;
+    }
+
+    void execute(Insn i) {
+        if (i.entry != null) {
+            if (i.entry.has("pm") && !core.protectedMode) {
+                throw core.ud();
+            }
+            if (registers.cpl != 0 && i.entry.has("priv")) {
+                throw core.gp0();
+            }
+        }
+        switch (i.op) {
+            case UNDEFINED:
+                throw core.ud();
+            case TOO_LONG:
+                throw core.gp0();
+            case JMP_FAR:
+                transfers.jump(i);
+                break;
+            case CALL_FAR:
+                transfers.call(i);
+                break;
+            case RET_FAR:
+                transfers.ret(i);
+                break;
+            case IRET:
+                transfers.iret(i);
+                break;
+            case INT:
+                events.deliver((int) i.imm & 0xff, false, 0, core.next, true);
+                break;
+            case INT3:
+                events.deliver(Core.BP, false, 0, core.next, true);
+                break;
+            case INTO:
+                if (flags.of()) {
+                    events.deliver(Core.OFLOW, false, 0, core.next, true);
+                }
+                break;
+            case INT1:
+                events.deliver(Core.DB, false, 0, core.next, false);
+                break;
+            case SYSCALL:
+                syscall();
+                break;
+            case SYSRET:
+                sysret(i.size == 8);
+                break;
+            case SYSENTER:
+                sysenter();
+                break;
+            case SYSEXIT:
+                sysexit(i.size == 8);
+                break;
+            default:
+                registersOf(i);
+        }
+    }
+
+    private void registersOf(Insn i) {
+        switch (i.op) {
+            case MOV_FROM_SEG:
+                core.put(i, segments.selector[i.br]);
+                break;
+            case MOV_TO_SEG:
+                loadSegment(i, (int) core.b(i) & 0xffff);
+                break;
+            case PUSH_SEG:
+                core.push(segments.selector[i.ar], i.size);
+                break;
+            case POP_SEG:
+                loadSegment(i, (int) core.peek(0, i.size) & 0xffff);
+                core.drop(i.size);
+                break;
+            case LES:
+                loadPointer(i, Segments.ES);
+                break;
+            case LDS:
+                loadPointer(i, Segments.DS);
+                break;
+            case LSS:
+                loadPointer(i, Segments.SS);
+                break;
+            case LFS:
+                loadPointer(i, Segments.FS);
+                break;
+            case LGS:
+                loadPointer(i, Segments.GS);
+                break;
+            case SWAPGS:
+                long gs = segments.base[Segments.GS];
+                segments.base[Segments.GS] = system.kernelGsBase;
+                system.kernelGsBase = gs;
+                break;
+            case RDFSBASE:
+            case RDGSBASE:
+                requireFsgsbase();
+                core.put(i, segments.base[i.op == Op.RDFSBASE ? Segments.FS : Segments.GS]);
+                break;
+            case WRFSBASE:
+            case WRGSBASE:
+                requireFsgsbase();
+                long base = core.a(i);
+                if (!registers.paging.mode().holds(base)) {
+                    throw core.gp0();
+                }
+                segments.base[i.op == Op.WRFSBASE ? Segments.FS : Segments.GS] = base;
+                break;
+            case SGDT:
+                storeTable(i, segments.gdtBase, segments.gdtLimit);
+                break;
+            case SIDT:
+                storeTable(i, segments.idtBase, segments.idtLimit);
+                break;
+            case LGDT:
+            case LIDT:
+                loadTable(i);
+                break;
+            case SLDT:
+            case STR:
+                requireNoUmip();
+                core.put(i, segments.selector[i.op == Op.STR ? Segments.TR : Segments.LDTR]);
+                break;
+            case LLDT:
+                loader.system(Segments.LDTR, (int) core.a(i) & 0xffff);
+                break;
+            case LTR:
+                loader.system(Segments.TR, (int) core.a(i) & 0xffff);
+                break;
+            case SMSW:
+                requireNoUmip();
+                core.put(i, registers.paging.cr0());
+                break;
+            default:
+                inspect(i);
+        }
+    }
+
+    private void loadSegment(Insn i, int selector) {
+        int segment = i.ar;
+        loader.load(segment, selector);
+        if (segment == Segments.SS) {
+            system.interruptShadow = true;
+        }
+    }
+
+    private void loadPointer(Insn i, int segment) {
+        int size = i.size;
+        long at = core.linear(i, size + 2, false);
+        long offset = core.memory.load(at, size, core.reading);
+        loader.load(segment, (int) core.memory.load(at + size, 2, core.reading));
+        core.write(i.ar, size, offset);
+    }
+
+    private void requireFsgsbase() {
+        if (!registers.paging.has4(CR4_FSGSBASE)) {
+            throw core.ud();
+        }
+    }
+
+    private void requireNoUmip() {
+        if (registers.paging.has4(CR4_UMIP) && registers.cpl > 0) {
+            throw core.gp0();
+        }
+    }
+
+    private void storeTable(Insn i, long base, int limit) {
+        requireNoUmip();
+        int wide = core.in64 ? 8 : 4;
+        long at = core.linear(i, wide + 2, true);
+        core.memory.store(at, 2, limit, core.writing);
+        core.memory.store(at + 2, wide, base, core.writing);
+    }
+
+    private void loadTable(Insn i) {
+        int wide = core.in64 ? 8 : 4;
+        long at = core.linear(i, wide + 2, false);
+        int limit = (int) core.memory.load(at, 2, core.reading);
+        long base = core.memory.load(at + 2, wide, core.reading);
+        if (core.in64 && !registers.paging.mode().holds(base)) {
+            throw core.gp0();
+        }
+        if (!core.in64 && i.size == 2) {
+            base &= 0xff_ffff;
+        }
+        if (i.op == Op.LGDT) {
+            segments.gdtBase = base;
+            segments.gdtLimit = limit;
+        } else {
+            segments.idtBase = base;
+            segments.idtLimit = limit;
+        }
+    }
+
+    /** VERR, VERW, LAR, LSL, ARPL: ZF says whether. */
+    private void inspect(Insn i) {
+        switch (i.op) {
+            case VERR:
+            case VERW:
+            case LAR:
+            case LSL:
+                boolean visible = look(i);
+                flags.write(visible ? Flags.ZF : 0, Flags.ZF);
+                break;
+            case ARPL:
+                long a = core.old(i);
+                long rpl = core.b(i) & 3;
+                boolean raise = (a & 3) < rpl;
+                if (raise) {
+                    core.put(i, a & ~3L | rpl);
+                }
+                flags.write(raise ? Flags.ZF : 0, Flags.ZF);
+                break;
+            default:
+                privileged(i);
+        }
+    }
+
+    private boolean look(Insn i) {
+        boolean takes = i.op == Op.LAR || i.op == Op.LSL;
+        int selector = (int) (takes ? core.b(i) : core.a(i)) & 0xffff;
+        if (SegmentLoader.isNull(selector)) {
+            return false;
+        }
+        long d;
+        try {
+            d = loader.descriptor(selector, Core.GP);
+        } catch (Trap t) {
+            if (t == Trap.FAULT && core.vector == Core.GP) {
+                return false;
+            }
+            throw t;
+        }
+        int rights = SegmentLoader.rights(d);
+        boolean segment = (rights & Segments.S) != 0;
+        boolean code = segment && (rights & SegmentLoader.CODE) != 0;
+        boolean conforming = code && (rights & SegmentLoader.CONFORMING) != 0;
+        boolean rw = (rights & SegmentLoader.READ_WRITE) != 0;
+        boolean privileged = Math.max(registers.cpl, selector & 3) <= SegmentLoader.dpl(d);
+        int type = rights & 15;
+        boolean seen;
+        switch (i.op) {
+            case VERR:
+                seen = segment && (!code || rw) && (conforming || privileged);
+                break;
+            case VERW:
+                seen = segment && !code && rw && privileged;
+                break;
+            case LAR:
+                seen = (segment || type == 2 || type == 9 || type == 11 || type == 12 || !core.longMode && (type == 1 || type == 3 || type == 4 || type == 5))
+                        && (conforming || privileged);
+                if (seen) {
+                    core.put(i, d >>> 32 & 0xf0_ff00);
+                }
+                break;
+            default:
+                seen = (segment || type == 2 || type == 9 || type == 11 || !core.longMode && (type == 1 || type == 3)) && (conforming || privileged);
+                if (seen) {
+                    core.put(i, SegmentLoader.limit(d));
+                }
+        }
+        return seen;
+    }
+
+    /** Does what follows {@code outcome} of the processor's operation; not yet if that has exited. */
+    private void finish(int outcome, LongUnaryOperator rest) {
+        core.completion = rest;
+        core.require(outcome);
+        core.completion = null;
+        rest.applyAsLong(cpu.result());
+    }
+
+    private static final LongUnaryOperator NOTHING = v -> 1;
+
+    private void privileged(Insn i) {
+        switch (i.op) {
+            case MOV_FROM_CR:
+                fromControl(i);
+                break;
+            case MOV_TO_CR:
+                toControl(i);
+                break;
+            case LMSW:
+                long word = core.a(i) & 15 | registers.paging.cr0() & 1;
+                toCr0(registers.paging.cr0() & ~15L | word);
+                break;
+            case CLTS:
+                toCr0(registers.paging.cr0() & ~CR0_TS);
+                break;
+            case MOV_FROM_DR:
+                core.put(i, system.debug[debug(i.br)]);
+                break;
+            case MOV_TO_DR:
+                toDebug(debug(i.ar), core.b(i));
+                break;
+            case INVLPG:
+                operation.kind = Kind.INVLPG;
+                long gva = core.in64 && i.segment < Segments.FS ? core.offset(i) : core.offset(i) + segments.base[i.segment];
+                operation.gva = core.in64 ? gva : gva & ALL;
+                long flushed = operation.gva;
+                finish(cpu.invlpg(flushed), v -> {
+                    if (observer != null) {
+                        observer.invalidatedPage(vcpu, flushed);
+                    }
+                    return 1;
+                });
+                break;
+            case INVPCID:
+                invpcid(i);
+                break;
+            case HLT:
+                operation.kind = Kind.HLT;
+                finish(cpu.hlt(), NOTHING);
+                core.stop = Stop.HALTED;
+                break;
+            case CPUID:
+                operation.kind = Kind.CPUID;
+                finish(cpu.cpuid(), NOTHING);
+                break;
+            case VMCALL:
+                operation.kind = Kind.VMCALL;
+                finish(cpu.vmcall(), NOTHING);
+                break;
+            case INVD:
+            case WBINVD:
+                break;
+            case CLAC:
+                flags.write(0, Flags.AC);
+                core.refresh();
+                break;
+            case STAC:
+                flags.write(Flags.AC, Flags.AC);
+                core.refresh();
+                break;
+            default:
+                inputOutput(i);
+        }
+    }
+
+    private void inputOutput(Insn i) {
+        switch (i.op) {
+            case IN:
+                operation.kind = Kind.IN;
+                operation.port = i.bk == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
+                operation.width = i.aw;
+                finish(cpu.in(operation.port, i.aw), v -> {
+                    core.put(i, v);
+                    return 1;
+                });
+                break;
+            case OUT:
+                operation.kind = Kind.OUT;
+                operation.port = i.ak == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
+                operation.width = i.bw;
+                operation.value = core.read(0, i.bw);
+                finish(cpu.out(operation.port, i.bw, operation.value), NOTHING);
+                core.stop = Stop.BUDGET;
+                break;
+            case RDMSR:
+                operation.kind = Kind.RDMSR;
+                operation.msr = (int) gpr[1];
+                core.settleTime();
+                finish(cpu.rdmsr(operation.msr), NOTHING);
+                break;
+            case WRMSR:
+                operation.kind = Kind.WRMSR;
+                operation.msr = (int) gpr[1];
+                operation.value = gpr[2] << 32 | gpr[0] & ALL;
+                core.settleTime();
+                finish(cpu.wrmsr(operation.msr, operation.value), this::loaded);
+                break;
+            case RDTSC:
+            case RDTSCP:
+                if (registers.paging.has4(CR4_TSD) && registers.cpl > 0) {
+                    throw core.gp0();
+                }
+                long tsc = core.now() + system.tscOffset;
+                gpr[0] = tsc & ALL;
+                gpr[2] = tsc >>> 32;
+                if (i.op == Op.RDTSCP) {
+                    gpr[1] = system.tscAux & ALL;
+                }
+                break;
+            case RDPKRU:
+            case WRPKRU:
+                protectionKeys(i.op == Op.WRPKRU);
+                break;
+            default:
+                throw new IllegalStateException("no " + i.op + " here");
+        }
+    }
+
+    private void protectionKeys(boolean write) {
+        if (!registers.paging.has4(ControlBits.CR4_PKE)) {
+            throw core.ud();
+        }
+        if ((gpr[1] & ALL) != 0 || write && (gpr[2] & ALL) != 0) {
+            throw core.gp0();
+        }
+        if (write) {
+            finish(cpu.wrpkru((int) gpr[0]), this::loaded);
+        } else {
+            gpr[0] = registers.paging.pkru() & ALL;
+            gpr[2] = 0;
+        }
+    }
+
+    private void invpcid(Insn i) {
+        long at = core.linear(i, 16, false);
+        long pcid = core.memory.load(at, 8, core.reading);
+        long gva = core.memory.load(at + 8, 8, core.reading);
+        int type = (int) Math.min(core.a(i) & Long.MAX_VALUE, 99);
+        operation.kind = Kind.INVPCID;
+        operation.value = pcid;
+        operation.gva = gva;
+        operation.function = type;
+        finish(cpu.invpcid(type, pcid, gva), v -> {
+            if (observer != null) {
+                observer.invalidatedPcid(vcpu, type, (int) pcid, gva);
+            }
+            return 1;
+        });
+    }
+
+    private void fromControl(Insn i) {
+        switch (i.br) {
+            case 0:
+                core.put(i, registers.paging.cr0());
+                break;
+            case 2:
+                core.put(i, registers.cr2);
+                break;
+            case 3:
+                operation.kind = Kind.MOV_FROM_CR3;
+                finish(cpu.movFromCr3(), v -> {
+                    core.put(i, v);
+                    return 1;
+                });
+                break;
+            case 4:
+                core.put(i, registers.paging.cr4());
+                break;
+            default:
+                throw core.ud();
+        }
+    }
+
+    private void toControl(Insn i) {
+        long value = core.b(i);
+        switch (i.ar) {
+            case 0:
+                toCr0(value);
+                break;
+            case 2:
+                registers.cr2 = value;
+                break;
+            case 3:
+                operation.kind = Kind.MOV_TO_CR3;
+                operation.value = value;
+                finish(cpu.movToCr3(value), v -> {
+                    boolean keep = (value & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
+                    if (observer != null) {
+                        observer.loaded(vcpu, registers.paging, keep);
+                    }
+                    return 1;
+                });
+                break;
+            case 4:
+                operation.kind = Kind.MOV_TO_CR4;
+                operation.value = value;
+                finish(cpu.movToCr4(value), this::loaded);
+                break;
+            default:
+                throw core.ud();
+        }
+        core.refresh();
+    }
+
+    private void toCr0(long value) {
+        operation.kind = Kind.MOV_TO_CR0;
+        // ET is fixed to 1 (SDM vol. 3, "Control Registers").
+        operation.value = value | 16;
+        finish(cpu.movToCr0(operation.value), this::loaded);
+        core.refresh();
+    }
+
+    private PagingState told;
+
+    /** The paging state may have changed; the observer hears of it once. */
+    private long loaded(long ignored) {
+        if (observer != null && !registers.paging.equals(told)) {
+            told = registers.paging;
+            observer.loaded(vcpu, told, false);
+        }
+        core.refresh();
+        return 1;
+    }
+
+    private int debug(int number) {
+        if (number > 7) {
+            throw core.ud();
+        }
+        return number == 4 || number == 5 ? number + 2 : number;
+    }
+
+    private void toDebug(int number, long value) {
+        if (number > 3 && value >>> 32 != 0) {
+            throw core.gp0();
+        }
+        system.debug[number] = number == 6 ? value & 0xe00f | 0xffff_0ff0L : number == 7 ? value & ~0xd000L | 0x400 : value;
+    }
+
+    /** SDM vol. 2, "SYSCALL—Fast System Call". */
+    private void syscall() {
+        if (!core.in64 || !registers.paging.hasEfer(EFER_SCE)) {
+            throw core.ud();
+        }
+        gpr[1] = core.next;
+        gpr[11] = flags.value() & ~(long) Flags.RF;
+        flags.write(0, system.fmask | Flags.RF);
+        int cs = (int) (system.star >>> 32) & 0xfffc;
+        segments.set(Segments.CS, cs, 0, ALL, FLAT_CODE_64);
+        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA);
+        enter(0, system.lstar);
+    }
+
+    /** SDM vol. 2, "SYSRET—Return From Fast System Call". */
+    private void sysret(boolean to64) {
+        if (!core.in64 || !registers.paging.hasEfer(EFER_SCE)) {
+            throw core.ud();
+        }
+        if (to64 && !registers.paging.mode().holds(gpr[1])) {
+            throw core.gp0();
+        }
+        flags.write(gpr[11] & 0x3c_7fd7, ~0L);
+        int base = (int) (system.star >>> 48) & 0xffff;
+        int cs = (to64 ? base + 16 : base) | 3;
+        segments.set(Segments.CS, cs, 0, ALL, (to64 ? FLAT_CODE_64 : FLAT_CODE_32) | 3 << 5);
+        segments.set(Segments.SS, base + 8 | 3, 0, ALL, FLAT_DATA | 3 << 5);
+        enter(3, to64 ? gpr[1] : gpr[1] & ALL);
+    }
+
+    private void sysenter() {
+        if (!core.protectedMode || SegmentLoader.isNull((int) system.sysenterCs)) {
+            throw core.gp0();
+        }
+        flags.write(0, Flags.VM | Flags.IF);
+        int cs = (int) system.sysenterCs & 0xfffc;
+        segments.set(Segments.CS, cs, 0, ALL, core.longMode ? FLAT_CODE_64 : FLAT_CODE_32);
+        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA);
+        gpr[4] = core.longMode ? system.sysenterEsp : system.sysenterEsp & ALL;
+        enter(0, core.longMode ? system.sysenterEip : system.sysenterEip & ALL);
+    }
+
+    private void sysexit(boolean to64) {
+        if (!core.protectedMode || SegmentLoader.isNull((int) system.sysenterCs)) {
+            throw core.gp0();
+        }
+        if (to64 && !(registers.paging.mode().holds(gpr[1]) && registers.paging.mode().holds(gpr[2]))) {
+            throw core.gp0();
+        }
+        int cs = (int) system.sysenterCs + (to64 ? 32 : 16) | 3;
+        segments.set(Segments.CS, cs, 0, ALL, (to64 ? FLAT_CODE_64 : FLAT_CODE_32) | 3 << 5);
+        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA | 3 << 5);
+        long to = to64 ? gpr[2] : gpr[2] & ALL;
+        gpr[4] = to64 ? gpr[1] : gpr[1] & ALL;
+        enter(3, to);
+    }
+
+    private void enter(int cpl, long at) {
+        registers.cpl = cpl;
+        core.next = at;
+        core.refresh();
+    }
+}

@@ -1,0 +1,274 @@
+package org.penumbra.cpu.execute;
+
+import java.util.function.LongUnaryOperator;
+import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.cpu.InterruptLine;
+import org.penumbra.api.cpu.MemoryHooks;
+import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.Outcome;
+import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.Segments;
+import org.penumbra.api.cpu.SystemRegisters;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.cpu.decode.Insn;
+import org.penumbra.cpu.table.Op;
+
+/**
+ * Executes the machine code of one vCPU. Between two calls everything the guest is lies in the register file and in memory: an instruction that
+ * faults or exits has had no effect, but for the elements that a string instruction has completed; an event whose delivery exits is kept in
+ * {@link SystemRegisters#vectoring} and delivered by the next {@link #run}.
+ */
+final class X86Engine implements ExecutionEngine {
+    /** CR2 is written, the others are not, by a fault in the delivery of an event; a contributory one makes a double fault. */
+    private static final int CONTRIBUTORY = 1 << Core.DE | 1 << Core.TS | 1 << Core.NP | 1 << Core.SS | 1 << Core.GP;
+    private static final long DR6_BS = 1 << 14;
+
+    private Processor cpu;
+    private RegisterFile registers;
+    private SystemRegisters system;
+    private InterruptLine line;
+    private TranslationObserver observer;
+    private int vcpu;
+    private Core core;
+    private Events events;
+    private Interpreter interpreter;
+    private CodeCache cache;
+    private final History history = new History();
+
+    /** The instruction that is executed, or at which the engine has exited. */
+    private Insn current;
+    private boolean exited;
+
+    @Override
+    public void attach(Processor processor, MemoryPort port, int vcpuNumber) {
+        cpu = processor;
+        registers = processor.registers();
+        system = registers.system;
+        line = processor.interruptLine();
+        observer = processor.observer();
+        vcpu = vcpuNumber;
+        core = new Core(processor, port);
+        SegmentLoader loader = new SegmentLoader(core);
+        events = new Events(core, loader);
+        interpreter = new Interpreter(core, events, loader, vcpuNumber);
+        cache = new CodeCache(core, port);
+    }
+
+    @Override
+    public Stop run(long budget) {
+        exited = false;
+        core.stop = null;
+        core.completion = null;
+        core.refresh();
+        try {
+            return begin() ? execute(budget) : exit();
+        } finally {
+            core.flags.settle();
+            core.settleTime();
+        }
+    }
+
+    private Stop exit() {
+        exited = true;
+        return Stop.EXIT;
+    }
+
+    /** Delivers what waits: an event that an exit interrupted, one that VM entry injects, or what the two make together. */
+    private boolean begin() {
+        GuestException injected = cpu.takeInjectedEvent();
+        if (system.vectoring) {
+            return injected == null
+                    ? deliver(system.vectoringVector, system.vectoringError, system.vectoringExternal)
+                    : nested(injected.vector, injected.errorCode, injected.address);
+        }
+        return injected == null || (injected.external
+                ? deliver(injected.vector, 0, true) : fault(injected.vector, injected.errorCode, injected.address));
+    }
+
+    private Stop execute(long budget) {
+        long left = budget;
+        while (left > 0) {
+            if (line.raised() && cpu.interrupted() == Outcome.EXIT) {
+                return Stop.EXIT;
+            }
+            try {
+                left -= straight(left);
+                if (core.stop != null) {
+                    return core.stop;
+                }
+            } catch (Trap t) {
+                if (t == Trap.EXIT || !fault(core.vector, core.errorCode, core.address)) {
+                    return exit();
+                }
+            }
+        }
+        return Stop.BUDGET;
+    }
+
+    /** Executes at most {@code most} instructions, as long as nothing has to be looked at between two of them; answers how many retired. */
+    private long straight(long most) {
+        long rip = registers.rip;
+        current = null;
+        Insn[] code = cache.at(core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL);
+        history.enter(rip, code);
+        boolean shadow = system.interruptShadow;
+        boolean alone = shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
+        boolean steps = (registers.rflags & Flags.TF) != 0;
+        core.changed = false;
+        int k = 0;
+        boolean more = true;
+        while (more) {
+            Insn i = code[k++];
+            current = i;
+            long next = rip + i.length;
+            if (!core.in64) {
+                if (next - 1 > core.segments.limit[Segments.CS]) {
+                    throw core.gp0();
+                }
+                next &= 0xffff_ffffL;
+            }
+            core.next = next;
+            if (!interpreter.execute(i)) {
+                return k - 1;
+            }
+            rip = core.next;
+            registers.rip = rip;
+            core.retired++;
+            more = k < code.length && k < most && !alone && !core.changed && core.stop == null && !line.raised();
+        }
+        if (alone) {
+            if (shadow) {
+                system.interruptShadow = false;
+            }
+            core.flags.write(0, Flags.RF);
+            if (steps) {
+                system.debug[6] |= DR6_BS;
+                throw core.fault(Core.DB, 0);
+            }
+        }
+        return k;
+    }
+
+    /** Delivers an exception that an instruction, or the hypervisor, has raised; false if the delivery has exited. */
+    private boolean fault(int vector, int error, long address) {
+        if (vector == GuestException.PF) {
+            registers.cr2 = address;
+            if (observer != null) {
+                observer.pageFault(vcpu, address, error, (registers.rflags & Flags.AC) != 0);
+            }
+        }
+        return deliver(vector, error, false);
+    }
+
+    private boolean deliver(int vector, int error, boolean external) {
+        system.vectoring = true;
+        system.vectoringVector = vector;
+        system.vectoringError = error;
+        system.vectoringExternal = external;
+        cpu.cycles().charge(Work.EXCEPTION);
+        try {
+            events.deliver(vector, !external && Events.hasErrorCode(vector), error, registers.rip, external);
+        } catch (Trap t) {
+            return t == Trap.FAULT && nested(core.vector, core.errorCode, core.address);
+        }
+        registers.rip = core.next;
+        system.vectoring = false;
+        system.interruptShadow = false;
+        return true;
+    }
+
+    /** A second exception during delivery of a first: SDM vol. 3, table "Conditions for Generating a Double Fault". */
+    private boolean nested(int vector, int error, long address) {
+        int first = system.vectoringExternal ? -1 : system.vectoringVector;
+        boolean contributes = (CONTRIBUTORY >>> vector & 1) != 0;
+        boolean page = vector == Core.PF;
+        if (first == Core.DF && (contributes || page)) {
+            system.vectoring = false;
+            core.memory.operation.kind = GuestOperation.Kind.SHUTDOWN;
+            if (cpu.tripleFault() == Outcome.EXIT) {
+                return false;
+            }
+            throw new MachineException("triple fault\n" + report());
+        }
+        boolean doubled = first == Core.PF && (contributes || page)
+                || first >= 0 && (CONTRIBUTORY >>> first & 1) != 0 && contributes;
+        if (doubled && page) {
+            registers.cr2 = address;
+        }
+        return doubled ? deliver(Core.DF, 0, false) : fault(vector, error, address);
+    }
+
+    @Override
+    public GuestOperation operation() {
+        return core.memory.operation;
+    }
+
+    /**
+     * Emulates the instruction at which the engine exited, or goes on with the delivery of an event. An instruction that cannot be fetched
+     * any other way, and one with privileged operations of its own, is refused.
+     */
+    @Override
+    public boolean complete(MemoryHooks hooks) {
+        requireExit("complete");
+        core.memory.emulate(hooks);
+        try {
+            if (system.vectoring) {
+                exited = !deliver(system.vectoringVector, system.vectoringError, system.vectoringExternal);
+                return !exited;
+            }
+            Insn i = current != null ? current : cache.at(linear(registers.rip), hooks);
+            if (current == null && i.op.group == Op.Group.SYSTEM) {
+                return false;
+            }
+            core.next = core.in64 ? registers.rip + i.length : registers.rip + i.length & 0xffff_ffffL;
+            if (interpreter.execute(i)) {
+                retireExited();
+            }
+            return true;
+        } catch (Trap t) {
+            return t == Trap.FAULT && fault(core.vector, core.errorCode, core.address);
+        } finally {
+            core.memory.emulate(null);
+            core.flags.settle();
+        }
+    }
+
+    private long linear(long rip) {
+        return core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL;
+    }
+
+    @Override
+    public void skip() {
+        requireExit("skip");
+        LongUnaryOperator rest = core.completion;
+        core.completion = null;
+        if (rest == null || rest.applyAsLong(core.memory.operation.value) != 0) {
+            retireExited();
+        }
+        core.flags.settle();
+    }
+
+    private void requireExit(String what) {
+        if (!exited) {
+            throw new IllegalStateException("nothing to " + what + ": the engine did not stop at an exit, or is past it");
+        }
+    }
+
+    private void retireExited() {
+        exited = false;
+        registers.rip = core.next;
+        system.interruptShadow = false;
+        core.retired++;
+        core.settleTime();
+    }
+
+    @Override
+    public String report() {
+        return new Report(registers, core.bits).text(history);
+    }
+}

@@ -1,0 +1,86 @@
+package org.penumbra.cpu;
+
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.cpu.EngineFactory;
+import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.HostProcessor;
+import org.penumbra.api.cpu.MemoryPort;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.Segments;
+import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.cpu.execute.X86EngineFactory;
+import org.penumbra.hardware.cpu.LogicalProcessorFactory;
+import org.penumbra.hardware.profile.JsonCostProfiles;
+
+/**
+ * A processor in 64-bit mode at privilege level 0 with code and data mapped, outside VMX operation.
+ *
+ * <pre>
+ *  linear      CODE  2 MiB at CODE_HPA, write and execute      DATA  2 MiB at DATA_HPA, the page after it is not mapped
+ *  physical    0 unused   1000 PML4   2000 PDPT   3000 PD   200000 code   400000 data
+ * </pre>
+ */
+public final class Bench {
+    public static final long CODE = 0x400000;
+    public static final long DATA = 0x2000_0000L;
+    public static final long CODE_HPA = 0x200000;
+    public static final long DATA_HPA = 0x400000;
+    private static final int PRESENT_WRITABLE_USER = 7;
+    private static final int LARGE = 0x80;
+
+    public final PhysicalMemory memory = new PhysicalMemory(16 << 20);
+    public final RegisterFile registers = new RegisterFile();
+    public final HostProcessor cpu;
+    public final ExecutionEngine engine;
+
+    public Bench() {
+        CostProfile profile = new JsonCostProfiles().all().get(0);
+        cpu = new LogicalProcessorFactory().create(profile, memory, registers, new NoPorts(), null);
+        engine = factory().create(null);
+        engine.attach(cpu, new MemoryPort(cpu, 0), 0);
+        memory.store64(0x1000, 0x2000 | PRESENT_WRITABLE_USER);
+        memory.store64(0x2000, 0x3000 | PRESENT_WRITABLE_USER);
+        memory.store64(0x3000 + 8 * (CODE >>> 21), CODE_HPA | LARGE | PRESENT_WRITABLE_USER);
+        memory.store64(0x3000 + 8 * (DATA >>> 21), DATA_HPA | LARGE | PRESENT_WRITABLE_USER);
+        registers.paging = PagingState.longMode(0x1000);
+        registers.segments.set(Segments.CS, 8, 0, 0xffff_ffffL, 0xa09b);
+        registers.segments.set(Segments.SS, 0, 0, 0, Segments.UNUSABLE);
+        registers.segments.set(Segments.DS, 0, 0, 0, Segments.UNUSABLE);
+        registers.segments.set(Segments.ES, 0, 0, 0, Segments.UNUSABLE);
+        registers.rip = CODE;
+    }
+
+    private static EngineFactory factory() {
+        return new X86EngineFactory();
+    }
+
+    /** Puts {@code code} at {@code at} and lets it begin there. */
+    public void code(long at, byte... code) {
+        for (int i = 0; i < code.length; i++) {
+            memory.store(at + i - CODE + CODE_HPA, 1, code[i]);
+        }
+        registers.rip = at;
+    }
+
+    /** Runs {@code count} instructions. */
+    public void run(long count) {
+        engine.run(count);
+    }
+
+    private static final class NoPorts implements IoPorts {
+        @Override
+        public void out(int port, int width, long value) {}
+
+        @Override
+        public boolean poweredOff() {
+            return false;
+        }
+
+        @Override
+        public int exitCode() {
+            return 0;
+        }
+    }
+}

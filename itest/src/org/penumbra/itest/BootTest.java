@@ -1,0 +1,106 @@
+package org.penumbra.itest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.osgi.test.common.annotation.InjectService;
+import org.penumbra.api.command.CommandLine;
+
+/** {@code penumbra boot}: kernels in machine code, on the machines and designs of the container. */
+class BootTest {
+    private static final Path KERNELS = Path.of(System.getProperty("penumbra.test.kernels"));
+
+    @InjectService
+    CommandLine penumbra;
+
+    @TempDir
+    Path folder;
+
+    private record Outcome(int code, String out, String err) {}
+
+    private Outcome boot(Path kernel, String... options) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        List<String> arguments = new ArrayList<>(List.of("boot", kernel.toString()));
+        arguments.addAll(List.of(options));
+        int code = penumbra.run(arguments, new PrintWriter(out), new PrintWriter(err), () -> false);
+        return new Outcome(code, out.toString(), err.toString());
+    }
+
+    @ParameterizedTest(name = "G02 the test kernel passes: {0}")
+    @ValueSource(strings = {
+        "--mmu native", "--mmu shadow", "--mmu ept", "--mmu npt", "--mmu ept-2m", "--mmu shadow --check", "--mmu ept --check", "--mmu npt --check",
+        "--mmu shadow,ept,npt --swap-every 10000 --append nopku", "--mmu shadow,ept,npt --swap-every 101 --append nopku",
+        "--mmu npt,shadow --swap-every 997 --append nopku --check",
+    })
+    void passes(String options) {
+        Outcome o = boot(KERNELS.resolve("selftest.elf"), options.split(" "));
+        assertThat(o.out().lines()).filteredOn(l -> !l.endsWith(" ok")).containsExactly("done");
+        assertThat(o.out().lines()).hasSizeGreaterThan(40);
+        assertThat(o.err()).isEmpty();
+        assertThat(o.code()).isZero();
+    }
+
+    @Test
+    @DisplayName("G02 a guest in machine code runs the same instructions under each design, and with swaps")
+    void sameInstructions() {
+        List<String> counts = new ArrayList<>();
+        for (String mmu : List.of("shadow", "ept", "npt", "shadow,ept,npt")) {
+            List<String> options = new ArrayList<>(List.of("--mmu", mmu, "--append", "nopku", "--summary"));
+            if (mmu.contains(",")) {
+                options.addAll(List.of("--swap-every", "500"));
+            }
+            counts.add(boot(KERNELS.resolve("selftest.elf"), options.toArray(String[]::new)).err().replaceAll(" instructions.*\n", ""));
+        }
+        assertThat(counts).allMatch(c -> c.matches("\\d+")).containsOnly(counts.get(0));
+    }
+
+    @Test
+    @DisplayName("G02 a triple fault ends the machine with registers and the last instructions")
+    void tripleFault() throws IOException {
+        // An interrupt without a table: entered with nothing but a header, XOR EAX, EAX; LIDT of zeroes; INT3.
+        byte[] code = {0x31, (byte) 0xc0, 0x0f, 0x01, 0x1d, 0x00, 0x0f, 0x10, 0x00, (byte) 0xcc};
+        Path kernel = Files.write(folder.resolve("triple.elf"), elf(code));
+        for (String mmu : List.of("native", "shadow", "ept", "npt")) {
+            Outcome o = boot(kernel, "--mmu", mmu);
+            assertThat(o.code()).as(mmu).isEqualTo(1);
+            assertThat(o.err()).as(mmu).contains("triple fault").contains("RIP=0000000000100015").contains("CS  =0008")
+                    .contains("  000000000010000c  xor eax, eax\n  000000000010000e  lidt [0x100f00]\n  0000000000100015  int3");
+        }
+    }
+
+    /** A multiboot kernel of 32 bits at 1 MiB: the header, then {@code code}, where it is entered. */
+    private static byte[] elf(byte[] code) {
+        ByteBuffer b = ByteBuffer.allocate(84 + 12 + code.length).order(ByteOrder.LITTLE_ENDIAN);
+        b.put(new byte[] {0x7f, 'E', 'L', 'F', 1, 1, 1}).position(16);
+        b.putShort((short) 2).putShort((short) 3).putInt(1).putInt(0x10000c).putInt(52).putInt(0).putInt(0);
+        b.putShort((short) 52).putShort((short) 32).putShort((short) 1).position(52);
+        b.putInt(1).putInt(84).putInt(0x100000).putInt(0x100000).putInt(12 + code.length).putInt(0x1000).putInt(7).putInt(4);
+        b.putInt(0x1bad_b002).putInt(0).putInt(-0x1bad_b002).put(code);
+        return b.array();
+    }
+
+    @Test
+    @DisplayName("G02 what is no kernel is refused with one line that says why")
+    void refused() throws IOException {
+        Path text = Files.writeString(folder.resolve("text"), "hello");
+        assertThat(boot(text).err()).isEqualTo("penumbra: " + text + " has no multiboot header in its first 8192 bytes\n");
+        assertThat(boot(text).code()).isEqualTo(2);
+        Path gone = folder.resolve("gone");
+        assertThat(boot(gone).err()).startsWith("penumbra: " + gone + ": cannot be read").hasLineCount(1);
+        assertThat(boot(KERNELS.resolve("selftest.elf"), "--mmu", "shadow,ept").err()).contains("--swap-every").hasLineCount(1);
+    }
+}

@@ -1,0 +1,299 @@
+package org.penumbra.vmx.apic;
+
+import java.util.Arrays;
+import java.util.function.Supplier;
+import org.penumbra.api.interrupt.ControllerState;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.LocalApic;
+import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.interrupt.Timeline;
+
+/**
+ * Local APIC of one vCPU: the registers beside those that the machine's interrupt controller keeps, and the timer. KVM: {@code lapic.c}.
+ *
+ * <pre>
+ *  offset  020 ID   030 version   080 TPR   0b0 EOI   0d0 LDR   0e0 DFR   0f0 SVR   100 ISR   180 TMR   200 IRR   280 ESR   300 ICR
+ *          320 LVT timer … 370 LVT error   380 timer's initial count   390 current count   3e0 divide configuration
+ *  MSR     800 + offset / 16; ICR is one MSR of 64 bits
+ * </pre>
+ *
+ * The task priority is kept, and holds nothing back. Messages to other processors go to the controller if they are fixed; INIT, start-up and NMI
+ * go nowhere.
+ */
+public final class ApicRegisters implements LocalApic {
+    private static final long PAGE = 4096;
+    private static final long DEFAULT_BASE = 0xfee0_0000L;
+    private static final long BSP = 1 << 8;
+    private static final long X2APIC = 1 << 10;
+    private static final long ENABLED = 1 << 11;
+    private static final int FIRST_MSR = 0x800;
+    private static final int ID = 0x020;
+    private static final int VERSION = 0x030;
+    private static final int TPR = 0x080;
+    private static final int EOI = 0x0b0;
+    private static final int LDR = 0x0d0;
+    private static final int DFR = 0x0e0;
+    private static final int SVR = 0x0f0;
+    private static final int ESR = 0x280;
+    private static final int ICR = 0x300;
+    private static final int ICR_HIGH = 0x310;
+    private static final int LVT_TIMER = 0x320;
+    private static final int LVT_ERROR = 0x370;
+    private static final int INITIAL = 0x380;
+    private static final int CURRENT = 0x390;
+    private static final int DIVIDE = 0x3e0;
+    private static final int SELF_IPI = 0x3f0;
+    /** Six LVT entries, version 14H. */
+    private static final long VERSION_VALUE = 5 << 16 | 0x14;
+    private static final long MASKED = 1 << 16;
+    private static final long PERIODIC = 1 << 17;
+    private static final long ONES = 0xffff_ffffL;
+    private static final int BROADCAST = 0xff;
+
+    private final int id;
+    private final Interrupts interrupts;
+    /** The machine's clock comes into being after its vCPUs. */
+    private final Supplier<Timeline> timeline;
+    /** By offset / 16. */
+    private final long[] register = new long[64];
+    private long base;
+    private final long physicalLimit;
+    private Registration timer;
+    private long started;
+
+    /** @param id of the vCPU, and of its APIC */
+    public ApicRegisters(int id, Interrupts interrupts, Supplier<Timeline> timeline, int physicalBits) {
+        this.id = id;
+        this.interrupts = interrupts;
+        this.timeline = timeline;
+        this.physicalLimit = 1L << physicalBits;
+        this.base = DEFAULT_BASE | ENABLED | (id == 0 ? BSP : 0);
+        reset();
+    }
+
+    private void reset() {
+        Arrays.fill(register, 0);
+        register[DFR >> 4] = ONES;
+        register[SVR >> 4] = 0xff;
+        for (int lvt = LVT_TIMER; lvt <= LVT_ERROR; lvt += 16) {
+            register[lvt >> 4] = MASKED;
+        }
+        stopTimer();
+    }
+
+    @Override
+    public long base() {
+        return base;
+    }
+
+    @Override
+    public boolean base(long value) {
+        boolean reserved = (value & 0x2ff) != 0 || value < 0 || value >= physicalLimit;
+        boolean on = (value & ENABLED) != 0;
+        boolean wide = (value & X2APIC) != 0;
+        boolean wasWide = (base & X2APIC) != 0;
+        // From disabled not to x2APIC at once, and from x2APIC back to disabled only.
+        if (reserved || wide && !on || wide && (base & ENABLED) == 0 || wasWide && on && !wide) {
+            return false;
+        }
+        if (!on && (base & ENABLED) != 0) {
+            reset();
+        }
+        base = value;
+        return true;
+    }
+
+    @Override
+    public boolean holds(long gpa) {
+        return (gpa & -PAGE) == (base & -PAGE);
+    }
+
+    @Override
+    public long load(long gpa, int width) {
+        int offset = (int) (gpa & PAGE - 1);
+        long value = inPage() && offset < 0x400 ? read(offset & ~15) >>> ((offset & 3) << 3) : -1;
+        return value & -1L >>> 64 - 8 * width;
+    }
+
+    @Override
+    public void store(long gpa, int width, long value) {
+        int offset = (int) (gpa & PAGE - 1);
+        if (inPage() && (offset & 15) == 0 && width == 4 && offset < 0x400) {
+            write(offset, value & ONES);
+        }
+    }
+
+    private boolean inPage() {
+        return (base & (ENABLED | X2APIC)) == ENABLED;
+    }
+
+    @Override
+    public boolean holdsMsr(int msr) {
+        int offset = msr - FIRST_MSR << 4;
+        return (base & X2APIC) != 0 && msr >= FIRST_MSR && offset <= SELF_IPI && offset != DFR && offset != ICR_HIGH;
+    }
+
+    @Override
+    public long readMsr(int msr) {
+        int offset = msr - FIRST_MSR << 4;
+        return offset == ICR ? register[ICR_HIGH >> 4] << 32 | register[ICR >> 4] : offset == ID ? id : read(offset);
+    }
+
+    @Override
+    public boolean writeMsr(int msr, long value) {
+        int offset = msr - FIRST_MSR << 4;
+        if (offset == ICR) {
+            register[ICR_HIGH >> 4] = value >>> 32;
+            command(value & ONES, (int) (value >>> 32));
+            return true;
+        }
+        boolean readOnly = offset == ID || offset == VERSION || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
+        if (value >>> 32 != 0 || readOnly || (offset == EOI || offset == ESR) && value != 0) {
+            return false;
+        }
+        if (offset == SELF_IPI) {
+            send(id, (int) value & 0xff);
+        } else {
+            write(offset, value);
+        }
+        return true;
+    }
+
+    private long read(int offset) {
+        switch (offset) {
+            case ID:
+                return (long) id << 24;
+            case VERSION:
+                return VERSION_VALUE;
+            case CURRENT:
+                return current();
+            case EOI:
+                return 0;
+            default:
+                return offset >= 0x100 && offset < ESR ? vectors(offset) : register[offset >> 4];
+        }
+    }
+
+    /** 32 vectors of ISR, TMR or IRR. */
+    private long vectors(int offset) {
+        ControllerState s = interrupts.state();
+        long[] all = offset < 0x180 ? s.isr() : offset < 0x200 ? s.tmr() : s.irr();
+        int word = (offset & 0x7f) >> 4;
+        return all[4 * id + (word >> 1)] >>> 32 * (word & 1) & ONES;
+    }
+
+    private void write(int offset, long value) {
+        switch (offset) {
+            case EOI:
+                interrupts.endOfInterrupt(id);
+                break;
+            case ICR:
+                command(value, (int) (register[ICR_HIGH >> 4] >>> 24));
+                break;
+            case INITIAL:
+                register[INITIAL >> 4] = value;
+                startTimer();
+                break;
+            case ID:
+            case VERSION:
+            case CURRENT:
+                break;
+            case TPR:
+            case LDR:
+            case DFR:
+            case SVR:
+            case ICR_HIGH:
+            case DIVIDE:
+            case ESR:
+                register[offset >> 4] = offset == ESR ? 0 : value;
+                break;
+            default:
+                if (offset >= LVT_TIMER && offset <= LVT_ERROR) {
+                    register[offset >> 4] = value;
+                }
+        }
+    }
+
+    /** SDM vol. 3, "Interrupt Command Register (ICR)". */
+    private void command(long value, int destination) {
+        // The message is sent at once: delivery status is idle.
+        register[ICR >> 4] = value & ~(1L << 12);
+        int mode = (int) (value >>> 8) & 7;
+        if (mode > 1) {
+            return;
+        }
+        int vector = (int) value & 0xff;
+        switch ((int) (value >>> 18) & 3) {
+            case 0:
+                send((value & 1 << 11) == 0 ? destination : destination == 0xff ? BROADCAST : Integer.numberOfTrailingZeros(destination | 256), vector);
+                break;
+            case 1:
+                send(id, vector);
+                break;
+            case 2:
+                send(BROADCAST, vector);
+                break;
+            default:
+                // All but this one: with one vCPU nobody.
+        }
+    }
+
+    private void send(int destination, int vector) {
+        interrupts.msi(DEFAULT_BASE | (destination & 0xffL) << 12, vector);
+    }
+
+    /** SDM vol. 3, "Divide Configuration Register": bits 3, 1, 0 select 2, 4 … 128, and 1. */
+    private long divisor() {
+        int code = (int) (register[DIVIDE >> 4] & 3 | register[DIVIDE >> 4] >>> 1 & 4);
+        return code == 7 ? 1 : 2L << code;
+    }
+
+    private boolean periodic() {
+        return (register[LVT_TIMER >> 4] & PERIODIC) != 0;
+    }
+
+    private long period() {
+        return register[INITIAL >> 4] * divisor();
+    }
+
+    /** Counts retired instructions; the thread of any vCPU may find it due. */
+    private synchronized void startTimer() {
+        stopTimer();
+        if (register[INITIAL >> 4] != 0) {
+            started = timeline.get().now();
+            timer = timeline.get().at(started + period(), this::expire);
+        }
+    }
+
+    private synchronized void stopTimer() {
+        if (timer != null) {
+            timer.close();
+            timer = null;
+        }
+    }
+
+    private void expire() {
+        synchronized (this) {
+            if (timer == null) {
+                return;
+            }
+            timer = null;
+            if (periodic()) {
+                started += period();
+                timer = timeline.get().at(started + period(), this::expire);
+            }
+        }
+        long lvt = register[LVT_TIMER >> 4];
+        if ((lvt & MASKED) == 0) {
+            send(id, (int) lvt & 0xff);
+        }
+    }
+
+    private synchronized long current() {
+        if (timer == null) {
+            return 0;
+        }
+        long passed = (timeline.get().now() - started) / divisor();
+        return Math.max(0, register[INITIAL >> 4] - passed);
+    }
+}

@@ -1,0 +1,56 @@
+package org.penumbra.vmx.exit;
+
+import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.vmx.Disposition;
+import org.penumbra.api.vmx.ExitRecord;
+import org.penumbra.api.vmx.Vcpu;
+import org.penumbra.api.vmx.VmExitHandler;
+
+/**
+ * CPUID in the guest's stead: what the processor answers, less the features whose CR4 bits the MMU cannot serve, and with the bit that
+ * says "hypervisor". KVM: kvm_emulate_cpuid.
+ */
+@Component(property = VmExitHandler.EXIT_REASON + "=CPUID")
+public final class CpuidExit implements VmExitHandler {
+    private static final int HYPERVISOR = 1 << 31;
+    private static final int APIC = 1 << 9;
+    private static final int X2APIC = 1 << 21;
+    private static final int PCID = 1 << 17;
+    private static final int SMEP = 1 << 7;
+    private static final int SMAP = 1 << 20;
+    private static final int PKU = 1 << 3;
+    private static final int LA57 = 1 << 16;
+    private static final int PKS = 1 << 31;
+
+    @Override
+    public Disposition handle(Vcpu vcpu, ExitRecord exit) {
+        long[] gpr = vcpu.registers().gpr;
+        int leaf = (int) gpr[RegisterFile.RAX];
+        int[] answer = new int[4];
+        vcpu.processor().hostCpuid(leaf, (int) gpr[RegisterFile.RCX], answer);
+        long hidden = vcpu.controlDemand().hiddenCr4();
+        if (leaf == 1) {
+            // KVM: a guest that has disabled its APIC does not see it.
+            answer[3] |= vcpu.localApic().enabled() ? APIC : 0;
+            answer[2] = X2APIC | hide(answer[2], PCID, hidden, ControlBits.CR4_PCIDE) | HYPERVISOR;
+        } else if (leaf == 7) {
+            answer[1] = hide(answer[1], SMEP, hidden, ControlBits.CR4_SMEP);
+            answer[1] = hide(answer[1], SMAP, hidden, ControlBits.CR4_SMAP);
+            answer[2] = hide(answer[2], PKU, hidden, ControlBits.CR4_PKE);
+            answer[2] = hide(answer[2], LA57, hidden, ControlBits.CR4_LA57);
+            answer[2] = hide(answer[2], PKS, hidden, ControlBits.CR4_PKS);
+        }
+        gpr[RegisterFile.RAX] = answer[0] & 0xffff_ffffL;
+        gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
+        gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
+        gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
+        vcpu.engine().skip();
+        return Disposition.RESUME;
+    }
+
+    private static int hide(int features, int feature, long hidden, long bit) {
+        return (hidden & bit) != 0 ? features & ~feature : features;
+    }
+}
