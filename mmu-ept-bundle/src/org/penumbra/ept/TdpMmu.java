@@ -37,7 +37,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final Counter spurious;
     private final Counter pages4k;
     private final Counter pages2m;
-    private final Counter splits;
+    private final TdpSplit splitting;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
     /** One for each clock that was charged; guarded by {@link #lock}. */
@@ -50,12 +50,12 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         this.host = host;
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
-        this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
+        this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.pages4k = host.counters().counter("pages_4k");
         this.pages2m = host.counters().counter("pages_2m");
-        this.splits = host.counters().counter("ept_splits");
+        this.splitting = new TdpSplit(format, host);
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
@@ -126,6 +126,16 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         }
         if (entry == TdpFormat.FROZEN) {
             return false;
+        }
+        if (level > goal && write && writable && !TdpFormat.writable(entry)) {
+            // A large leaf that the dirty log has write-protected.
+            long table = splitting.split(at, entry, gfn & -512L, entries, trace, clock);
+            if (table == 0) {
+                return false;
+            }
+            level--;
+            at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
+            entry = entries.load(at);
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
             return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
@@ -238,6 +248,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     }
 
     @Override
+    public boolean usesModificationLog() {
+        return dirty.byProcessor();
+    }
+
+    @Override
     public void startDirtyLog(CycleClock clock) {
         alone(clock, tree -> tree.armAll(dirty));
     }
@@ -254,7 +269,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void collectDirty(CycleClock clock) {
-        alone(clock, tree -> tree.collectAll(dirty));
+        if (!dirty.byProcessor()) {
+            alone(clock, tree -> tree.collectAll(dirty));
+        }
     }
 
     @Override
@@ -287,7 +304,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, pages4k, pages2m);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, pages4k, pages2m);
         trees.add(tree);
         return tree;
     }

@@ -64,6 +64,9 @@ final class DirtyLogging implements DirtyLogControl {
      */
     void collect(Attachment attachment) {
         if (attachment != null && log.active()) {
+            for (VirtualCpu vcpu : machine.vcpus) {
+                vcpu.drainModificationLog();
+            }
             attachment.mmu().collectDirty(machine.hostClock);
         }
     }

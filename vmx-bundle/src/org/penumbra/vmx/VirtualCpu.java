@@ -62,6 +62,8 @@ final class VirtualCpu implements Vcpu {
     private final Tracing.Tracer tracer;
     private final Emulator emulator;
     private final Cr3Targets targets;
+    private final ModificationLog modificationLog;
+    private boolean usesModificationLog;
     private final Counter tlbFlushes;
     private final Counter emulations;
     private final Counter injections;
@@ -98,6 +100,7 @@ final class VirtualCpu implements Vcpu {
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.emulator = new Emulator(machine, this);
         this.targets = new Cr3Targets(vmcs, emulator::put);
+        this.modificationLog = new ModificationLog(machine.memory, vmcs, processor.cycles());
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
         this.injections = machine.counters.counter("irq_injections");
@@ -132,6 +135,7 @@ final class VirtualCpu implements Vcpu {
         attachment = next;
         mmu = next.context(id);
         demand = next.demand();
+        usesModificationLog = next.mmu().usesModificationLog();
         vmcs.exceptionBitmap = demand.interceptPageFaults() ? 1 << GuestException.PF : 0;
         vmcs.cr3LoadExiting = demand.interceptCr3Loads();
         vmcs.invlpgExiting = demand.interceptInvlpg();
@@ -286,6 +290,7 @@ final class VirtualCpu implements Vcpu {
             program(root);
             programmed = root;
         }
+        modificationLog.enable(usesModificationLog && vmcs.enableEpt && machine.memory.dirty().active());
         try {
             if (underSvm) {
                 svm.run(vmcs);
@@ -347,6 +352,7 @@ final class VirtualCpu implements Vcpu {
 
     private boolean handleExit(ExitRecord exit) {
         adoptRoot();
+        modificationLog.drain();
         int reason = exit.reason;
         boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
                 || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
@@ -430,6 +436,11 @@ final class VirtualCpu implements Vcpu {
             tracer.tell(TracePoint.KVM_EMULATE_INSN);
         }
         return emulator.run();
+    }
+
+    /** Puts what the processor has logged into the dirty log. While the vCPU is parked. */
+    void drainModificationLog() {
+        modificationLog.drain();
     }
 
     /** Drops what this vCPU's TLBs hold for {@code gva}. */
