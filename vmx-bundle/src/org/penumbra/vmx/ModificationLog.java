@@ -39,14 +39,14 @@ final class ModificationLog {
         vmcs.pmlIndex = Vmcs.PML_ENTRIES - 1;
     }
 
-    /** Puts what is in the log into the dirty log, and empties it. */
+    /** Puts what is in the log into the dirty log, in the order in which it was written, and empties it. */
     void drain() {
         if (!vmcs.enablePml || vmcs.pmlIndex == Vmcs.PML_ENTRIES - 1) {
             return;
         }
         // The index names the next entry to be written, so that it is beyond the end in a full log.
         int first = vmcs.pmlIndex > Vmcs.PML_ENTRIES - 1 ? 0 : vmcs.pmlIndex + 1;
-        for (int i = first; i < Vmcs.PML_ENTRIES; i++) {
+        for (int i = Vmcs.PML_ENTRIES - 1; i >= first; i--) {
             dirty.mark(frame.load(vmcs.pmlAddress + 8L * i) >>> 12);
         }
         vmcs.pmlIndex = Vmcs.PML_ENTRIES - 1;

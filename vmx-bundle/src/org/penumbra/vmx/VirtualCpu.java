@@ -1,6 +1,7 @@
 package org.penumbra.vmx;
 
 import java.util.List;
+import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -64,6 +65,8 @@ final class VirtualCpu implements Vcpu {
     private final Cr3Targets targets;
     private final ModificationLog modificationLog;
     private boolean usesModificationLog;
+    private final Supplier<Boolean> handling = this::handled;
+    private final Supplier<Boolean> draining = this::drained;
     private final Counter tlbFlushes;
     private final Counter emulations;
     private final Counter injections;
@@ -174,7 +177,7 @@ final class VirtualCpu implements Vcpu {
 
     private Stop turn(long until) {
         while (processor.guestTime().retired() < until) {
-            if (machine.gate.closing() || !machine.alive() || attachment.guard().failure() != null || cutShort) {
+            if (machine.gate.closing() || !machine.alive() || attachment.guard().failure() != null || cutShort || machine.dirtyLog().ringFull(id)) {
                 cutShort = false;
                 return Stop.PARK;
             }
@@ -198,7 +201,7 @@ final class VirtualCpu implements Vcpu {
                     break;
                 case EXIT:
                     inGuest = false;
-                    if (!handleExit(processor.exit())) {
+                    if (!machine.memory.dirty().runFor(id, handling)) {
                         finished = true;
                         machine.kickAll();
                         return Stop.FINISHED;
@@ -252,7 +255,7 @@ final class VirtualCpu implements Vcpu {
             throw new IllegalStateException("the engine ran on although the interrupt line was raised: " + stop);
         }
         inGuest = false;
-        if (!handleExit(processor.exit())) {
+        if (!machine.memory.dirty().runFor(id, handling)) {
             finished = true;
         }
     }
@@ -350,6 +353,10 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
+    private boolean handled() {
+        return handleExit(processor.exit());
+    }
+
     private boolean handleExit(ExitRecord exit) {
         adoptRoot();
         modificationLog.drain();
@@ -440,7 +447,12 @@ final class VirtualCpu implements Vcpu {
 
     /** Puts what the processor has logged into the dirty log. While the vCPU is parked. */
     void drainModificationLog() {
+        machine.memory.dirty().runFor(id, draining);
+    }
+
+    private boolean drained() {
         modificationLog.drain();
+        return true;
     }
 
     /** Drops what this vCPU's TLBs hold for {@code gva}. */

@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.penumbra.api.cpu.GuestOperation.Kind.STORE;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.penumbra.api.machine.MachineConfig;
@@ -16,6 +20,7 @@ import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.ept.EptMmuFactory;
 import org.penumbra.ept.NptMmuFactory;
 import org.penumbra.hardware.profile.JsonCostProfiles;
+import org.penumbra.shadow.ShadowMmuFactory;
 import org.penumbra.testkit.contract.ContractKit;
 import org.penumbra.testkit.contract.Property;
 import org.penumbra.testkit.contract.PropertyResult;
@@ -35,10 +40,13 @@ class DirtyLogWaysTest {
         Rig rig = new Rig(BYTES, 2);
         rig.design("ept", new EptMmuFactory());
         rig.design("npt", new NptMmuFactory());
+        rig.design("shadow", new ShadowMmuFactory());
         rig.image = loader -> MappedGuest.image(loader, 0, 0);
         Map<String, String> settings = new HashMap<>();
-        settings.put(design + ".dirty-log", way);
-        settings.put(design + ".eager-page-split", eager);
+        if (way != null) {
+            settings.put(design + ".dirty-log", way);
+            settings.put(design + ".eager-page-split", eager);
+        }
         machine = rig.machine(new MachineConfig(BYTES, 2, Rig.SKYLAKE, design, settings, false), state -> guest);
         written = new TreeSet<>();
     }
@@ -111,13 +119,66 @@ class DirtyLogWaysTest {
         }
     }
 
-    @ParameterizedTest(name = "{0}")
-    @CsvSource("pml")
+    /** The soft limit leaves room for what a log of the processor holds and one exit may add: 576 entries of 1024. */
+    @ParameterizedTest(name = "E06 ring, {0}, {1}: {2} times full, in order, and what was reset is told again when it is written again")
+    @CsvSource({"ept, protection, 2", "npt, protection, 2", "ept, pml, 2", "shadow, , 2"})
+    void ring(String design, String way, int full) {
+        start(design, way, "on");
+        for (int i = 0; i < PAGES; i++) {
+            store(4 * MIB + i * 4096L);
+        }
+        List<Long> told = new ArrayList<>();
+        int[] times = {0};
+        machine.dirtyLog().startRings(1024, vcpu -> {
+            assertThat(vcpu).isZero();
+            times[0]++;
+            machine.dirtyLog().harvestRings((v, gfn) -> told.add(gfn));
+            assertThat(machine.dirtyLog().resetRings()).isPositive();
+        });
+        List<Long> expected = new ArrayList<>();
+        for (int i = PAGES - 1; i >= 0; i--) {
+            store(4 * MIB + i * 4096L);
+            expected.add((4 * MIB >>> 12) + i);
+        }
+        machine.dirtyLog().harvestRings((vcpu, gfn) -> told.add(gfn));
+        assertThat(times[0]).isEqualTo(full);
+        told.removeIf(gfn -> gfn < 4 * MIB >>> 12);
+        // The write that filled the ring faults again after the reset, and is told again.
+        assertThat(told.size()).isBetween(PAGES, PAGES + full);
+        assertThat(new ArrayList<>(new LinkedHashSet<>(told)).equals(expected)).as("in the order in which they were written").isTrue();
+        assertThat(log()).as("the vCPU's writes are in no bitmap").isEmpty();
+        told.clear();
+        machine.dirtyLog().harvestRings((vcpu, gfn) -> told.add(gfn));
+        assertThat(told).as("told once").isEmpty();
+        store(4 * MIB);
+        machine.dirtyLog().harvestRings((vcpu, gfn) -> told.add(gfn));
+        assertThat(told).as("not reset since").isEmpty();
+        machine.dirtyLog().resetRings();
+        store(4 * MIB);
+        machine.dirtyLog().harvestRings((vcpu, gfn) -> told.add(gfn));
+        assertThat(told).contains(4 * MIB >>> 12);
+    }
+
+    private List<Long> log() {
+        List<Long> gfns = new ArrayList<>();
+        machine.dirtyLog().get(gfns::add);
+        return gfns;
+    }
+
+    @Test
+    @DisplayName("E06 a ring of another size is refused")
+    void ringSize() {
+        start("ept", "pml", "on");
+        assertThatThrownBy(() -> machine.dirtyLog().startRings(1000, vcpu -> { })).hasMessageContaining("a power of two from 1024 to 65536");
+        machine.dirtyLog().start();
+    }
+
+    @Test
     @DisplayName("E06 the page-modification log needs dirty flags")
-    void flagsNeeded(String way) {
+    void flagsNeeded() {
         Rig rig = new Rig(BYTES, 2);
         rig.design("ept", new EptMmuFactory());
-        assertThatThrownBy(() -> rig.machine("ept", Map.of("ept.dirty-log", way, "ept.accessed-dirty", "off"), guest))
+        assertThatThrownBy(() -> rig.machine("ept", Map.of("ept.dirty-log", "pml", "ept.accessed-dirty", "off"), guest))
                 .hasMessageContaining("ept.dirty-log: pml needs dirty flags");
     }
 }
