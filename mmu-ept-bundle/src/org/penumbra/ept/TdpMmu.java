@@ -39,7 +39,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Counter fixed;
     private final Counter spurious;
     private final PageGauges mapped;
-    private final Counter splits;
+    private final TdpSplit splitting;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
     /** One for each clock that was charged; guarded by {@link #lock}. */
@@ -54,11 +54,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.host = host;
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
-        this.dirty = new TdpDirty(format, host.dirtyLog(), settings.accessedDirty());
+        this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
-        this.splits = host.counters().counter("ept_splits");
+        this.splitting = new TdpSplit(format, host, mapped);
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
@@ -152,6 +152,16 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
         if (entry == TdpFormat.FROZEN) {
             return false;
+        }
+        if (level > goal && write && writable && !TdpFormat.writable(entry)) {
+            // A large leaf that the dirty log has write-protected.
+            long table = splitting.split(at, entry, gfn & -512L, entries, trace, clock);
+            if (table == 0) {
+                return false;
+            }
+            level--;
+            at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
+            entry = entries.load(at);
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
             return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
@@ -279,6 +289,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     }
 
     @Override
+    public boolean usesModificationLog() {
+        return dirty.byProcessor();
+    }
+
+    @Override
     public void startDirtyLog(CycleClock clock) {
         alone(clock, tree -> tree.armAll(dirty));
         nested.each(mmu -> mmu.startDirtyLog(clock));
@@ -297,7 +312,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     @Override
     public void collectDirty(CycleClock clock) {
-        alone(clock, tree -> tree.collectAll(dirty));
+        if (!dirty.byProcessor()) {
+            alone(clock, tree -> tree.collectAll(dirty));
+        }
     }
 
     @Override
@@ -332,7 +349,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splits, mapped);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped);
         trees.add(tree);
         return tree;
     }

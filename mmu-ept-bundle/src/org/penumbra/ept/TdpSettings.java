@@ -2,6 +2,7 @@ package org.penumbra.ept;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.penumbra.api.mmu.MmuFactory.Setting;
 import org.penumbra.api.mmu.MmuHost;
 
@@ -11,11 +12,15 @@ import org.penumbra.api.mmu.MmuHost;
  * @param levels levels of the tree
  * @param accessedDirty the processor sets accessed and dirty flags; with NPT it always does (APM vol. 2, "Nested Page Tables")
  * @param largePages 2 MiB leaves where the host has 2 MiB pages
+ * @param dirtyLog how writes are noticed for the dirty log
+ * @param eagerPageSplit the dirty log splits large leaves when it begins; else the first write to one does
  */
-record TdpSettings(int levels, boolean accessedDirty, boolean largePages) {
+record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit) {
     static final String ACCESSED_DIRTY = "accessed-dirty";
     static final String LARGE_PAGES = "large-pages";
     static final String LEVELS = "levels";
+    static final String DIRTY_LOG = "dirty-log";
+    static final String EAGER_PAGE_SPLIT = "eager-page-split";
 
     private static final List<String> SWITCH = List.of("on", "off");
 
@@ -29,6 +34,12 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages) {
         offered.add(new Setting(key(format, LARGE_PAGES), "on", SWITCH, "2 MiB leaves where the host has 2 MiB pages"));
         offered.add(new Setting(key(format, LEVELS), "4", List.of("4", "5"),
                 "levels of the tree: 4 translate 48 bits of guest-physical address, 5 translate 57"));
+        offered.add(new Setting(key(format, DIRTY_LOG), "flags",
+                format == TdpFormat.EPT ? List.of("flags", "pml", "protection") : List.of("flags", "protection"),
+                "how writes are noticed for the dirty log: by the dirty flags that the processor sets, "
+                        + (format == TdpFormat.EPT ? "by its page-modification log, " : "") + "by write protection, as always without flags"));
+        offered.add(new Setting(key(format, EAGER_PAGE_SPLIT), "on", SWITCH,
+                "the dirty log splits large leaves when it begins, and not with the first write to each"));
         return offered;
     }
 
@@ -39,10 +50,17 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages) {
             // Nested tables have as many levels as the host's own.
             throw new IllegalArgumentException(key(format, LEVELS) + ": 5 needs a processor with 5-level paging, such as icelake-server; 4 would do");
         }
+        boolean flags = format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY));
+        TdpDirty.Means dirtyLog = TdpDirty.Means.valueOf(host.setting(key(format, DIRTY_LOG)).toUpperCase(Locale.ROOT));
+        if (!flags && dirtyLog == TdpDirty.Means.PML) {
+            throw new IllegalArgumentException(key(format, DIRTY_LOG) + ": pml needs dirty flags, so " + key(format, ACCESSED_DIRTY) + ": on");
+        }
         return new TdpSettings(
                 levels,
-                format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY)),
-                on(host, key(format, LARGE_PAGES)));
+                flags,
+                on(host, key(format, LARGE_PAGES)),
+                flags ? dirtyLog : TdpDirty.Means.PROTECTION,
+                on(host, key(format, EAGER_PAGE_SPLIT)));
     }
 
     /** The key of a setting. */

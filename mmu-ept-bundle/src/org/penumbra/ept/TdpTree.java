@@ -4,8 +4,6 @@ import java.util.function.LongPredicate;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.FrameLease;
-import org.penumbra.api.observe.Counters.Counter;
-import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.kit.PageGauges;
 
@@ -22,10 +20,10 @@ final class TdpTree {
     private final FrameAccess entries;
     final CycleClock clock;
     private final Tracing.Tracer trace;
-    private final Counter splits;
+    private final TdpSplit splitting;
     private final PageGauges mapped;
 
-    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, Counter splits, PageGauges mapped) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, TdpSplit splitting, PageGauges mapped) {
         this.format = format;
         this.top = top;
         this.levels = levels;
@@ -33,7 +31,7 @@ final class TdpTree {
         this.entries = lease.access(clock);
         this.clock = clock;
         this.trace = trace;
-        this.splits = splits;
+        this.splitting = splitting;
         this.mapped = mapped;
     }
 
@@ -87,7 +85,7 @@ final class TdpTree {
         return young;
     }
 
-    /** Sees to it that the next write to any frame that is logged is noticed; large leaves are split. */
+    /** Sees to it that the next write to any frame that is logged is noticed. */
     void armAll(TdpDirty dirty) {
         leaves(top, levels, 0, (at, entry, level, gfn) -> {
             if (!dirty.logs(gfn)) {
@@ -152,7 +150,10 @@ final class TdpTree {
         }
     }
 
-    /** Sees to it that the next write to {@code gfn}, or to what a large leaf there maps, is noticed. */
+    /**
+     * Sees to it that the next write to {@code gfn}, or to what a large leaf there maps, is noticed: the leaf is split, or write-protected so
+     * that a write will split it.
+     */
     void arm(long gfn, TdpDirty dirty) {
         Place place = find(gfn);
         if (!format.present(place.entry)) {
@@ -160,6 +161,8 @@ final class TdpTree {
         }
         if (place.level == 1) {
             replace(place.at, dirty::armed);
+        } else if (!dirty.eager) {
+            replace(place.at, dirty::armedLarge);
         } else {
             long table = TdpFormat.address(split(place.at, place.gfn));
             for (int i = 0; i < 512; i++) {
@@ -193,20 +196,10 @@ final class TdpTree {
 
     /** Replaces the 2 MiB leaf at {@code at} by a table that maps the same, flags included; answers the new entry. */
     private long split(long at, long gfn) {
-        splits.increment();
-        if (trace.on(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE)) {
-            trace.tell(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE, gfn, entries.load(at), 2, 0);
-        }
-        mapped.add(2, -1);
-        mapped.add(1, 512);
-        long table = lease.allocate(clock);
         while (true) {
-            long large = entries.load(at);
-            for (int i = 0; i < 512; i++) {
-                entries.store(table + 8L * i, TdpFormat.piece(large, i));
-            }
-            if (entries.compareAndSet(at, large, format.table(table))) {
-                return format.table(table);
+            long table = splitting.split(at, entries.load(at), gfn, entries, trace, clock);
+            if (table != 0) {
+                return table;
             }
         }
     }

@@ -1,16 +1,21 @@
 package org.penumbra.vmx;
 
+import java.util.Arrays;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
 import org.penumbra.api.machine.DirtyLogControl;
+import org.penumbra.api.machine.DirtyRingReader;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.vmx.memory.DirtyBitmap;
+import org.penumbra.vmx.memory.DirtyRing;
 
 /** Dirty logging as user space sees it. Every change happens with the gate closed, so that no write is between two harvests. */
 final class DirtyLogging implements DirtyLogControl {
     private final VirtualMachine machine;
     private final DirtyBitmap log;
+    /** Told when a ring is full. */
+    private volatile DirtyRingReader reader;
 
     DirtyLogging(VirtualMachine machine) {
         this.machine = machine;
@@ -26,6 +31,65 @@ final class DirtyLogging implements DirtyLogControl {
     public void startAllSet() {
         // Whatever is written before a frame is cleared is in the log already, so the MMU has nothing to notice.
         start(attachment -> machine.memory.allSlots().forEach(slot -> log.markAll(slot.baseGfn(), slot.endGfn())));
+    }
+
+    @Override
+    public void startRings(int entries, DirtyRingReader told) {
+        DirtyRing[] rings = new DirtyRing[machine.vcpus.length];
+        try {
+            Arrays.setAll(rings, i -> new DirtyRing(entries));
+        } catch (IllegalArgumentException e) {
+            throw new MachineException(e.getMessage());
+        }
+        start(attachment -> {
+            reader = told;
+            log.rings(rings);
+            begin(attachment, () -> log.activate(false));
+        });
+    }
+
+    @Override
+    public void harvestRings(DirtyRingReader.Entries entries) {
+        LongArrayList[] told = new LongArrayList[log.rings().length];
+        read("to harvest the dirty rings", attachment -> {
+            for (int i = 0; i < told.length; i++) {
+                told[i] = new LongArrayList();
+                for (long gfn = log.rings()[i].tell(); gfn >= 0; gfn = log.rings()[i].tell()) {
+                    told[i].add(gfn);
+                }
+            }
+        });
+        for (int i = 0; i < told.length; i++) {
+            int vcpu = i;
+            told[i].forEach(gfn -> entries.dirty(vcpu, gfn));
+        }
+    }
+
+    @Override
+    public int resetRings() {
+        LongArrayList freed = new LongArrayList();
+        read("to reset the dirty rings", attachment -> {
+            for (DirtyRing ring : log.rings()) {
+                for (long gfn = ring.free(); gfn >= 0; gfn = ring.free()) {
+                    freed.add(gfn);
+                }
+            }
+            rearm(attachment, freed);
+        });
+        return freed.size();
+    }
+
+    /** True if {@code vcpu} is to stay out of the guest until its ring was reset. By the thread that runs it. */
+    boolean ringFull(int vcpu) {
+        DirtyRing[] rings = log.rings();
+        return rings.length != 0 && rings[vcpu].softFull();
+    }
+
+    /** Has user space look after the ring of {@code vcpu}, if it is full. By the thread that runs it, outside the gate. */
+    void serveRing(int vcpu) {
+        if (ringFull(vcpu)) {
+            reader.full(vcpu);
+        }
     }
 
     private void start(Consumer<Attachment> first) {
@@ -64,6 +128,9 @@ final class DirtyLogging implements DirtyLogControl {
      */
     void collect(Attachment attachment) {
         if (attachment != null && log.active()) {
+            for (VirtualCpu vcpu : machine.vcpus) {
+                vcpu.drainModificationLog();
+            }
             attachment.mmu().collectDirty(machine.hostClock);
         }
     }

@@ -81,6 +81,11 @@ final class GuardedMmu {
         return mmu instanceof DirtyLogging;
     }
 
+    /** True if the MMU wants a page-modification log. */
+    boolean usesModificationLog() {
+        return mmu instanceof DirtyLogging logging && guard.call("DirtyLogging.usesModificationLog", logging::usesModificationLog);
+    }
+
     void startDirtyLog(CycleClock clock) {
         guard.run("DirtyLogging.startDirtyLog", () -> ((DirtyLogging) mmu).startDirtyLog(clock));
     }

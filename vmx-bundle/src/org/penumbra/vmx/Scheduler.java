@@ -168,6 +168,7 @@ final class Scheduler {
             machine.gate.leave();
         }
         timeline.runDue();
+        machine.dirtyLog().serveRing(vcpu.id());
         return stop;
     }
 

@@ -1,6 +1,7 @@
 package org.penumbra.vmx;
 
 import java.util.List;
+import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -83,6 +84,10 @@ final class VirtualCpu implements Vcpu {
     private final LocalApic apic;
     private final Emulator emulator;
     private final Cr3Targets targets;
+    private final ModificationLog modificationLog;
+    private boolean usesModificationLog;
+    private final Supplier<Boolean> handling = this::handled;
+    private final Supplier<Boolean> draining = this::drained;
     private final Counter tlbFlushes;
     private final Counter emulations;
     private final Counter injections;
@@ -125,6 +130,7 @@ final class VirtualCpu implements Vcpu {
         this.nestedRuns = machine.counters.counter("nested_run");
         this.nestedExits = machine.counters.counter("nested_exits");
         this.nestedReflected = machine.counters.counter("nested_exits_reflected");
+        this.modificationLog = new ModificationLog(machine.memory, vmcs01, processor.cycles());
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
         this.injections = machine.counters.counter("irq_injections");
@@ -161,6 +167,7 @@ final class VirtualCpu implements Vcpu {
     void attach(Attachment next) {
         attachment = next;
         demand = next.demand();
+        usesModificationLog = next.mmu().usesModificationLog();
         control(vmcs01);
         chooseContext();
         loadPaging(registers.paging, false);
@@ -322,7 +329,7 @@ final class VirtualCpu implements Vcpu {
 
     private Stop turn(long until) {
         while (processor.guestTime().retired() < until) {
-            if (machine.gate.closing() || !machine.alive() || attachment.guard().failure() != null || cutShort) {
+            if (machine.gate.closing() || !machine.alive() || attachment.guard().failure() != null || cutShort || machine.dirtyLog().ringFull(id)) {
                 cutShort = false;
                 return Stop.PARK;
             }
@@ -346,7 +353,7 @@ final class VirtualCpu implements Vcpu {
                     break;
                 case EXIT:
                     inGuest = false;
-                    if (!handleExit(processor.exit())) {
+                    if (!machine.memory.dirty().runFor(id, handling)) {
                         finished = true;
                         machine.kickAll();
                         return Stop.FINISHED;
@@ -400,7 +407,7 @@ final class VirtualCpu implements Vcpu {
             throw new IllegalStateException("the engine ran on although the interrupt line was raised: " + stop);
         }
         inGuest = false;
-        if (!handleExit(processor.exit())) {
+        if (!machine.memory.dirty().runFor(id, handling)) {
             finished = true;
         }
     }
@@ -442,6 +449,8 @@ final class VirtualCpu implements Vcpu {
             program(root);
             programmed = root;
         }
+        // By EPT02 the processor would log addresses of L2; there the log goes by write protection. KVM: kvm_mmu_page_ad_need_write_protect.
+        modificationLog.enable(vmcs, usesModificationLog && vmcs.enableEpt && !nested.withEpt() && machine.memory.dirty().active());
         try {
             if (underSvm) {
                 svm.run(vmcs);
@@ -501,8 +510,13 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
+    private boolean handled() {
+        return handleExit(processor.exit());
+    }
+
     private boolean handleExit(ExitRecord exit) {
         adoptRoot();
+        modificationLog.drain();
         int reason = exit.reason;
         boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
                 || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
@@ -604,6 +618,16 @@ final class VirtualCpu implements Vcpu {
             tracer.tell(TracePoint.KVM_EMULATE_INSN);
         }
         return emulator.run();
+    }
+
+    /** Puts what the processor has logged into the dirty log. While the vCPU is parked. */
+    void drainModificationLog() {
+        machine.memory.dirty().runFor(id, draining);
+    }
+
+    private boolean drained() {
+        modificationLog.drain();
+        return true;
     }
 
     /** Drops what this vCPU's TLBs hold for {@code gva}. */

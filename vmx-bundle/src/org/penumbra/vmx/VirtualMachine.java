@@ -14,7 +14,6 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.InterruptsFactory;
 import org.penumbra.api.interrupt.Timeline;
-import org.penumbra.api.machine.DirtyLogControl;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
@@ -479,7 +478,7 @@ final class VirtualMachine implements Machine, Notifier {
     }
 
     @Override
-    public DirtyLogControl dirtyLog() {
+    public DirtyLogging dirtyLog() {
         return dirtyLog;
     }
 

@@ -31,6 +31,7 @@ import org.penumbra.vmx.exit.IoExit;
 import org.penumbra.vmx.exit.MsrWriteExit;
 import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
+import org.penumbra.vmx.exit.PmlFullExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.memory.HostMemory;
 
@@ -75,6 +76,7 @@ final class Rig {
         dispatch.add(new MsrWriteExit(), 0, List.of("MSR_WRITE"));
         dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
+        dispatch.add(new PmlFullExit(), 0, List.of("PML_FULL"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
     }
 

@@ -43,6 +43,27 @@ public interface DirtyLogControl {
      */
     void clear(long firstGfn, long[] mask);
 
+    /**
+     * Begins to log as {@link #start} does, but into a ring for each vCPU: an entry for each frame that it makes dirty, in the order in
+     * which it does. What is found dirty on nobody's behalf, or has no room, is in the log that {@link #harvest} and {@link #get}
+     * tell. KVM: {@code KVM_CAP_DIRTY_LOG_RING} with {@code KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP}.
+     *
+     * @param entries of each ring: a power of two from 1024 to 65536
+     * @param reader told when a ring is full
+     * @throws MachineException if there can be no such ring, the design cannot log, or logging has begun already
+     */
+    void startRings(int entries, DirtyRingReader reader);
+
+    /** Tells each entry that was not told yet, ring by ring. They keep their place in the rings. */
+    void harvestRings(DirtyRingReader.Entries entries);
+
+    /**
+     * Frees every entry that was told: from return on a write to its frame makes a new one. KVM: {@code KVM_RESET_DIRTY_RINGS}.
+     *
+     * @return entries that were freed
+     */
+    int resetRings();
+
     /** Ends logging; what was not harvested is dropped. */
     void stop();
 }

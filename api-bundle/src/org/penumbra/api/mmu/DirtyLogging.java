@@ -11,6 +11,16 @@ import org.penumbra.api.clock.CycleClock;
  */
 @ConsumerType
 public interface DirtyLogging {
+    /**
+     * True if the design wants the processor to log each dirty flag that it sets, while there is a dirty log: the hypervisor keeps
+     * the page-modification log and puts what is in it into the dirty log, so that {@link #collectDirty} need not look for flags. It
+     * is offered with {@link org.penumbra.api.paging.TranslationRoot.TwoDimensional} only. Constant for the life of the MMU. KVM:
+     * {@code kvm_cpu_dirty_log_size}.
+     */
+    default boolean usesModificationLog() {
+        return false;
+    }
+
     /** Logging has begun: the next write to any frame must be noticed. Large mappings are given up. */
     void startDirtyLog(CycleClock clock);
 

@@ -11,6 +11,9 @@ public final class Vmcs {
     /** IA32_VMX_MISC[24:16] of every processor so far (SDM vol. 3, appendix "Miscellaneous Data"). */
     public static final int MOST_CR3_TARGETS = 4;
 
+    /** Entries of the page-modification log, 8 bytes each. */
+    public static final int PML_ENTRIES = 512;
+
     /** Exception bitmap: bit n intercepts vector n. #PF is intercepted whatever its error code (mask = match = 0). */
     public int exceptionBitmap;
     /** "CR3-load exiting". */
@@ -41,6 +44,14 @@ public final class Vmcs {
     /** "Enable EPT", and the EPT pointer. */
     public boolean enableEpt;
     public long eptp;
+    /**
+     * "Enable PML"; the address of the log, a frame; and its index, which the processor counts down from {@link #PML_ENTRIES} − 1 (SDM vol. 3,
+     * "Page-Modification Logging"). A dirty flag that is to be set while the index, a field of 16 bits, is beyond makes the exit
+     * {@link ExitReason#PML_FULL}, and is not set.
+     */
+    public boolean enablePml;
+    public long pmlAddress;
+    public int pmlIndex;
     /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */
     public int vpid;
 

@@ -16,6 +16,7 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
 import org.penumbra.api.machine.DirtyLogControl;
+import org.penumbra.api.machine.DirtyRingReader;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.PagingMode;
@@ -322,6 +323,21 @@ public final class FakeMachine implements Machine {
 
         @Override
         public void clear(long firstGfn, long[] mask) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void startRings(int entries, DirtyRingReader reader) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void harvestRings(DirtyRingReader.Entries entries) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int resetRings() {
             throw new UnsupportedOperationException();
         }
 

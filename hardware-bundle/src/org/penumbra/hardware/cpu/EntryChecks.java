@@ -21,6 +21,10 @@ final class EntryChecks {
         } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {
             throw new IllegalStateException("unrestricted guest and mode-based execute control need EPT");
         }
+        if (vmcs.enablePml && (!vmcs.enableEpt || (vmcs.pmlAddress & 0xfff) != 0 || vmcs.pmlAddress >>> maxPhysicalBits != 0)) {
+            throw new IllegalStateException(String.format(
+                    "page-modification log at 0x%x: EPT and an address of a frame within %d bits are needed", vmcs.pmlAddress, maxPhysicalBits));
+        }
         if (!vmcs.unrestrictedGuest && (vmcs.guestCr0 & PROTECTED_AND_PAGED) != PROTECTED_AND_PAGED) {
             throw new IllegalStateException(String.format("guest CR0 0x%x: PE and PG must be 1, but for an unrestricted guest", vmcs.guestCr0));
         }

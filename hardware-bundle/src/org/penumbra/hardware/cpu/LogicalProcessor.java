@@ -669,6 +669,11 @@ final class LogicalProcessor implements HostProcessor {
             exit.access = access;
             return Outcome.EXIT;
         }
+        if (unit.stage().reason == Walker.LOG_FULL) {
+            exit(ExitReason.PML_FULL, 0);
+            exit.access = access;
+            return Outcome.EXIT;
+        }
         boolean violation = unit.stage().reason != Walker.MALFORMED;
         long qualification = violation ? StageFaults.qualification(unit.stage(), vmcs.modeBasedExecute, linear, unit.lastRights()) : 0;
         exit(violation ? ExitReason.EPT_VIOLATION : ExitReason.EPT_MISCONFIG, qualification);
@@ -727,8 +732,10 @@ final class LogicalProcessor implements HostProcessor {
         PagingState state = registers.paging;
         if (nestedPaging()) {
             unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
+            unit.stage().log().use(null);
         } else if (vmcs != null && vmcs.enableEpt) {
             unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
+            unit.stage().log().use(vmcs);
         } else {
             unit.useOneStage();
         }

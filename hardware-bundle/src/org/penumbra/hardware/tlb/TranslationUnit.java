@@ -394,11 +394,11 @@ public final class TranslationUnit {
 
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
-     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration drops nothing. A
+     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration or a full log drops nothing. A
      * nested page fault is taken to drop what an EPT violation does.
      */
     private long refused(long gva) {
-        if (stage.reason == Walker.MALFORMED && stage.hasTypes()) {
+        if (stage.reason == Walker.MALFORMED && stage.hasTypes() || stage.reason == Walker.LOG_FULL) {
             return REFUSED;
         }
         stage.drop(stage.refused);

@@ -34,6 +34,7 @@ public final class SecondStage {
     private final Walker walker;
     private final TlbArray nested;
     private final StructureCaches structures;
+    private final ModificationLog log;
     private final WalkMeter meter;
     private int context;
     /** Bits of a guest-physical address that the tables translate: no entry maps what is beyond. */
@@ -56,7 +57,7 @@ public final class SecondStage {
     /** Size of its page as a power of two. */
     public int shift;
 
-    /** Of the last refusal: {@link Walker#NOT_PRESENT}, {@link Walker#MALFORMED} or {@link Walker#DENIED}. */
+    /** Of the last refusal: {@link Walker#NOT_PRESENT}, {@link Walker#MALFORMED}, {@link Walker#DENIED} or {@link Walker#LOG_FULL}. */
     public int reason;
     /** Of the last refusal: the gpa that was refused. */
     public long refused;
@@ -75,7 +76,8 @@ public final class SecondStage {
         this.nested = nested;
         this.structures = structures;
         this.meter = meter;
-        walker = new Walker(memory, meter, null, null, structures, null);
+        log = new ModificationLog(memory);
+        walker = new Walker(memory, meter, null, null, structures, null, log);
     }
 
     /** Sets EPT tables by their pointer. */
@@ -105,6 +107,11 @@ public final class SecondStage {
         entryOperation = asWrites ? Access.WRITE : Access.READ;
         entryRight = asWrites ? W : R;
         entryNeeds = needed(entryRight);
+    }
+
+    /** Where dirty flags are logged. */
+    public ModificationLog log() {
+        return log;
     }
 
     /** Has {@code nestedContext} tag guest-physical mappings from now on. */

@@ -25,7 +25,9 @@ public final class Walker {
     public static final int DENIED = 3;
     /** The stage below refused an access to an entry. */
     public static final int REFUSED = 4;
-    private static final int CHANGED = 5;
+    /** A dirty flag had to be set and logged, and the page-modification log is full: the flag is not set. */
+    public static final int LOG_FULL = 5;
+    private static final int CHANGED = 6;
     private static final int MOST_LEVELS = 5;
     private static final int REGIONS = 256;
 
@@ -35,6 +37,7 @@ public final class Walker {
     private final SecondStage below;
     private final StructureCaches caches;
     private final LongConsumer updates;
+    private final ModificationLog log;
     private final boolean nested;
     private final long[] addresses = new long[MOST_LEVELS + 1];
     private final long[] slots = new long[MOST_LEVELS + 1];
@@ -75,12 +78,19 @@ public final class Walker {
      * @param updates told the address of each entry that the walk writes, or reads in a way that counts as a write; or null
      */
     public Walker(PhysicalMemory memory, WalkMeter meter, GuestRights rule, SecondStage below, StructureCaches caches, LongConsumer updates) {
+        this(memory, meter, rule, below, caches, updates, null);
+    }
+
+    /** @param log told of each dirty flag, before and after; or null */
+    Walker(PhysicalMemory memory, WalkMeter meter, GuestRights rule, SecondStage below, StructureCaches caches, LongConsumer updates,
+            ModificationLog log) {
         this.memory = memory;
         this.meter = meter;
         this.rule = rule;
         this.below = below;
         this.caches = caches;
         this.updates = updates;
+        this.log = log;
         this.nested = below == null;
         this.fills = !caches.isNone();
         for (int level = 1; level <= MOST_LEVELS; level++) {
@@ -294,7 +304,7 @@ public final class Walker {
             if ((path & f.accessed) == 0 || write && (leaf & f.dirty) == 0) {
                 for (int l = top; l >= level; l--) {
                     // A usual entry has its flag.
-                    int result = (unusual >>> l & 1) == 0 ? DONE : flag(f, l, write && l == level);
+                    int result = (unusual >>> l & 1) == 0 ? DONE : flag(f, address, l, write && l == level);
                     if (result != DONE) {
                         return result;
                     }
@@ -316,7 +326,7 @@ public final class Walker {
         return DONE;
     }
 
-    private int flag(Format f, int level, boolean dirty) {
+    private int flag(Format f, long address, int level, boolean dirty) {
         long entry = entries[level];
         long wanted = dirty ? f.accessed | f.dirty : f.accessed & ~f.implied[level];
         if ((entry & wanted) == wanted) {
@@ -324,6 +334,9 @@ public final class Walker {
         }
         if ((slotRights[level] & SecondStage.W) == 0) {
             return stage.update(addresses[level]) < 0 ? REFUSED : CHANGED;
+        }
+        if (dirty && log != null && log.full()) {
+            return LOG_FULL;
         }
         long slot = slots[level];
         boolean done;
@@ -339,6 +352,9 @@ public final class Walker {
             return CHANGED;
         }
         meter.wrote();
+        if (dirty && log != null) {
+            log.append(address);
+        }
         if (updates != null) {
             updates.accept(slot);
         }

@@ -1,12 +1,14 @@
 package org.penumbra.testkit.contract;
 
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
+import org.penumbra.api.machine.DirtyRingReader;
 import org.penumbra.api.memory.MemorySlot;
 
 /**
  * Dirty logging, now of everything, now of the slots that ask for it, harvested now and then, or read and cleared piece by piece from a log
- * that began with every frame in it. Beside it the checker keeps a list of what was written, by software and by processors; a frame of that
+ * that began with every frame in it, now from a ring for each vCPU. Beside it the checker keeps a list of what was written, by software and by processors; a frame of that
  * list must be in the next harvest.
  */
 final class DirtyOracle implements Disturbance {
@@ -15,6 +17,8 @@ final class DirtyOracle implements Disturbance {
     private boolean slots;
     /** The log began with every frame in it, and is read and cleared by hand. */
     private boolean byHand;
+    private final Rings rings = new Rings();
+    private boolean ringed;
 
     DirtyOracle(GuestRun run) {
         this.run = run;
@@ -22,10 +26,14 @@ final class DirtyOracle implements Disturbance {
 
     private void begin() {
         run.machine().checker().takeWritten(gfn -> {});
-        int way = run.random().nextInt(4);
+        int way = run.random().nextInt(5);
+        ringed = way == 4;
         byHand = way == 3;
         if (byHand) {
             run.machine().dirtyLog().startAllSet();
+            all = true;
+        } else if (ringed) {
+            run.machine().dirtyLog().startRings(1024, rings);
             all = true;
         } else if (way != 0) {
             run.machine().dirtyLog().start();
@@ -66,6 +74,11 @@ final class DirtyOracle implements Disturbance {
             run.machine().dirtyLog().get(logged::add);
         } else if (all) {
             run.machine().dirtyLog().harvest(logged::add);
+            if (ringed) {
+                rings.read();
+                logged.addAll(rings.told);
+                rings.told.clear();
+            }
         } else {
             List<MemorySlot> now = run.machine().memorySlots().all();
             now.forEach(s -> run.machine().memorySlots().harvest(s.id(), logged::add));
@@ -92,5 +105,20 @@ final class DirtyOracle implements Disturbance {
         }
         all = false;
         slots = false;
+    }
+
+    /** Reads and resets the rings, when one is full and at each harvest. */
+    private final class Rings implements DirtyRingReader {
+        private final Set<Long> told = new TreeSet<>();
+
+        @Override
+        public void full(int vcpu) {
+            read();
+        }
+
+        void read() {
+            run.machine().dirtyLog().harvestRings((vcpu, gfn) -> told.add(gfn));
+            run.machine().dirtyLog().resetRings();
+        }
     }
 }

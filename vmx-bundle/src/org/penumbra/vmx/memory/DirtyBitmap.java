@@ -4,6 +4,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 import org.penumbra.api.memory.DirtyLog;
 
 /**
@@ -27,6 +28,10 @@ public final class DirtyBitmap implements DirtyLog {
     private final AtomicInteger end = new AtomicInteger();
     private volatile SlotSet slots;
     private volatile boolean all;
+    /** A ring for each vCPU; empty while there are none. */
+    private volatile DirtyRing[] rings = {};
+    /** The ring of the vCPU that the thread does something for. */
+    private final ThreadLocal<DirtyRing> running = new ThreadLocal<>();
 
     DirtyBitmap(SlotSet slots) {
         this.slots = slots;
@@ -56,6 +61,7 @@ public final class DirtyBitmap implements DirtyLog {
     public void activate(boolean on) {
         all = on;
         if (!on) {
+            rings = new DirtyRing[0];
             forgetUnlogged();
         }
     }
@@ -73,9 +79,36 @@ public final class DirtyBitmap implements DirtyLog {
         });
     }
 
+    /** What vCPUs mark goes into {@code now} from here on, a ring for each. While no vCPU runs. */
+    public void rings(DirtyRing[] now) {
+        rings = now;
+    }
+
+    /** The rings, by vCPU; empty if there are none. */
+    public DirtyRing[] rings() {
+        return rings;
+    }
+
+    /** Does {@code work}, in which this thread marks on behalf of {@code vcpu}. KVM: kvm_get_running_vcpu. */
+    public <T> T runFor(int vcpu, Supplier<T> work) {
+        if (rings.length == 0) {
+            return work.get();
+        }
+        running.set(rings[vcpu]);
+        try {
+            return work.get();
+        } finally {
+            running.remove();
+        }
+    }
+
     @Override
     public void mark(long gfn) {
         if (!logs(gfn) || gfn >>> HostMemory.GFN_BITS != 0) {
+            return;
+        }
+        DirtyRing ring = rings.length == 0 ? null : running.get();
+        if (ring != null && ring.push(gfn)) {
             return;
         }
         AtomicLongArray piece = piece(gfn);
