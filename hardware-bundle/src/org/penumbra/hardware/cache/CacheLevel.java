@@ -27,6 +27,16 @@ final class CacheLevel {
         Arrays.fill(lines, EMPTY);
     }
 
+    /** Whether the lines belong to the same set. */
+    boolean meet(long line, long other) {
+        return first(line) == first(other);
+    }
+
+    /** Whether {@code line} is the one of its set that was used last but {@code depth}. */
+    boolean isAt(long line, int depth) {
+        return depth < ways && lines[first(line) + depth] == line;
+    }
+
     /** Whether {@code line} is the most recently used of its set. */
     boolean isFirst(long line) {
         return lines[first(line)] == line;

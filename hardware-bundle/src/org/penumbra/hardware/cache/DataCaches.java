@@ -58,6 +58,35 @@ public final class DataCaches {
         return l1.isFirst(line) || l1.access(line) == CacheLevel.HIT ? L1 : beyondL1(line);
     }
 
+    /** Appends the entry at {@code hpa} to those of {@code sequence}. */
+    public void append(LineSequence sequence, long hpa) {
+        sequence.append(hpa >>> LINE_SHIFT, l1);
+    }
+
+    /**
+     * True if reading all of {@code sequence} would find each line in the L1 and leave the caches as they are: the lines are the most recently
+     * used ones of their sets, in the order in which the sequence leaves them. Changes nothing.
+     */
+    private boolean isSettled(LineSequence sequence) {
+        for (int i = 0; i < sequence.count; i++) {
+            if (!l1.isAt(sequence.line[i], sequence.depth[i])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Reads all of {@code sequence}, as {@link #reference} does one after the other, and counts in {@code served} what serves each. */
+    public void reference(LineSequence sequence, long[] served) {
+        if (isSettled(sequence)) {
+            served[L1] += sequence.count;
+            return;
+        }
+        for (int i = 0; i < sequence.count; i++) {
+            served[reference(sequence.line[i] << LINE_SHIFT)]++;
+        }
+    }
+
     private int beyondL1(long line) {
         long left = l2.access(line);
         if (left == CacheLevel.HIT) {

@@ -1,6 +1,7 @@
 package org.penumbra.hardware.walk;
 
 import org.penumbra.api.memory.PhysicalMemory;
+import org.penumbra.hardware.cache.LineSequence;
 
 /**
  * The entries that led a walk from the root to the table whose entries map the pages of one region of 2 MiB. A walk to the same region
@@ -9,6 +10,7 @@ import org.penumbra.api.memory.PhysicalMemory;
 final class Path {
     /** Size of a region as a power of two. */
     static final int REGION = 21;
+    private static final int MOST = 4;
     /** Stands for the entry of a level that the tables do not have: always there, always 0. */
     private static final long[] NOTHING = new long[2];
 
@@ -26,7 +28,10 @@ final class Path {
     private long entry2;
     private long entry3;
     private long entry4;
-    private int entries;
+    /** Entries above the table. */
+    int length;
+    /** The same to the model of data caches. */
+    final LineSequence lines = new LineSequence();
     private long[] table = NOTHING;
     private long tableAt;
     /** The level of the table. */
@@ -44,8 +49,12 @@ final class Path {
     }
 
     /** Follows the usual entries of {@code tables} that take no right away from {@code top} towards {@code address}, as far as they lead. */
-    void follow(PhysicalMemory memory, Format tables, Step first, long top, long address) {
-        forget();
+    void follow(PhysicalMemory memory, WalkMeter meter, Format tables, Step first, long top, long address) {
+        length = 0;
+        lines.clear();
+        for (int i = 0; i < MOST; i++) {
+            append(NOTHING, 0, 0);
+        }
         root = top;
         region = address >>> REGION;
         Step at = first;
@@ -58,6 +67,8 @@ final class Path {
                 break;
             }
             append(frame, slot, entry);
+            meter.append(lines, slot);
+            length++;
             next = entry & tables.address;
         }
         step = at;
@@ -78,22 +89,11 @@ final class Path {
         frame4 = frame;
         slot4 = slot;
         entry4 = entry;
-        entries++;
     }
 
-    /** Leads nowhere. */
+    /** Leads nowhere from now on. */
     void forget() {
         region = -1;
-        entries = 0;
-        for (int i = 0; i < 4; i++) {
-            append(NOTHING, 0, 0);
-        }
-        entries = 0;
-    }
-
-    /** Entries above the table. */
-    int length() {
-        return entries;
     }
 
     /** Where the entry for {@code address} is in the table. */
@@ -104,21 +104,5 @@ final class Path {
     /** The entry at {@code slot} of the table. */
     long entry(long slot) {
         return PhysicalMemory.word(table, slot);
-    }
-
-    /** Tells {@code meter} of the entries above the table, from the root down. */
-    void readBy(WalkMeter meter) {
-        if (entries >= 4) {
-            meter.readAt(slot1);
-        }
-        if (entries >= 3) {
-            meter.readAt(slot2);
-        }
-        if (entries >= 2) {
-            meter.readAt(slot3);
-        }
-        if (entries >= 1) {
-            meter.readAt(slot4);
-        }
     }
 }

@@ -4,6 +4,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.hardware.cache.DataCaches;
+import org.penumbra.hardware.cache.LineSequence;
 
 /**
  * What the walkers of one processor do to memory, for whoever pays for it or wants to see it: walkers note each reference here, and
@@ -57,6 +58,18 @@ public final class WalkMeter {
         int level = caches.reference(hpa);
         served[level]++;
         return level;
+    }
+
+    /** Appends the entry at {@code hpa} to those that {@link #read(LineSequence)} will tell of. */
+    void append(LineSequence entries, long hpa) {
+        if (caches != null) {
+            caches.append(entries, hpa);
+        }
+    }
+
+    /** These entries were read, while data caches are modelled. */
+    void read(LineSequence entries) {
+        caches.reference(entries, served);
     }
 
     /** An entry was written, by a locked access. */

@@ -166,7 +166,7 @@ public final class Walker {
     private boolean straight(long address, int access, long needed) {
         Path path = regions[(int) (address >>> Path.REGION) & REGIONS - 1];
         if (!path.leads(root, address)) {
-            path.follow(memory, format, start, root, address);
+            path.follow(memory, meter, format, start, root, address);
         }
         Format f = format;
         Step at = path.step;
@@ -182,12 +182,12 @@ public final class Walker {
         rights = rule == null ? combined : withPat(combined, at.level, entry);
         shift = at.shift;
         page = entry & at.pageBits;
-        references += path.length() + 1;
+        references += path.length + 1;
         if (meter.seesEach()) {
-            path.readBy(meter);
+            meter.read(path.lines);
             meter.readAt(slot);
         } else {
-            meter.read(path.length() + 1);
+            meter.read(path.length + 1);
         }
         return true;
     }

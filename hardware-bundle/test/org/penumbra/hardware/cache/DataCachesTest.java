@@ -19,7 +19,14 @@ class DataCachesTest {
             "data-cache.l2.bytes", 8 * 64L, "data-cache.l2.ways", 2L, "data-cache.llc.bytes", 16 * 64L, "data-cache.llc.ways", 4L);
 
     private static DataCaches caches(boolean victim) {
+        return caches(victim, 2);
+    }
+
+    /** @param ways of the L1, in 2 sets */
+    private static DataCaches caches(boolean victim, long ways) {
         Map<String, Long> figures = new HashMap<>(SMALL);
+        figures.put("data-cache.l1.bytes", 2 * ways * 64);
+        figures.put("data-cache.l1.ways", ways);
         figures.put("data-cache.llc.victim", victim ? 1L : 0L);
         return DataCaches.of(new FlatProfile(figures));
     }
@@ -154,6 +161,42 @@ class DataCachesTest {
                 }
             }
             return llc ? DataCaches.LLC : DataCaches.MEMORY;
+        }
+    }
+
+    @ParameterizedTest(name = "victim {0}, L1 of {1} ways")
+    @CsvSource({"false, 2", "true, 2", "false, 4", "true, 4"})
+    @DisplayName("T15 a sequence of lines is read as if one after the other, whatever was read before")
+    void sequences(boolean victim, long ways) {
+        DataCaches whole = caches(victim, ways);
+        DataCaches single = caches(victim, ways);
+        Random random = new Random(7);
+        List<LineSequence> sequences = new ArrayList<>();
+        List<int[]> contents = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            LineSequence sequence = new LineSequence();
+            int[] lines = random.ints(i % 5, 0, 8).toArray();
+            for (int line : lines) {
+                whole.append(sequence, line * 64L);
+            }
+            sequences.add(sequence);
+            contents.add(lines);
+        }
+        int last = 0;
+        for (int step = 0; step < 100_000; step++) {
+            if (random.nextInt(4) == 0) {
+                long hpa = random.nextInt(24) * 64L;
+                assertThat(whole.reference(hpa)).isEqualTo(single.reference(hpa));
+            }
+            // The same one again, often: then nothing moves.
+            last = random.nextBoolean() ? last : random.nextInt(sequences.size());
+            long[] served = new long[DataCaches.MEMORY + 1];
+            whole.reference(sequences.get(last), served);
+            long[] expected = new long[served.length];
+            for (int level : lines(single, contents.get(last))) {
+                expected[level]++;
+            }
+            assertThat(served).isEqualTo(expected);
         }
     }
 }
