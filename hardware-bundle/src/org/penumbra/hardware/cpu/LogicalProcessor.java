@@ -587,6 +587,8 @@ final class LogicalProcessor implements HostProcessor {
         PagingState state = registers.paging;
         if (nestedPaging()) {
             unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
+        } else if (vmcs != null && vmcs.enableEpt && vmcs.stageWalker != null) {
+            unit.useOwn(vmcs.stageWalker, vmcs.eptp);
         } else if (vmcs != null && vmcs.enableEpt) {
             unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
         } else {
