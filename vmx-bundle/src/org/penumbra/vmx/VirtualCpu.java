@@ -305,6 +305,7 @@ final class VirtualCpu implements Vcpu {
         attachment = null;
         mmu = null;
         programmed = null;
+        vmcs.stageWalker = null;
         if (underSvm) {
             underSvm = false;
             become(SvmGuest.withRegisters(registers.paging, guestMemory));
@@ -465,12 +466,18 @@ final class VirtualCpu implements Vcpu {
 
     private void program(TranslationRoot root) {
         underSvm = false;
+        vmcs.stageWalker = null;
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             vmcs.enableEpt = false;
             vmcs.guestCr3 = shadow.cr3();
         } else if (root instanceof TranslationRoot.TwoDimensional ept) {
             vmcs.enableEpt = true;
             vmcs.eptp = ept.eptp();
+            vmcs.guestCr3 = registers.paging.cr3();
+        } else if (root instanceof TranslationRoot.Own own) {
+            vmcs.enableEpt = true;
+            vmcs.eptp = own.register();
+            vmcs.stageWalker = own.walker();
             vmcs.guestCr3 = registers.paging.cr3();
         } else if (root instanceof TranslationRoot.Nested npt) {
             vmcs.enableEpt = false;

@@ -18,6 +18,15 @@ public interface FrameLease {
     long allocate(CycleClock clock);
 
     /**
+     * 512 cleared frames one after the other, the first 2 MiB aligned; their cost is charged to {@code clock}. Each is a frame of the
+     * lease like any other.
+     *
+     * @return the hpa of the first
+     * @throws LeaseException if the lease is revoked, or the host has no 2 MiB in one piece
+     */
+    long allocateBlock(CycleClock clock);
+
+    /**
      * Gives {@code hpa} back. Its contents are gone.
      *
      * @throws LeaseException if the frame does not belong to this lease

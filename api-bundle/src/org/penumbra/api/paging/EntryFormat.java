@@ -1,9 +1,9 @@
 package org.penumbra.api.paging;
 
-import org.osgi.annotation.versioning.ProviderType;
+import org.osgi.annotation.versioning.ConsumerType;
 
 /** A format of paging-structure entries, as people read it. Whoever walks entries of a format says what they mean. Immutable. */
-@ProviderType
+@ConsumerType
 public interface EntryFormat {
     /** "4-level paging", "EPT" …. */
     String name();

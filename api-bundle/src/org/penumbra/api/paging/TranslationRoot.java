@@ -42,4 +42,12 @@ public sealed interface TranslationRoot {
             return nCr3;
         }
     }
+
+    /**
+     * Two dimensions by structures of a design's own: the processor walks the guest's tables, and each guest-physical address by
+     * {@code walker}.
+     *
+     * @param register what the walker starts from; bits 51:12 are the hpa of a frame of the structures, by which what is cached is tagged
+     */
+    record Own(StageWalker walker, long register) implements TranslationRoot {}
 }

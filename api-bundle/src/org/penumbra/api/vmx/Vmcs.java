@@ -1,6 +1,7 @@
 package org.penumbra.api.vmx;
 
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.StageWalker;
 
 /**
  * The fields of a virtual-machine control structure that the processor obeys (SDM vol. 3, "VM-Execution Control Fields" and
@@ -52,6 +53,8 @@ public final class Vmcs {
     public boolean enablePml;
     public long pmlAddress;
     public int pmlIndex;
+    /** With "enable EPT": what walks guest-physical addresses, from {@link #eptp} on, in place of EPT; null for EPT. No field of VMX. */
+    public StageWalker stageWalker;
     /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */
     public int vpid;
 

@@ -30,8 +30,8 @@ final class ApiRepository {
         if (home.isEmpty() || !Files.exists(Path.of(home, "pom.xml"))) {
             throw new RefusedException("the API is published from a checkout of Penumbra, and this container was not started in one; use its script 'penumbra'");
         }
-        List<String> command = new ArrayList<>(List.of(System.getenv().getOrDefault("MVN", "mvn"), "-B", "-ntp", "-q", "-Ppublish",
-                "-Dmaven.test.skip=true", "-pl", MODULES, "-am"));
+        List<String> command = new ArrayList<>(List.of(System.getenv().getOrDefault("MVN", "mvn").strip().split("\\s+")));
+        command.addAll(List.of("-B", "-ntp", "-q", "-Ppublish", "-Dmaven.test.skip=true", "-pl", MODULES, "-am"));
         if (folder == null) {
             command.add("install");
             console.complain("putting the API into Maven's local repository …");

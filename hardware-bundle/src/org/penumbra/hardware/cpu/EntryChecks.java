@@ -16,7 +16,9 @@ final class EntryChecks {
         if (vmcs.cr3TargetCount < 0 || vmcs.cr3TargetCount > Vmcs.MOST_CR3_TARGETS) {
             throw new IllegalStateException("CR3-target count " + vmcs.cr3TargetCount + ": 0 to " + Vmcs.MOST_CR3_TARGETS + " are possible");
         }
-        if (vmcs.enableEpt) {
+        if (vmcs.stageWalker != null) {
+            // What its register holds is its own business.
+        } else if (vmcs.enableEpt) {
             checkEptp(vmcs.eptp, maxPhysicalBits);
         } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {
             throw new IllegalStateException("unrestricted guest and mode-based execute control need EPT");

@@ -733,6 +733,9 @@ final class LogicalProcessor implements HostProcessor {
         if (nestedPaging()) {
             unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
             unit.stage().log().use(null);
+        } else if (vmcs != null && vmcs.enableEpt && vmcs.stageWalker != null) {
+            unit.useOwn(vmcs.stageWalker, vmcs.eptp);
+            unit.stage().log().use(null);
         } else if (vmcs != null && vmcs.enableEpt) {
             unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
             unit.stage().log().use(vmcs);

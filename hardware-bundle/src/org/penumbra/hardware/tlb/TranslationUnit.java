@@ -18,6 +18,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.MemoryType;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.StageWalker;
 import org.penumbra.hardware.cache.DataCaches;
 import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Ept;
@@ -155,6 +156,12 @@ public final class TranslationUnit {
         useStage(eptp, 0);
     }
 
+    /** From the next {@link #load} on guest-physical addresses are translated by {@code walker}, from {@code register} on. */
+    public void useOwn(StageWalker walker, long register) {
+        stage.loadOwn(walker, register);
+        useStage(register, 0);
+    }
+
     /**
      * From the next {@link #load} on guest-physical addresses are translated by nested paging, with tables of the host's paging mode
      * as these registers say (APM vol. 2, "Enabling Nested Paging").
@@ -233,6 +240,7 @@ public final class TranslationUnit {
 
     /** Makes no address space the current one: first-level look-ups miss until the next {@link #load}. */
     public void unload() {
+        stage.forgetOwn();
         tlbs.use(Contexts.NONE, -1);
     }
 

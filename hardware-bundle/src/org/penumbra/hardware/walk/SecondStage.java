@@ -4,6 +4,7 @@ import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.StageWalker;
 
 /**
  * The second dimension: gpa to hpa through EPT or nested paging, with a nested TLB of guest-physical mappings in front of the walk.
@@ -30,12 +31,17 @@ public final class SecondStage {
     static final long ALL = R | W | X | XU;
     /** Memory type and "ignore PAT". */
     private static final long TYPE = 0xf0;
+    private static final int MOST_PHYSICAL_BITS = 52;
 
     private final Walker walker;
     private final TlbArray nested;
     private final StructureCaches structures;
     private final ModificationLog log;
     private final WalkMeter meter;
+    private final OwnWalk ownWalk;
+    /** What walks instead of {@link #walker}; null if that one does. */
+    private StageWalker own;
+    private long ownRegister;
     private int context;
     /** Bits of a guest-physical address that the tables translate: no entry maps what is beyond. */
     private int width;
@@ -78,10 +84,12 @@ public final class SecondStage {
         this.meter = meter;
         log = new ModificationLog(memory);
         walker = new Walker(memory, meter, null, null, structures, null, log);
+        ownWalk = new OwnWalk(memory, meter);
     }
 
     /** Sets EPT tables by their pointer. */
     public void loadEpt(Format format, long eptp, boolean mbec) {
+        own = null;
         ept = true;
         modeBasedExecute = mbec;
         flags = (eptp & Ept.EPTP_FLAGS) != 0;
@@ -93,6 +101,7 @@ public final class SecondStage {
 
     /** Sets nested page tables: the format of the host's paging mode. Accessed and dirty flags are always maintained. */
     public void loadNpt(Format format, long root, boolean noExecute) {
+        own = null;
         ept = false;
         modeBasedExecute = false;
         flags = true;
@@ -100,6 +109,22 @@ public final class SecondStage {
         dirty = format.dirty;
         accessEntries(true);
         walker.load(format, root, null, context, noExecute || format.entryShift == 2 ? 0 : Paging.XD, true, false);
+    }
+
+    /** Sets structures that {@code tables} walks; rights are those of EPT, without accessed and dirty flags. */
+    public void loadOwn(StageWalker tables, long register) {
+        own = tables;
+        ownRegister = register;
+        ept = true;
+        modeBasedExecute = false;
+        flags = false;
+        width = MOST_PHYSICAL_BITS;
+        accessEntries(false);
+    }
+
+    /** Lets go of what {@link #loadOwn} set. */
+    public void forgetOwn() {
+        own = null;
     }
 
     private void accessEntries(boolean asWrites) {
@@ -122,7 +147,7 @@ public final class SecondStage {
 
     /** Memory references to entries of the second dimension so far. */
     public long references() {
-        return walker.references;
+        return walker.references + ownWalk.references;
     }
 
     /**
@@ -176,7 +201,9 @@ public final class SecondStage {
                 nested.drop(i);
             }
         }
-        structures.dropUsed(gpa, context, walker.format());
+        if (own == null) {
+            structures.dropUsed(gpa, context, walker.format());
+        }
     }
 
     private long translate(long gpa, int op, long wanted, long needed, boolean last) {
@@ -187,18 +214,20 @@ public final class SecondStage {
             refuse(Walker.NOT_PRESENT, gpa, op, last, 0);
             return -1;
         }
-        int result = walker.walk(gpa, op, needed);
-        long now = normal(walker.rights);
+        int result = own == null ? walker.walk(gpa, op, needed) : ownWalk.run(own, ownRegister, gpa, needed);
+        long raw = own == null ? walker.rights : ownWalk.rights;
+        long now = normal(raw);
         if (result != Walker.DONE) {
             refuse(result, gpa, op, last, now);
             return -1;
         }
-        if (flags && (walker.rights & dirty) == 0) {
+        if (flags && (raw & dirty) == 0) {
             now &= ~W;
         }
-        shift = cut(walker.shift);
+        int size = own == null ? walker.shift : ownWalk.shift;
+        shift = cut(size);
         rights = now;
-        hpa = walker.page | gpa & (1L << walker.shift) - 1;
+        hpa = (own == null ? walker.page : ownWalk.page) | gpa & (1L << size) - 1;
         if (nested != null) {
             nested.insert(PageTag.of(gpa, shift), context, hpa & -1L << shift, now, 0);
         }

@@ -21,7 +21,7 @@ final class FramePool {
 
     private static final int CHUNK_BITS = 10;
     private static final int BLOCK_BITS = 9;
-    private static final int BLOCK = 1 << BLOCK_BITS;
+    static final int BLOCK = 1 << BLOCK_BITS;
 
     private final PhysicalMemory memory;
     private final byte[][] owner;

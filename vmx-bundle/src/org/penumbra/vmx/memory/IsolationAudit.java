@@ -3,7 +3,9 @@ package org.penumbra.vmx.memory;
 import java.util.function.Consumer;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.StageWalker;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
 
@@ -86,6 +88,11 @@ public final class IsolationAudit {
                 present = PRESENT;
                 table(npt.nCr3() & FRAME, npt.levels(), 0, true, npt.nCr3());
             }
+        } else if (root instanceof TranslationRoot.Own own) {
+            if (trees.add(own.register())) {
+                nested = true;
+                own(own);
+            }
         } else if (root instanceof TranslationRoot.OneDimensional one) {
             nested = false;
             misconfigurable = false;
@@ -95,6 +102,39 @@ public final class IsolationAudit {
                 violations.accept("the guest can load CR3 without an exit, and leave the structures of the MMU");
             }
             oneDimensional(one.cr3(), vmcs);
+        }
+    }
+
+    /** By the walker itself, which is hardware: each frame that a slot gives, and the structures that it reads on the way. */
+    private void own(TranslationRoot.Own root) {
+        OwnWalk walk = new OwnWalk();
+        for (MemorySlot slot : host.slots().all()) {
+            for (long gfn = slot.baseGfn(); gfn < slot.baseGfn() + slot.frames(); gfn++) {
+                walk.gfn = gfn;
+                root.walker().walk(root.register(), gfn << 12, walk);
+            }
+        }
+    }
+
+    private final class OwnWalk implements StageWalker.Walk {
+        private long gfn;
+
+        @Override
+        public long load(int level, long hpa) {
+            return holds(hpa & -4096L, hpa) ? host.physical().load64(hpa) : 0;
+        }
+
+        @Override
+        public void found(long page, int shift, long rights) {
+            String problem = (rights & EPT_RWX) == 0 ? "" : host.objection(gfn, (page >>> 12) + (gfn & (1L << shift - 12) - 1), (rights & WRITE) != 0);
+            if (!problem.isEmpty()) {
+                violations.accept(String.format("guest frame 0x%x leads to frame 0x%x, %s", gfn, page >>> 12, problem));
+            }
+        }
+
+        @Override
+        public void malformed() {
+            // leads nowhere
         }
     }
 

@@ -40,6 +40,21 @@ public final class Lease implements FrameLease {
     }
 
     @Override
+    public synchronized long allocateBlock(CycleClock clock) {
+        fence.check();
+        long first = pool.allocateBlock(number);
+        if (first < 0) {
+            throw LeaseException.exhausted("host memory has no 2 MiB in one piece");
+        }
+        for (long pfn = first; pfn < first + FramePool.BLOCK; pfn++) {
+            held.add(pfn);
+        }
+        allocated += FramePool.BLOCK;
+        clock.charge(Work.FRAME, FramePool.BLOCK);
+        return first << 12;
+    }
+
+    @Override
     public synchronized void free(long hpa) {
         fence.check();
         if (!held.remove(hpa >>> 12)) {
