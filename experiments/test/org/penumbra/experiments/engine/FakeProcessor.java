@@ -37,6 +37,8 @@ public class FakeProcessor implements Processor {
     public final GuestException exception = new GuestException();
     public final ExitRecord exit = new ExitRecord();
     public final InterruptLine line = new InterruptLine();
+    /** Changes of privilege exit, as they do for a de-privileged guest. */
+    public boolean trapsPrivilege;
     /** Privileged operations that took effect. */
     public final List<String> done = new ArrayList<>();
     public TranslationObserver observer;
@@ -185,6 +187,16 @@ public class FakeProcessor implements Processor {
     @Override
     public void listen(WalkListener listener) {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int changePrivilege(int cpl, long rflags) {
+        if (trapsPrivilege) {
+            return Outcome.EXIT;
+        }
+        registers.cpl = cpl;
+        registers.rflags = rflags;
+        return Outcome.DONE;
     }
 
     @Override

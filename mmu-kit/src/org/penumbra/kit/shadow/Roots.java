@@ -43,7 +43,7 @@ final class Roots {
             this.state = state;
             this.mode = mode;
             this.pages = pages;
-            this.value = new TranslationRoot.OneDimensional(top | state.pcid());
+            this.value = new TranslationRoot.OneDimensional(top | state.pcid(), mmu.options.deprivileged());
         }
 
         boolean serves(PagingState other, int wantedMode) {
@@ -210,7 +210,7 @@ final class Roots {
     private ShadowPage directory(PagingState state, GuestFormat format, int mode, int i) {
         switch (format) {
             case NONE:
-                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL));
+                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL, mode));
             case PAE:
                 long pdpte = state.pdptes().get(i);
                 return (pdpte & GuestFormat.PRESENT) != 0 ? pin(format.gfn(pdpte), Role.of(2, Rights.ALL, mode, 0)) : null;

@@ -8,6 +8,7 @@ import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.PrivilegeRoots;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
 import org.penumbra.api.observe.TracePoint;
@@ -29,7 +30,7 @@ import org.penumbra.kit.ShadowPage;
  * <p>One class although it is long: whichever way a fault takes (guest's own, device, fast, shared, alone), it works on the same walk, lock
  * and flags of this fault.
  */
-final class ShadowContext implements MmuContext, LoadableRoots {
+final class ShadowContext implements MmuContext, LoadableRoots, PrivilegeRoots {
     private final ShadowPaging mmu;
     private final MmuContextHost host;
     private final Worker w;
@@ -41,6 +42,8 @@ final class ShadowContext implements MmuContext, LoadableRoots {
     private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
     private int mode;
+    /** Of a de-privileged guest: whose root is the current one. */
+    private boolean kernel = true;
     private boolean flush;
     /** The lock is held exclusively. */
     private boolean alone;
@@ -63,7 +66,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         requireSupported(newState);
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
-        mode = Role.mode(newState);
+        mode = currentMode();
         mmioCache.forgetAll();
         try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!sameMode) {
@@ -76,6 +79,24 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         if (!keepPcid || !sameMode) {
             host.flushAll();
         }
+    }
+
+    private int currentMode() {
+        return mmu.options.deprivileged() && kernel ? Role.kernelMode(state) : Role.mode(state);
+    }
+
+    @Override
+    public void selectPrivilege(boolean nowKernel) {
+        kernel = nowKernel;
+        if (currentMode() == mode) {
+            return;
+        }
+        mode = currentMode();
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
+            roots.select(state, mode);
+        }
+        // Both roots have one PCID: what the other has left in the TLB would be reachable.
+        host.flushAll();
     }
 
     /** True if the registers that this design owns differ in CR3 alone. */
@@ -110,7 +131,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
 
     @Override
     public List<Loadable> loadableRoots() {
-        if (!mmu.options.cr3Targets()) {
+        if (!mmu.options.cr3Targets() || mmu.options.deprivileged()) {
             return List.of();
         }
         try (MmuLock.Held held = share.shared()) {
@@ -162,6 +183,10 @@ final class ShadowContext implements MmuContext, LoadableRoots {
             return Resolution.MMIO;
         }
         if (Access.isWrite(fault.access) && (walker.rights & Rights.WRITE) == 0 && !grantSupervisorWrite()) {
+            mmu.counters.pfEmulate.increment();
+            return Resolution.EMULATE;
+        }
+        if (Role.keptBySmap(mode, walker.rights)) {
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
@@ -410,7 +435,7 @@ final class ShadowContext implements MmuContext, LoadableRoots {
         ShadowPage lowest = page;
         while (lowest.level() > goal) {
             int below = lowest.level() - 1;
-            int role = Role.direct(below, walker.rights);
+            int role = Role.direct(below, walker.rights, mode);
             ShadowPage child = child(lowest, gva);
             if (child == null || child.role != role) {
                 if (!alone) {
