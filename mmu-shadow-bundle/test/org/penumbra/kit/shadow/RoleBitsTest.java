@@ -254,6 +254,7 @@ class RoleBitsTest extends ShadowFixture {
         assertThat(spte(GVA) & (Spte.WRITABLE | GuestFormat.USER)).isEqualTo(Spte.WRITABLE | GuestFormat.USER);
         host.takeFlushes();
         privileges.selectPrivilege(false);
+        assertThat(host.takeFlushes()).as("what the kernel left in the TLB").isPositive();
         assertThat(context.root()).isNotEqualTo(kernelRoot);
         assertThat(refused(GVA, USER_READ)).isEqualTo(PageFaultError.PRESENT | PageFaultError.USER);
         // The prefetch of the user's own page beside it fills the supervisor page's spte.
