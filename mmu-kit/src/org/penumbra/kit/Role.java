@@ -17,10 +17,13 @@ import org.penumbra.api.paging.PagingState;
  *  bit  11     smap_andnot_wp
  *  bits 14:12  {@link GuestFormat} of the guest's table: what KVM's has_4_byte_gpte says, and which bits are reserved
  *  bits 16:15  quadrant: which part of a table of 4-byte entries it shadows
- *  bit  17     ad_disabled: of EPT tables without accessed and dirty flags
+ *  bit  17     kernel: of a de-privileged guest's kernel, which runs at CPL 3; such a guest's other pages are of its user programs
+ *  bit  18     kernel_smep: CR4.SMEP, of a kernel page
+ *  bit  19     kernel_smap: CR4.SMAP, of a kernel page
+ *  bit  20     ad_disabled: of EPT tables without accessed and dirty flags
  * </pre>
  *
- * A direct page has the bits of its first line only: what it maps depends on nothing but its frame and its rights.
+ * A direct page has level, direct, rights, kernel and kernel_smep only: what it maps depends on nothing but its frame and its rights.
  * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); guest_mode is what the format says,
  * since EPT tables are shadowed for nested guests alone; passthrough and smm have no situation without a guest's own flat paging under
  * SVM, and without system-management mode.
@@ -30,13 +33,17 @@ public final class Role {
     public static final int CR0_WP = 1 << 9;
     public static final int SMEP_ANDNOT_WP = 1 << 10;
     public static final int SMAP_ANDNOT_WP = 1 << 11;
-    public static final int AD_DISABLED = 1 << 17;
+    public static final int KERNEL = 1 << 17;
+    public static final int KERNEL_SMEP = 1 << 18;
+    public static final int KERNEL_SMAP = 1 << 19;
+    public static final int AD_DISABLED = 1 << 20;
 
     private static final int DIRECT = 1 << 4;
     private static final int RIGHTS_SHIFT = 5;
     private static final int FORMAT_SHIFT = 12;
     private static final int QUADRANT_SHIFT = 15;
-    private static final int MODE = EFER_NX | CR0_WP | SMEP_ANDNOT_WP | SMAP_ANDNOT_WP | 7 << FORMAT_SHIFT | AD_DISABLED;
+    private static final int MODE = EFER_NX | CR0_WP | SMEP_ANDNOT_WP | SMAP_ANDNOT_WP | 7 << FORMAT_SHIFT
+            | KERNEL | KERNEL_SMEP | KERNEL_SMAP | AD_DISABLED;
     private static final int BITS = 24;
 
     private Role() {}
@@ -61,14 +68,45 @@ public final class Role {
         return GuestFormat.ofEpt(eptp).ordinal() << FORMAT_SHIFT | ((eptp & GuestFormat.EPTP_FLAGS) == 0 ? AD_DISABLED : 0);
     }
 
+    /** The mode bits of the kernel of a guest in {@code state} that is de-privileged; 0 without paging, which knows no rights. */
+    public static int kernelMode(PagingState state) {
+        int mode = mode(state);
+        if (mode == 0) {
+            return 0;
+        }
+        mode |= state.has4(ControlBits.CR4_SMEP) ? KERNEL_SMEP : 0;
+        return mode | KERNEL | (state.has4(ControlBits.CR4_SMAP) ? KERNEL_SMAP : 0);
+    }
+
+    /**
+     * What an spte in a page of {@code role} says where the guest's tables grant {@code rights}. The kernel of a de-privileged guest is a
+     * user to the processor, so U/S is 1 whatever the guest has there, and SMEP is made of XD. No such page may map what SMAP
+     * keeps from its kernel ({@link #keptBySmap}).
+     */
+    public static int granted(int role, int rights) {
+        if ((role & KERNEL) == 0) {
+            return rights;
+        }
+        boolean smep = (role & KERNEL_SMEP) != 0 && (rights & Rights.USER) != 0;
+        return (smep ? rights & ~Rights.EXEC : rights) | Rights.USER;
+    }
+
+    /**
+     * True if a page with {@code rights} is not mapped in a page of {@code role}, since SMAP keeps it from a de-privileged kernel, or lets it in
+     * with EFLAGS.AC only, which no entry can ask for.
+     */
+    public static boolean keptBySmap(int role, int rights) {
+        return (role & KERNEL_SMAP) != 0 && (rights & Rights.USER) != 0;
+    }
+
     /** The role of a page that shadows a guest table, or part {@code quadrant} of one, for a guest with the mode bits {@code mode}. */
     public static int of(int level, int rights, int mode, int quadrant) {
         return level | rights << RIGHTS_SHIFT | mode | quadrant << QUADRANT_SHIFT;
     }
 
-    /** The role of a page that maps a linear range. */
-    public static int direct(int level, int rights) {
-        return level | DIRECT | rights << RIGHTS_SHIFT;
+    /** The role of a page that maps a linear range, for a guest with the mode bits {@code mode}. */
+    public static int direct(int level, int rights, int mode) {
+        return level | DIRECT | rights << RIGHTS_SHIFT | mode & (KERNEL | KERNEL_SMEP);
     }
 
     /** The mode bits of {@code role}. */

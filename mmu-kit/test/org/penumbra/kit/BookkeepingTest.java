@@ -36,7 +36,7 @@ class BookkeepingTest {
         assertThat(Role.quadrant(role)).isEqualTo(3);
         assertThat(Role.format(role)).isEqualTo(GuestFormat.FOUR_LEVEL);
         assertThat(Role.key(1, 0)).isGreaterThan(role);
-        int direct = Role.direct(5, Rights.ALL);
+        int direct = Role.direct(5, Rights.ALL, 0);
         assertThat(Role.isDirect(direct)).isTrue();
         assertThat(Role.level(direct)).isEqualTo(5);
         assertThat(Role.rights(direct)).isEqualTo(Rights.ALL);

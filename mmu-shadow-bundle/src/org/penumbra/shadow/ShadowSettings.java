@@ -20,6 +20,8 @@ public final class ShadowSettings {
     public static final String NX_RECOVERY = "shadow.nx-recovery-period";
     public static final String SINGLE_LOCK = "shadow.single-lock";
 
+    public static final String DEPRIVILEGED = "shadow.deprivileged";
+
     private static final String AUTO = "auto";
     /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
     private static final String RECOVERY_PERIOD = "180000000000";
@@ -40,7 +42,8 @@ public final class ShadowSettings {
             new Setting(CR3_TARGETS, "off", SWITCH, "let a paravirtual guest load up to 4 shadow roots without an exit (CR3-target list)"),
             new Setting(NX_RECOVERY, RECOVERY_PERIOD, List.of(),
                     "simulated cycles after which a 60th of the pages split by a fetch is 2 MiB again; 0: never"),
-            new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"));
+            new Setting(SINGLE_LOCK, "off", SWITCH, "serve every fault alone, as KVM does; matters with a thread per vCPU"),
+            new Setting(DEPRIVILEGED, "off", SWITCH, "run the guest's kernel at CPL 3 without VMX: privileged operations trap (ring compression)"));
 
     private ShadowSettings() {}
 
@@ -58,7 +61,8 @@ public final class ShadowSettings {
                 on(host, NX_HUGE_PAGES),
                 nxRecoveryPeriod(host),
                 on(host, CR3_TARGETS),
-                on(host, SINGLE_LOCK));
+                on(host, SINGLE_LOCK),
+                on(host, DEPRIVILEGED));
     }
 
     private static boolean on(MmuHost host, String key) {

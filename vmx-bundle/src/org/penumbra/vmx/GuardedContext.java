@@ -6,6 +6,7 @@ import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.LoadableRoots.Loadable;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.PrivilegeRoots;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -32,6 +33,7 @@ class GuardedContext implements MmuContext {
     private long lastTime;
     private long lastEvent;
     private int retries;
+    private boolean kernel = true;
 
     /** @param time of the vCPU: a fault that comes back without a retired operation in between was not resolved */
     GuardedContext(MmuContext context, Guard guard, Lease lease, GuestClock time, HostEvents events) {
@@ -160,6 +162,22 @@ class GuardedContext implements MmuContext {
             }
         }
         return loadable;
+    }
+
+    /** Whose root it is to answer, if it has one for the guest's kernel and one for user programs ({@link PrivilegeRoots}). */
+    void selectPrivilege(boolean nowKernel) {
+        if (nowKernel == kernel || !(context instanceof PrivilegeRoots)) {
+            return;
+        }
+        guard.enter(call, "PrivilegeRoots.selectPrivilege");
+        try {
+            ((PrivilegeRoots) context).selectPrivilege(nowKernel);
+        } catch (Throwable e) {
+            throw guard.thrown("PrivilegeRoots.selectPrivilege", e);
+        } finally {
+            guard.leave(call);
+        }
+        kernel = nowKernel;
     }
 
     @Override

@@ -2,10 +2,12 @@ package org.penumbra.vmx;
 
 import java.util.List;
 import java.util.function.Supplier;
+import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
@@ -79,6 +81,9 @@ final class VirtualCpu implements Vcpu {
     /** How the guest runs while its MMU has nested tables. */
     private final SvmGuest svm;
     private boolean underSvm;
+    private final DeprivilegedVcpu withoutVmx;
+    /** The guest was last entered without VMX, or is to be. */
+    private boolean deprivileged;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
     private final LocalApic apic;
@@ -92,6 +97,7 @@ final class VirtualCpu implements Vcpu {
     private final Counter emulations;
     private final Counter injections;
     private final long transition;
+    private final long trap;
     private ExecutionEngine engine;
     private Attachment attachment;
     private GuardedContext mmu;
@@ -111,7 +117,7 @@ final class VirtualCpu implements Vcpu {
     /** The turn is to end although its share is not used up. */
     private volatile boolean cutShort;
 
-    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, HostProcessor processor, GuestState guest, long transition) {
+    VirtualCpu(VirtualMachine machine, int id, RegisterFile registers, HostProcessor processor, GuestState guest, CostProfile profile) {
         this.machine = machine;
         this.id = id;
         this.registers = registers;
@@ -119,7 +125,8 @@ final class VirtualCpu implements Vcpu {
         this.port = new MemoryPort(processor, id);
         this.guest = guest;
         this.line = processor.interruptLine();
-        this.transition = transition;
+        this.transition = profile.figure(Work.EXIT.key());
+        this.trap = profile.figure(Work.TRAP.key());
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
@@ -138,6 +145,7 @@ final class VirtualCpu implements Vcpu {
         vmcs01.vpid = id + 1;
         vmcs02.vpid = FIRST_NESTED_VPID + id;
         svm = new SvmGuest(processor, id);
+        withoutVmx = new DeprivilegedVcpu(processor);
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.hltExiting = true;
             v.ioExiting = true;
@@ -310,6 +318,7 @@ final class VirtualCpu implements Vcpu {
             underSvm = false;
             become(SvmGuest.withRegisters(registers.paging, guestMemory));
         }
+        deprivileged = false;
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.enableEpt = false;
             v.unrestrictedGuest = false;
@@ -439,6 +448,8 @@ final class VirtualCpu implements Vcpu {
         if (tracer.on(TracePoint.KVM_ENTRY)) {
             tracer.tell(TracePoint.KVM_ENTRY);
         }
+        // An event is delivered to the guest's kernel.
+        mmu.selectPrivilege(registers.cpl != 3 || vmcs.inject);
         TranslationRoot root = mmu.root();
         if (!targets.isEmpty() && !nested.running()) {
             targets.update(mmu.loadableRoots());
@@ -455,6 +466,8 @@ final class VirtualCpu implements Vcpu {
         try {
             if (underSvm) {
                 svm.run(vmcs);
+            } else if (deprivileged) {
+                withoutVmx.run(vmcs);
             } else {
                 processor.vmEntry(vmcs);
             }
@@ -468,6 +481,10 @@ final class VirtualCpu implements Vcpu {
         underSvm = false;
         vmcs.stageWalker = null;
         if (root instanceof TranslationRoot.OneDimensional shadow) {
+            if (shadow.deprivileged() && !deprivileged) {
+                withoutVmx.flush();
+            }
+            deprivileged = shadow.deprivileged();
             vmcs.enableEpt = false;
             vmcs.guestCr3 = shadow.cr3();
         } else if (root instanceof TranslationRoot.TwoDimensional ept) {
@@ -523,6 +540,9 @@ final class VirtualCpu implements Vcpu {
 
     private boolean handleExit(ExitRecord exit) {
         adoptRoot();
+        if (deprivileged) {
+            withoutVmx.decode(exit, engine.operation(), registers);
+        }
         modificationLog.drain();
         int reason = exit.reason;
         boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
@@ -540,8 +560,9 @@ final class VirtualCpu implements Vcpu {
                 return true;
             }
         }
-        Disposition disposition = machine.dispatch.handler(reason).handle(this, exit);
-        exits.add(reason, processor.cycles().total() - before + transition);
+        boolean own = deprivileged && reason == ExitReason.EXCEPTION_NMI.number() && exit.vector != GuestException.PF;
+        Disposition disposition = own ? exception(exit) : machine.dispatch.handler(reason).handle(this, exit);
+        exits.add(reason, processor.cycles().total() - before + (deprivileged ? trap : transition));
         if (disposition.code() > 0) {
             return true;
         }
@@ -554,6 +575,19 @@ final class VirtualCpu implements Vcpu {
         throw new MachineException(
                 "vCPU " + id + " stopped at " + ExitReason.of(reason) + ": " + disposition.reason()
                         + (disposition.code() < 0 ? " (error " + -disposition.code() + ")" : ""));
+    }
+
+    /** A trap of a de-privileged guest that has no counterpart under VMX. */
+    private Disposition exception(ExitRecord exit) {
+        GuestOperation operation = engine.operation();
+        if (operation.kind == GuestOperation.Kind.CHANGE_PRIVILEGE) {
+            registers.cpl = operation.function;
+            registers.rflags = operation.value;
+            engine.skip();
+        } else {
+            injectException(exit.vector, exit.errorCode, 0);
+        }
+        return Disposition.RESUME;
     }
 
     @Override
@@ -643,6 +677,8 @@ final class VirtualCpu implements Vcpu {
         processor.cycles().charge(Work.FLUSH_PAGE);
         if (underSvm) {
             svm.flushPage(gva);
+        } else if (deprivileged) {
+            withoutVmx.flushPage(gva);
         } else {
             processor.invvpidAddress(vmcs.vpid, gva);
         }
@@ -654,6 +690,10 @@ final class VirtualCpu implements Vcpu {
         payer.charge(Work.FLUSH_CONTEXT);
         if (underSvm) {
             svm.flush();
+            return;
+        }
+        if (deprivileged) {
+            withoutVmx.flush();
             return;
         }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.

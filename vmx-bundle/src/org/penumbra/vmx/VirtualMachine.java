@@ -129,7 +129,7 @@ final class VirtualMachine implements Machine, Notifier {
                         + "' have " + linearAddressBits() + " bits");
             }
             HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
-            vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware().figure(Work.EXIT.key()));
+            vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware());
             if (checker != null) {
                 checker.loaded(i, registers[i].paging, false);
             }

@@ -11,13 +11,20 @@ abstract class RigContract extends MmuContract {
     private final String name;
     private final MmuFactory design;
 
+    private final Map<String, String> settings;
+
     RigContract(String name, MmuFactory design) {
+        this(name, design, Map.of());
+    }
+
+    RigContract(String name, MmuFactory design, Map<String, String> settings) {
         this.name = name;
         this.design = design;
+        this.settings = settings;
     }
 
     @Override
     protected Subject subject() {
-        return new Subject(name, design, Map.of(), new RigLaboratory(), Subject.models(new JsonCostProfiles()));
+        return new Subject(name, design, settings, new RigLaboratory(), Subject.models(new JsonCostProfiles()));
     }
 }

@@ -29,6 +29,8 @@ public enum Work {
     PRIVILEGED("cpu.privileged"),
     /** VM exit, the hypervisor's entry and exit path, and VM entry; #VMEXIT and VMRUN where the processor has SVM. */
     EXIT("cpu.exit"),
+    /** An exception of a de-privileged guest through the monitor's IDT, the monitor's entry and exit path, and the IRET back. */
+    TRAP("cpu.trap"),
 
     /** One 8-byte load through a hypervisor handle. */
     LOAD("hypervisor.load"),

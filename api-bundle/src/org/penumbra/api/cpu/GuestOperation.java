@@ -8,7 +8,7 @@ public final class GuestOperation {
     /** What the operation does. */
     public enum Kind {
         FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, MOV_FROM_CR3, IN, RDMSR, CPUID,
-        SHUTDOWN, VMX
+        SHUTDOWN, VMX, CHANGE_PRIVILEGE
     }
 
     public Kind kind;
@@ -18,11 +18,11 @@ public final class GuestOperation {
     public int width;
     /**
      * Value to be stored, operand of an update, new value of a control register, or value to be put out; for INVPCID the first 8
-     * bytes of the descriptor: the PCID in bits 11:0, the others reserved. For MOV_FROM_CR3 and IN a handler puts the result here before
-     * it skips the operation.
+     * bytes of the descriptor: the PCID in bits 11:0, the others reserved; for CHANGE_PRIVILEGE the new RFLAGS. For MOV_FROM_CR3 and IN a
+     * handler puts the result here before it skips the operation.
      */
     public long value;
-    /** For UPDATE: an {@link UpdateFunction}. For INVPCID: the type, as the register operand has it. */
+    /** For UPDATE: an {@link UpdateFunction}. For INVPCID: the type, as the register operand has it. For CHANGE_PRIVILEGE: the new CPL. */
     public int function;
     /** For OUT and IN: the port. */
     public int port;

@@ -65,6 +65,12 @@ public interface Processor {
     /** WRPKRU of {@code value}: allowed at every privilege level. An {@link Outcome}; #UD while CR4.PKE = 0. */
     int wrpkru(int value);
 
+    /**
+     * SYSCALL, SYSRET, IRET or CLI: makes {@code cpl} and {@code rflags} those of the guest. An {@link Outcome}; DONE unless the guest is
+     * de-privileged. Costs nothing by itself: delivery of events has a price that includes their IRET.
+     */
+    int changePrivilege(int cpl, long rflags);
+
     /** HLT. An {@link Outcome}; DONE means the processor is halted now. */
     int hlt();
 

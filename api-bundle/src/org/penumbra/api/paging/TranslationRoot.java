@@ -9,8 +9,14 @@ public sealed interface TranslationRoot {
      * One dimension: the processor walks tables that map gva to hpa.
      *
      * @param cr3 the real CR3: hpa of the shadow root table
+     * @param deprivileged the guest's kernel is to run at CPL 3, without VMX
      */
-    record OneDimensional(long cr3) implements TranslationRoot {
+    record OneDimensional(long cr3, boolean deprivileged) implements TranslationRoot {
+        /** For a guest under VMX. */
+        public OneDimensional(long cr3) {
+            this(cr3, false);
+        }
+
         @Override
         public long register() {
             return cr3;

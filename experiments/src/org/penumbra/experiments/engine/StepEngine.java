@@ -41,8 +41,8 @@ final class StepEngine implements ExecutionEngine {
     private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final Kind[] EXPOSED = {
         Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
-        Kind.MOV_TO_CR4, null, null, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT, null,
-        Kind.MOV_TO_CR3, Kind.VMX, null
+        Kind.MOV_TO_CR4, Kind.CHANGE_PRIVILEGE, Kind.CHANGE_PRIVILEGE, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT,
+        Kind.CHANGE_PRIVILEGE, Kind.MOV_TO_CR3, Kind.VMX, null
     };
 
     private GuestState guest;
@@ -61,6 +61,8 @@ final class StepEngine implements ExecutionEngine {
     private long slotted;
 
     private boolean exited;
+    /** It exited at the IRET that ends a handler, which is no step. */
+    private boolean returning;
     private long retired;
     private long faultedBatch = -1;
     private int faultedNext;
@@ -94,6 +96,7 @@ final class StepEngine implements ExecutionEngine {
     @Override
     public Stop run(long budget) {
         exited = false;
+        returning = false;
         GuestException event = cpu.takeInjectedEvent();
         if (event != null) {
             deliver(event);
@@ -114,6 +117,12 @@ final class StepEngine implements ExecutionEngine {
             }
             StepBuffer steps = g.steps();
             if (g.next == steps.count) {
+                if (g.inHandler && cpu.changePrivilege(g.interruptedCpl, g.interruptedRflags) == Outcome.EXIT) {
+                    exposeChange(g.interruptedCpl, g.interruptedRflags);
+                    exited = true;
+                    returning = true;
+                    return Stop.EXIT;
+                }
                 if (!advance()) {
                     return Stop.FINISHED;
                 }
@@ -224,19 +233,14 @@ final class StepEngine implements ExecutionEngine {
                 return Outcome.DONE;
             case StepBuffer.ENTER_KERNEL:
                 // As Linux sets IA32_FMASK: a system call begins with interrupts off (SDM vol. 2, "SYSCALL").
-                registers.cpl = 0;
-                registers.rflags &= ~ControlBits.RFLAGS_IF;
-                return Outcome.DONE;
+                return cpu.changePrivilege(0, registers.rflags & ~ControlBits.RFLAGS_IF);
             case StepBuffer.ENTER_USER:
-                registers.cpl = 3;
-                registers.rflags |= ControlBits.RFLAGS_IF;
-                return Outcome.DONE;
+                return cpu.changePrivilege(3, registers.rflags | ControlBits.RFLAGS_IF);
             case StepBuffer.MOV_CR2:
                 registers.cr2 = s.value[i];
                 return Outcome.DONE;
             case StepBuffer.CLI:
-                registers.rflags &= ~ControlBits.RFLAGS_IF;
-                return Outcome.DONE;
+                return cpu.changePrivilege(registers.cpl, registers.rflags & ~ControlBits.RFLAGS_IF);
             default:
                 int outcome = privileged(s, i);
                 if (outcome == Outcome.DONE) {
@@ -352,8 +356,6 @@ final class StepEngine implements ExecutionEngine {
         if (g.inHandler) {
             g.inHandler = false;
             g.next = g.interruptedNext;
-            registers.cpl = g.interruptedCpl;
-            registers.rflags = g.interruptedRflags;
             return true;
         }
         while (!g.finished && g.next == g.batch.count) {
@@ -440,6 +442,17 @@ final class StepEngine implements ExecutionEngine {
         operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : kind == StepBuffer.MOV_CR3_SLOT ? slotted : steps.value[next];
         operation.field = kind == StepBuffer.VMX ? steps.width[next] : 0;
         operation.function = kind == StepBuffer.VMX ? steps.function[next] : kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
+        if (kind == StepBuffer.ENTER_USER) {
+            exposeChange(3, registers.rflags | ControlBits.RFLAGS_IF);
+        } else if (operation.kind == Kind.CHANGE_PRIVILEGE) {
+            exposeChange(kind == StepBuffer.CLI ? registers.cpl : 0, registers.rflags & ~ControlBits.RFLAGS_IF);
+        }
+    }
+
+    private void exposeChange(int cpl, long rflags) {
+        operation.kind = Kind.CHANGE_PRIVILEGE;
+        operation.function = cpl;
+        operation.value = rflags;
     }
 
     @Override
@@ -484,6 +497,12 @@ final class StepEngine implements ExecutionEngine {
     @Override
     public void skip() {
         requireExit("skip");
+        if (returning) {
+            exited = false;
+            returning = false;
+            advance();
+            return;
+        }
         tell(guest.steps(), guest.next);
         retireExited();
     }

@@ -53,7 +53,7 @@ public record Experiment(
                             "working-set", "cr3-slots-2", "cr3-slots-4", "cr3-slots-8"),
                     List.of("shadow-2m", "shadow-2m:unsync=off", "shadow-2m:flooding-detection=off", "shadow-2m:previous-roots=0",
                             "shadow-2m:large-pages=off", "shadow-2m:prefetch=off", "shadow-2m:invlpg-prefetch=on", "shadow-2m:nx-huge-pages=on",
-                            "shadow-2m:cr3-target-list=on"),
+                            "shadow-2m:cr3-target-list=on", "shadow-2m:deprivileged=on"),
                     List.of(1),
                     false),
             new Experiment(

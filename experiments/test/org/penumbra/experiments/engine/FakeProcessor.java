@@ -37,6 +37,8 @@ public class FakeProcessor implements Processor {
     public final GuestException exception = new GuestException();
     public final ExitRecord exit = new ExitRecord();
     public final InterruptLine line = new InterruptLine();
+    /** Changes of privilege exit, as they do for a de-privileged guest. */
+    public boolean trapsPrivilege;
     /** Privileged operations that took effect. */
     public final List<String> done = new ArrayList<>();
     public TranslationObserver observer;
@@ -220,6 +222,16 @@ public class FakeProcessor implements Processor {
     @Override
     public int tripleFault() {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public int changePrivilege(int cpl, long rflags) {
+        if (trapsPrivilege) {
+            return Outcome.EXIT;
+        }
+        registers.cpl = cpl;
+        registers.rflags = rflags;
+        return Outcome.DONE;
     }
 
     @Override

@@ -11,6 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine.Stop;
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.guest.GuestState;
@@ -181,5 +183,41 @@ class InterruptDeliveryTest {
         assertThat(cpu.interruptible()).isTrue();
         engine.skip();
         assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+    }
+
+    @Test
+    @DisplayName("S20 where changes of privilege trap, SYSCALL, SYSRET and CLI are exposed and skipped, and so is the IRET that ends a handler")
+    void changesTrap() {
+        cpu.trapsPrivilege = true;
+        cpu.registers.cpl = 3;
+        cpu.registers.rflags |= ControlBits.RFLAGS_IF;
+        start(s -> {
+            s.enterKernel();
+            s.cli();
+            s.enterUser();
+        });
+        for (int cpl : new int[] {0, 0, 3}) {
+            assertThat(engine.run(ALL)).isEqualTo(Stop.EXIT);
+            change(cpl, cpl == 3);
+        }
+        assertThat(cpu.time.retired()).isEqualTo(3);
+        cpu.injected = new GuestException();
+        cpu.injected.setExternal(VECTOR);
+        assertThat(engine.run(ALL)).isEqualTo(Stop.EXIT);
+        assertThat(cpu.registers.cpl).as("in the handler until the IRET").isZero();
+        change(3, true);
+        assertThat(engine.run(ALL)).isEqualTo(Stop.FINISHED);
+        assertThat(cpu.time.retired()).as("the IRET is no operation").isEqualTo(3);
+    }
+
+    /** What a monitor does with a change to {@code cpl} that trapped. */
+    private void change(int cpl, boolean interruptible) {
+        GuestOperation operation = engine.operation();
+        assertThat(operation.kind).isEqualTo(GuestOperation.Kind.CHANGE_PRIVILEGE);
+        assertThat(operation.function).isEqualTo(cpl);
+        assertThat((operation.value & ControlBits.RFLAGS_IF) != 0).isEqualTo(interruptible);
+        cpu.registers.cpl = operation.function;
+        cpu.registers.rflags = operation.value;
+        engine.skip();
     }
 }

@@ -30,6 +30,9 @@ final class EntryChecks {
         if (!vmcs.unrestrictedGuest && (vmcs.guestCr0 & PROTECTED_AND_PAGED) != PROTECTED_AND_PAGED) {
             throw new IllegalStateException(String.format("guest CR0 0x%x: PE and PG must be 1, but for an unrestricted guest", vmcs.guestCr0));
         }
+        if ((vmcs.guestCr0 & PROTECTED_AND_PAGED) == ControlBits.CR0_PG) {
+            throw new IllegalStateException(String.format("guest CR0 0x%x: with PG 1, PE and PG must both be 1", vmcs.guestCr0));
+        }
         if (vmcs.enableEpt && PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer) == PagingMode.PAE) {
             pdptes(vmcs.guestPdptes, maxPhysicalBits);
         }

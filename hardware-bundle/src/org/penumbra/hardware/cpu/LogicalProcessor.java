@@ -23,9 +23,11 @@ import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.SystemMsrs;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.cpu.WalkListener;
+import org.penumbra.api.deprivileged.DeprivilegedGuest;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
@@ -72,6 +74,8 @@ final class LogicalProcessor implements HostProcessor {
     private Vmcs vmcs;
     /** The VMCB of the guest that runs now; null unless one runs under SVM. */
     private Vmcb vmcb;
+    /** The guest that runs now at CPL 3; null unless one does. */
+    private DeprivilegedGuest deprivileged;
     /** What {@link #loadPdptes} found. */
     private Pdptes found;
     /** The state that the translation unit works with. */
@@ -97,7 +101,7 @@ final class LogicalProcessor implements HostProcessor {
     @Override
     public long translate(long gva, int access) {
         refresh();
-        long hpa = unit.translate(gva, access);
+        long hpa = unit.translate(gva, deprivileged == null ? access : access & ~Access.AC | Access.USER);
         if (hpa >= 0) {
             return hpa;
         }
@@ -114,7 +118,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public int movToCr3(long value) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.cr3LoadExiting && !isTarget(value)) {
@@ -142,7 +146,7 @@ final class LogicalProcessor implements HostProcessor {
         if (!keep) {
             unit.dropPcid(pcide ? (int) (cr3 & ControlBits.CR3_PCID) : 0);
         }
-        return privileged();
+        return charged();
     }
 
     /** SDM vol. 3, "CR3-Target Controls": the whole source operand is compared, bit 63 included. */
@@ -157,7 +161,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public int movToCr0(long value) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && ((value ^ vmcs.cr0ReadShadow) & vmcs.cr0Mask) != 0) {
@@ -189,7 +193,7 @@ final class LogicalProcessor implements HostProcessor {
         if ((old & ~real & CR0_PG) != 0) {
             unit.dropCurrentVpid();
         }
-        return privileged();
+        return charged();
     }
 
     /** A MOV that does not exit leaves the bits in {@code mask} as they are. */
@@ -203,7 +207,7 @@ final class LogicalProcessor implements HostProcessor {
      */
     @Override
     public int movToCr4(long value) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && ((value ^ vmcs.cr4ReadShadow) & vmcs.cr4Mask) != 0) {
@@ -232,12 +236,12 @@ final class LogicalProcessor implements HostProcessor {
         } else if ((real & ~old & CR4_SMEP) != 0) {
             unit.dropPcidAndGlobals();
         }
-        return privileged();
+        return charged();
     }
 
     @Override
     public int invlpg(long gva) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.invlpgExiting) {
@@ -245,12 +249,12 @@ final class LogicalProcessor implements HostProcessor {
         }
         refresh();
         unit.invlpg(gva);
-        return privileged();
+        return charged();
     }
 
     @Override
     public int invpcid(int type, long ofPcid, long gva) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.invlpgExiting) {
@@ -274,12 +278,12 @@ final class LogicalProcessor implements HostProcessor {
             default:
                 unit.dropCurrentVpidButGlobals();
         }
-        return privileged();
+        return charged();
     }
 
     @Override
     public int wrpkru(int value) {
-        if ((cr4() & ControlBits.CR4_PKE) == 0) {
+        if (deprivileged != null || (cr4() & ControlBits.CR4_PKE) == 0) {
             return raise(UD, 0, 0, 0);
         }
         set(registers.paging.withPkru(value));
@@ -292,14 +296,24 @@ final class LogicalProcessor implements HostProcessor {
     }
 
     @Override
+    public int changePrivilege(int cpl, long rflags) {
+        if (deprivileged != null) {
+            return generalProtection();
+        }
+        registers.cpl = cpl;
+        registers.rflags = rflags;
+        return Outcome.DONE;
+    }
+
+    @Override
     public int hlt() {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcb != null && vmcb.hltIntercept) {
             return svmExit(ExitReason.HLT, Vmcb.VMEXIT_HLT, 0, 0);
         }
-        return vmcs != null && vmcs.hltExiting ? exit(ExitReason.HLT, 0) : privileged();
+        return vmcs != null && vmcs.hltExiting ? exit(ExitReason.HLT, 0) : charged();
     }
 
     /** Without I/O permission bitmap (SDM vol. 1, "I/O Privilege Level"). */
@@ -309,7 +323,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public int out(int port, int width, long value) {
-        if (ioRefused()) {
+        if (deprivileged != null || ioRefused()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.ioExiting) {
@@ -321,12 +335,12 @@ final class LogicalProcessor implements HostProcessor {
             return Outcome.EXIT;
         }
         ports.out(port, width, value);
-        return privileged();
+        return charged();
     }
 
     @Override
     public int in(int port, int width) {
-        if (ioRefused()) {
+        if (deprivileged != null || ioRefused()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.ioExiting) {
@@ -338,19 +352,19 @@ final class LogicalProcessor implements HostProcessor {
             return Outcome.EXIT;
         }
         result = ports.in(port, width);
-        return privileged();
+        return charged();
     }
 
     @Override
     public int movFromCr3() {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null && vmcs.cr3StoreExiting) {
             return exit(ExitReason.CR_ACCESS, ExitQualification.movFromCr(3));
         }
         result = cr3();
-        return privileged();
+        return charged();
     }
 
     @Override
@@ -360,7 +374,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public int rdmsr(int msr) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null) {
@@ -383,7 +397,7 @@ final class LogicalProcessor implements HostProcessor {
         }
         registers.gpr[RegisterFile.RAX] = value & 0xffff_ffffL;
         registers.gpr[RegisterFile.RDX] = value >>> 32;
-        return privileged();
+        return charged();
     }
 
     @Override
@@ -399,7 +413,7 @@ final class LogicalProcessor implements HostProcessor {
         registers.gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
         registers.gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
         registers.gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
-        return privileged();
+        return charged();
     }
 
     @Override
@@ -419,7 +433,7 @@ final class LogicalProcessor implements HostProcessor {
     /** MSR bitmaps are not used: in non-root operation each WRMSR exits. */
     @Override
     public int wrmsr(int msr, long value) {
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (vmcs != null) {
@@ -438,7 +452,7 @@ final class LogicalProcessor implements HostProcessor {
         } else if (!MemoryTypes.has(msr) || !unit.memoryTypes().write(msr, value)) {
             return generalProtection();
         }
-        return privileged();
+        return charged();
     }
 
     @Override
@@ -453,6 +467,9 @@ final class LogicalProcessor implements HostProcessor {
             line.acknowledge();
             if (vmcb != null) {
                 return svmExit(ExitReason.EXTERNAL_INTERRUPT, Vmcb.VMEXIT_INTR, 0, 0);
+            }
+            if (deprivileged != null) {
+                return trap(ExitReason.EXTERNAL_INTERRUPT);
             }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
@@ -484,7 +501,7 @@ final class LogicalProcessor implements HostProcessor {
         if (shadow == null || write && shadow.readOnly()) {
             return exit(ExitReason.of(instruction), 0);
         }
-        if (registers.cpl != 0) {
+        if (!privileged()) {
             return generalProtection();
         }
         if (write) {
@@ -493,7 +510,7 @@ final class LogicalProcessor implements HostProcessor {
             vmread = vmcs.shadow.get(shadow);
         }
         registers.rflags &= ~ControlBits.RFLAGS_STATUS;
-        return privileged();
+        return charged();
     }
 
     @Override
@@ -503,7 +520,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public void vmEntry(Vmcs next) {
-        if (vmcs != null || vmcb != null) {
+        if (inGuest()) {
             throw new IllegalStateException("VM entry while a guest runs: an exit is needed first");
         }
         EntryChecks.check(next, unit.physicalBits());
@@ -542,7 +559,7 @@ final class LogicalProcessor implements HostProcessor {
 
     @Override
     public void vmrun(Vmcb next) {
-        if (vmcs != null || vmcb != null) {
+        if (inGuest()) {
             throw new IllegalStateException("VMRUN while a guest runs: an exit is needed first");
         }
         if (next.asid == 0) {
@@ -564,6 +581,38 @@ final class LogicalProcessor implements HostProcessor {
         line.awaitWindow(next.interruptWindow);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
         next.inject = false;
+    }
+
+    @Override
+    public void enterDeprivileged(DeprivilegedGuest next) {
+        if (inGuest()) {
+            throw new IllegalStateException("IRET to a guest while a guest runs: a trap is needed first");
+        }
+        if ((next.cr0 & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG)) {
+            throw new IllegalStateException(String.format("CR0 0x%x: without PE and PG nothing keeps a de-privileged guest in", next.cr0));
+        }
+        EntryChecks.linearBits(next.cr4, linearBits);
+        if (next.flush) {
+            unit.invalidations().dropVpid(0);
+            next.flush = false;
+        }
+        if (PagingMode.of(next.cr0, next.cr4, next.efer) == PagingMode.PAE) {
+            next.pdptes = EntryChecks.pdptes(readPdptes(next.cr3 & Pdptes.TABLE), unit.physicalBits());
+        }
+        deprivileged = next;
+        loadState();
+        line.awaitWindow(false);
+        inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
+        next.inject = false;
+    }
+
+    @Override
+    public void dropDeprivileged(long gva) {
+        unit.invalidations().dropAddress(0, gva);
+    }
+
+    private boolean inGuest() {
+        return vmcs != null || vmcb != null || deprivileged != null;
     }
 
     @Override
@@ -646,6 +695,11 @@ final class LogicalProcessor implements HostProcessor {
             svmExit(ExitReason.EXCEPTION_NMI, Vmcb.VMEXIT_EXCP + vector, errorCode, address);
             return excepted(vector, errorCode, access);
         }
+        if (deprivileged != null) {
+            trap(ExitReason.EXCEPTION_NMI);
+            exit.qualification = address;
+            return excepted(vector, errorCode, access);
+        }
         exception.set(vector, errorCode, address);
         return Outcome.FAULT;
     }
@@ -689,7 +743,7 @@ final class LogicalProcessor implements HostProcessor {
         vmcb.exitInfo1 = info1;
         vmcb.exitInfo2 = info2;
         vmcb = null;
-        return left(reason, info2);
+        return left(reason, info2, Work.EXIT);
     }
 
     private int exit(ExitReason reason, long qualification) {
@@ -697,20 +751,31 @@ final class LogicalProcessor implements HostProcessor {
             unit.invalidations().dropVpid(0);
         }
         vmcs = null;
-        return left(reason, qualification);
+        return left(reason, qualification, Work.EXIT);
+    }
+
+    /** A de-privileged guest is interrupted: the monitor runs now, at CPL 0. */
+    private int trap(ExitReason reason) {
+        deprivileged = null;
+        return left(reason, 0, Work.TRAP);
     }
 
     /** The guest does not run any more. */
-    private int left(ExitReason reason, long qualification) {
+    private int left(ExitReason reason, long qualification, Work price) {
         exit.start(reason, qualification);
-        cycles.charge(Work.EXIT);
+        cycles.charge(price);
         loaded = null;
         line.awaitWindow(false);
         unit.unload();
         return Outcome.EXIT;
     }
 
-    private int privileged() {
+    /** True if a privileged operation may be done: a de-privileged guest runs at CPL 3, whatever it believes. */
+    private boolean privileged() {
+        return deprivileged == null && registers.cpl == 0;
+    }
+
+    private int charged() {
         cycles.charge(Work.PRIVILEGED);
         return Outcome.DONE;
     }
@@ -730,6 +795,14 @@ final class LogicalProcessor implements HostProcessor {
 
     private void loadState() {
         PagingState state = registers.paging;
+        unit.deprivileged(deprivileged != null);
+        if (deprivileged != null) {
+            DeprivilegedGuest real = deprivileged;
+            unit.useOneStage();
+            unit.load(real.cr0, real.cr3, real.cr4, real.efer, 0, 0, real.pdptes, 0);
+            loaded = state;
+            return;
+        }
         if (nestedPaging()) {
             unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
             unit.stage().log().use(null);

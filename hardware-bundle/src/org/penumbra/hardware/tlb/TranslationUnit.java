@@ -55,6 +55,7 @@ public final class TranslationUnit {
     private final CycleClock clock;
     private final WalkMeter meter;
     private final GuestRights rule = new GuestRights();
+    private boolean deprivileged;
     private final Walker walker;
     private final SecondStage stage;
     private final MemoryTypes types;
@@ -150,6 +151,11 @@ public final class TranslationUnit {
         rootKey = 0;
     }
 
+    /** From the next {@link #load} on every access is one of CPL 3, whatever privilege the guest gives it. */
+    public void deprivileged(boolean now) {
+        deprivileged = now;
+    }
+
     /** From the next {@link #load} on guest-physical addresses are translated by EPT. */
     public void useEpt(long eptp, boolean modeBasedExecute) {
         stage.loadEpt(ept[(int) (eptp >>> 3 & 7) - 3][modeBasedExecute ? 1 : 0], eptp, modeBasedExecute);
@@ -219,7 +225,7 @@ public final class TranslationUnit {
         context = contexts.number(key | pcid);
         globalContext = paged && (cr4 & CR4_PGE) != 0 ? contexts.number(key | Contexts.GLOBAL) : -1;
         tlbs.use(context, globalContext);
-        if (rule.load(mode, cr0, cr4, efer, pkru, pkrs)) {
+        if (rule.load(mode, cr0, cr4, efer, pkru, pkrs, deprivileged)) {
             tlbs.recompute(rule);
         }
         if (paged) {

@@ -53,6 +53,7 @@ public final class GuestRights {
     private boolean nxe;
     private boolean smep;
     private boolean smap;
+    private boolean deprivileged;
     /** PKRU, IA32_PKRS: 0 unless keys apply. */
     private int pkru;
     private int pkrs;
@@ -66,16 +67,19 @@ public final class GuestRights {
 
     /**
      * Sets the registers; true if that may change the allowed kinds of some translation. Without paging none of them counts; 32-bit
-     * paging has no XD, and only 4- and 5-level paging have protection keys.
+     * paging has no XD, and only 4- and 5-level paging have protection keys. With {@code atCpl3} what a guest takes for supervisor accesses
+     * are user accesses.
      */
-    public boolean load(PagingMode mode, long cr0, long cr4, long efer, int userKeys, int supervisorKeys) {
+    public boolean load(PagingMode mode, long cr0, long cr4, long efer, int userKeys, int supervisorKeys, boolean atCpl3) {
         boolean newWp = (cr0 & CR0_WP) != 0;
         boolean newNxe = (efer & EFER_NXE) != 0 && mode != PagingMode.BITS_32;
         boolean newSmep = (cr4 & CR4_SMEP) != 0 && mode != PagingMode.NONE;
         boolean newSmap = (cr4 & CR4_SMAP) != 0 && mode != PagingMode.NONE;
         int newPkru = (cr4 & CR4_PKE) != 0 && mode.isLong() ? userKeys : 0;
         int newPkrs = (cr4 & CR4_PKS) != 0 && mode.isLong() ? supervisorKeys : 0;
-        boolean changed = newWp != wp || newNxe != nxe || newSmep != smep || newSmap != smap || newPkru != pkru || newPkrs != pkrs;
+        boolean changed = newWp != wp || newNxe != nxe || newSmep != smep || newSmap != smap || newPkru != pkru || newPkrs != pkrs
+                || atCpl3 != deprivileged;
+        deprivileged = atCpl3;
         wp = newWp;
         nxe = newNxe;
         smep = newSmep;
@@ -123,6 +127,10 @@ public final class GuestRights {
             if (smep) {
                 permitted &= ~S_FETCH;
             }
+        }
+        if (deprivileged) {
+            permitted &= U_READ | U_WRITE | U_FETCH;
+            permitted |= permitted >>> Access.USER | (permitted >>> Access.USER) << Access.AC;
         }
         return permitted;
     }

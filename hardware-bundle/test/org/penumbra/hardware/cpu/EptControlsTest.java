@@ -301,6 +301,26 @@ class EptControlsTest {
         rig.enter();
     }
 
+    @ParameterizedTest
+    @CsvSource({"80000011, true, true", "80000010, false, false", "00000011, false, true", "00000010, false, true"})
+    @DisplayName("S05 VM entry refuses real mode and unpaged guests but for an unrestricted guest, and PG without PE always")
+    void entryWithoutProtectionOrPaging(String cr0, boolean restricted, boolean unrestricted) {
+        // SDM vol. 3, "Checks on Guest Control Registers, Debug Registers, and MSRs" (section 27.3.1.1).
+        rig.registers.paging = rig.registers.paging.withCr0(Long.parseLong(cr0, 16));
+        enters(restricted);
+        rig.vmcs.unrestrictedGuest = true;
+        enters(unrestricted);
+    }
+
+    private void enters(boolean allowed) {
+        if (allowed) {
+            rig.enter();
+            rig.cpu.vmcall();
+        } else {
+            assertThatThrownBy(rig::enter).isInstanceOf(IllegalStateException.class).hasMessageContaining("PE and PG");
+        }
+    }
+
     @Test
     @DisplayName("T01 an unrestricted guest switches paging on and off; other guests get #GP(0) for it")
     void pagingInNonRootOperation() {

@@ -213,7 +213,7 @@ abstract class FaultPath implements MmuContext {
         ShadowPage lowest = page;
         while (lowest.level() > goal) {
             int below = lowest.level() - 1;
-            int role = Role.direct(below, walker.rights);
+            int role = Role.direct(below, walker.rights, guestRoot.mode());
             ShadowPage child = child(lowest, gva);
             if (child == null || child.role != role) {
                 if (!alone) {

@@ -13,21 +13,22 @@ import org.penumbra.kit.Role;
  * @param mode mode bits of a {@link Role}
  * @param register CR3, or EPTP
  * @param pcid 0 without PCIDs
+ * @param deprivileged the guest runs without VMX
  */
-record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int pcid, Pdptes pdptes) {
+record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int pcid, Pdptes pdptes, boolean deprivileged) {
     /** SDM vol. 3, "Extended-Page-Table Pointer (EPTP)": write-back; page-walk length less 1 in bits 5:3; bit 6 enables flags. */
     private static final long WRITE_BACK = 6;
     private static final int LENGTH_SHIFT = 3;
 
-    /** Of the page tables of a guest in {@code state}. */
-    static GuestRoot of(PagingState state) {
+    /** Of the page tables of a guest in {@code state}, whose roles have the mode bits {@code mode}. */
+    static GuestRoot of(PagingState state, int mode, boolean deprivileged) {
         return new GuestRoot(
-                GuestFormat.of(state), Role.mode(state), state.cr3(), state.has4(ControlBits.CR4_PCIDE), state.pcid(), state.pdptes());
+                GuestFormat.of(state), mode, state.cr3(), state.has4(ControlBits.CR4_PCIDE), state.pcid(), state.pdptes(), deprivileged);
     }
 
     /** Of the EPT tables that a guest hypervisor names by {@code eptp}. */
     static GuestRoot ofEpt(long eptp) {
-        return new GuestRoot(GuestFormat.ofEpt(eptp), Role.eptMode(eptp), eptp, false, 0, Pdptes.NONE);
+        return new GuestRoot(GuestFormat.ofEpt(eptp), Role.eptMode(eptp), eptp, false, 0, Pdptes.NONE, false);
     }
 
     /** Frame of the top table, where there is one. */
@@ -53,7 +54,7 @@ record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int
     /** What the processor is given whose tables begin at {@code top}. EPT has flags if the guest hypervisor's has. */
     TranslationRoot root(long top) {
         if (!format.isEpt()) {
-            return new TranslationRoot.OneDimensional(top | pcid);
+            return new TranslationRoot.OneDimensional(top | pcid, deprivileged);
         }
         return new TranslationRoot.TwoDimensional(top | WRITE_BACK | (long) format.levels() - 1 << LENGTH_SHIFT | register & GuestFormat.EPTP_FLAGS);
     }

@@ -191,7 +191,7 @@ final class Roots {
     private ShadowPage directory(GuestRoot of, int i) {
         switch (of.format()) {
             case NONE:
-                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL));
+                return pin((long) i << FRAMES_OF_1G_BITS, Role.direct(2, Rights.ALL, of.mode()));
             case PAE:
                 long pdpte = of.pdptes().get(i);
                 return (pdpte & GuestFormat.PRESENT) != 0 ? pin(of.format().gfn(pdpte), Role.of(2, Rights.ALL, of.mode(), 0)) : null;

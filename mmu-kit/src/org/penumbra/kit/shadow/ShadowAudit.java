@@ -113,8 +113,12 @@ final class ShadowAudit {
 
     /** Does {@code spte} grant more than {@code rights} do under the guest's controls in {@code role}? */
     private boolean grantsMore(int role, long spte, int rights) {
-        boolean user = (mmu.format.rights(spte) & Rights.USER) != 0;
+        boolean kernel = (role & Role.KERNEL) != 0;
+        boolean user = !kernel && (mmu.format.rights(spte) & Rights.USER) != 0;
         boolean executable = (mmu.format.rights(spte) & Rights.EXEC) != 0;
+        if (kernel && (Role.keptBySmap(role, rights) || executable && (Role.granted(role, rights) & Rights.EXEC) == 0)) {
+            return true;
+        }
         if (user && (rights & Rights.USER) == 0 || executable && (rights & Rights.EXEC) == 0) {
             return true;
         }

@@ -6,6 +6,7 @@ import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.PrivilegeRoots;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.mmu.UnsupportedPagingException;
 import org.penumbra.api.observe.TracePoint;
@@ -20,10 +21,13 @@ import org.penumbra.kit.Rights;
 import org.penumbra.kit.ShadowPage;
 
 /** One vCPU under shadow paging: its page faults, whichever way they take (guest's own, device, fast), and its invalidations. */
-final class ShadowContext extends FaultPath implements LoadableRoots {
+final class ShadowContext extends FaultPath implements LoadableRoots, PrivilegeRoots {
     private final GuestWalker emulation;
     private final MmioCache mmioCache = new MmioCache();
     private PagingState state;
+    private int mode;
+    /** Of a de-privileged guest: whose root is the current one. */
+    private boolean kernel = true;
 
     ShadowContext(ShadowPaging mmu, MmuContextHost host, Worker w) {
         super(mmu, host, w);
@@ -35,6 +39,7 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
         requireSupported(newState);
         boolean sameMode = state != null && sameMode(state, newState);
         state = newState;
+        mode = currentMode();
         mmioCache.forgetAll();
         try (MmuLock.Held held = mmu.lock.exclusive()) {
             if (!sameMode) {
@@ -42,11 +47,33 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
             } else if (!keepPcid) {
                 roots.stale(newState.pcid());
             }
-            select(GuestRoot.of(newState));
+            select(guestRoot());
         }
         if (!keepPcid || !sameMode) {
             host.flushAll();
         }
+    }
+
+    private GuestRoot guestRoot() {
+        return GuestRoot.of(state, mode, mmu.options.deprivileged());
+    }
+
+    private int currentMode() {
+        return mmu.options.deprivileged() && kernel ? Role.kernelMode(state) : Role.mode(state);
+    }
+
+    @Override
+    public void selectPrivilege(boolean nowKernel) {
+        kernel = nowKernel;
+        if (currentMode() == mode) {
+            return;
+        }
+        mode = currentMode();
+        try (MmuLock.Held held = mmu.lock.exclusive()) {
+            select(guestRoot());
+        }
+        // Both roots have one PCID: what the other has left in the TLB would be reachable.
+        host.flushAll();
     }
 
     /** True if the registers that this design owns differ in CR3 alone. */
@@ -64,11 +91,11 @@ final class ShadowContext extends FaultPath implements LoadableRoots {
 
     @Override
     public List<Loadable> loadableRoots() {
-        if (!mmu.options.cr3Targets()) {
+        if (!mmu.options.cr3Targets() || mmu.options.deprivileged()) {
             return List.of();
         }
         try (MmuLock.Held held = share.shared()) {
-            return roots.loadable(GuestRoot.of(state));
+            return roots.loadable(guestRoot());
         }
     }
 

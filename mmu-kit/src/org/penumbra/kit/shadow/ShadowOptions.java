@@ -15,6 +15,7 @@ package org.penumbra.kit.shadow;
  * @param nxRecoveryPeriod simulated cycles after which a part of what a fetch has split is given up; 0: never
  * @param cr3Targets roots are offered to the guest to load without an exit
  * @param singleLock every fault is served alone
+ * @param deprivileged the guest's kernel runs at CPL 3 without VMX, with roots of its own
  */
 public record ShadowOptions(
         boolean unsync,
@@ -28,7 +29,8 @@ public record ShadowOptions(
         boolean nxHugePages,
         long nxRecoveryPeriod,
         boolean cr3Targets,
-        boolean singleLock) {
+        boolean singleLock,
+        boolean deprivileged) {
     /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
     public static final long LEAST_PAGES = 64;
     /** KVM: KVM_PERMILLE_MMU_PAGES. */

@@ -113,6 +113,9 @@ final class ShadowSync {
             return NOT_MAPPED;
         }
         int rights = Role.rights(page.role) & format.rights(gpte);
+        if (Role.keptBySmap(page.role, rights)) {
+            return NOT_MAPPED;
+        }
         return flags && (gpte & format.dirty()) == 0 ? rights & ~Rights.WRITE : rights;
     }
 }

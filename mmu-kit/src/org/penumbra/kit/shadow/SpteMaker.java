@@ -3,6 +3,7 @@ package org.penumbra.kit.shadow;
 import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.Rights;
+import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** Decides what a leaf spte may say and puts it in place: KVM's make_spte and mmu_set_spte. Under the MMU's lock. */
@@ -74,7 +75,7 @@ final class SpteMaker {
         if (later || !mayWrite) {
             granted &= ~Rights.WRITE;
         }
-        long spte = tree.format.page(pfn, level, granted) | (mayWrite ? Spte.MAY_WRITE : 0);
+        long spte = tree.format.page(pfn, level, Role.granted(page.role, granted)) | (mayWrite ? Spte.MAY_WRITE : 0);
         spte = how == PREFETCH ? spte & ~tree.format.accessed : spte;
         boolean dirties = write && (granted & Rights.WRITE) != 0;
         long hardwareBits = tree.format.accessed | tree.format.dirty;

@@ -104,7 +104,7 @@ class AccountsAuditTest extends ShadowFixture {
         start();
         Worker w = new Worker(host, host.clock());
         for (int i = 0; i < 65; i++) {
-            mmu.tree.create(w, 512L * i, Role.direct(1, Rights.ALL));
+            mmu.tree.create(w, 512L * i, Role.direct(1, Rights.ALL, 0));
         }
         reports("65 shadow pages besides roots, and the limit is 64");
         mmu.makePagesAvailable(w);

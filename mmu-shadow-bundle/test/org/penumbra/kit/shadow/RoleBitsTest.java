@@ -1,6 +1,8 @@
 package org.penumbra.kit.shadow;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.penumbra.testkit.fixture.GuestTables.A;
+import static org.penumbra.testkit.fixture.GuestTables.D;
 import static org.penumbra.testkit.fixture.GuestTables.NX;
 import static org.penumbra.testkit.fixture.GuestTables.P;
 import static org.penumbra.testkit.fixture.GuestTables.U;
@@ -11,8 +13,9 @@ import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.EnumSource.Mode;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.penumbra.api.mmu.PrivilegeRoots;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
@@ -20,8 +23,11 @@ import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
+import org.penumbra.shadow.ShadowSettings;
 import org.penumbra.testkit.fixture.FixtureHost;
 
 /**
@@ -231,5 +237,52 @@ class RoleBitsTest extends ShadowFixture {
         invariantsHold();
         assertThat(host.count("mmu_cache_miss")).isEqualTo(made);
         assertThat(host.frames()).isEqualTo(frames);
+    }
+
+    @Test
+    @DisplayName("S20 kernel: a supervisor page that a de-privileged guest's kernel reaches at CPL 3 has no U for its user programs")
+    void kernel() {
+        host.with(ShadowSettings.DEPRIVILEGED, "on");
+        start();
+        tables.map(GVA, 100, 1, P | W | A | D);
+        tables.map(GVA + 0x1000, 101, 1, P | W | U | A | D);
+        load(tables.state());
+        PrivilegeRoots privileges = (PrivilegeRoots) context;
+        assertThat(((TranslationRoot.OneDimensional) context.root()).deprivileged()).isTrue();
+        TranslationRoot kernelRoot = context.root();
+        assertThat(access(GVA, Access.WRITE)).isEqualTo(Resolution.RETRY);
+        assertThat(spte(GVA) & (Spte.WRITABLE | GuestFormat.USER)).isEqualTo(Spte.WRITABLE | GuestFormat.USER);
+        host.takeFlushes();
+        privileges.selectPrivilege(false);
+        assertThat(host.takeFlushes()).as("what the kernel left in the TLB").isPositive();
+        assertThat(context.root()).isNotEqualTo(kernelRoot);
+        assertThat(refused(GVA, USER_READ)).isEqualTo(PageFaultError.PRESENT | PageFaultError.USER);
+        // The prefetch of the user's own page beside it fills the supervisor page's spte.
+        access(GVA + 0x1000, USER_READ);
+        assertThat(spte(GVA) & GuestFormat.USER).as("to the user's root").isZero();
+        assertThat(spte(GVA + 0x1000) & GuestFormat.USER).isEqualTo(GuestFormat.USER);
+        differ(leafTable(GVA), Role.KERNEL, Spte.index(GVA, 1));
+        privileges.selectPrivilege(true);
+        assertThat(context.root()).as("kept as a previous root").isSameAs(kernelRoot);
+    }
+
+    @Test
+    @DisplayName("S20 kernel_smep and kernel_smap: a de-privileged kernel executes no user page under SMEP, and has none mapped under SMAP")
+    void kernelUnderSmepAndSmap() {
+        host.with(ShadowSettings.DEPRIVILEGED, "on");
+        start();
+        tables.map(GVA, 100, 1, P | W | U | A | D);
+        load(tables.state());
+        access(GVA, Access.READ);
+        assertThat(spte(GVA) & NX).as("without SMEP").isZero();
+        load(tables.state().withCr4(tables.state().cr4() | ControlBits.CR4_SMEP));
+        access(GVA, Access.READ);
+        assertThat(spte(GVA) & NX).isEqualTo(NX);
+        load(tables.state().withCr4(tables.state().cr4() | ControlBits.CR4_SMAP));
+        assertThat(access(GVA, Access.READ | Access.AC)).isEqualTo(Resolution.EMULATE);
+        assertThat(spte(GVA)).isZero();
+        assertThat(refused(GVA, Access.READ)).isEqualTo(PageFaultError.PRESENT);
+        ((PrivilegeRoots) context).selectPrivilege(false);
+        assertThat(access(GVA, USER_READ)).as("SMAP is not for user programs").isEqualTo(Resolution.RETRY);
     }
 }

@@ -43,6 +43,8 @@ final class ScriptEngine implements ExecutionEngine {
     private FirstLevelTlb code;
     private InterruptLine line;
     private boolean exited;
+    /** It exited at a change of privilege before the operation. */
+    private boolean changing;
     private long retired;
 
     ScriptEngine(ScriptedGuest guest) {
@@ -65,6 +67,7 @@ final class ScriptEngine implements ExecutionEngine {
     @Override
     public Stop run(long budget) {
         exited = false;
+        changing = false;
         GuestException event = cpu.takeInjectedEvent();
         if (event != null) {
             if (event.external) {
@@ -97,6 +100,14 @@ final class ScriptEngine implements ExecutionEngine {
                     return Stop.FINISHED;
                 }
                 continue;
+            }
+            if (registers.cpl != cpl(s, i) && cpu.changePrivilege(cpl(s, i), registers.rflags) == Outcome.EXIT) {
+                operation.kind = Kind.CHANGE_PRIVILEGE;
+                operation.function = cpl(s, i);
+                operation.value = registers.rflags;
+                exited = true;
+                changing = true;
+                return Stop.EXIT;
             }
             int outcome = attempt(s, i);
             if (outcome == Outcome.DONE) {
@@ -168,14 +179,18 @@ final class ScriptEngine implements ExecutionEngine {
         return outcome;
     }
 
+    /** The privilege that operation {@code i} is for. */
+    private static int cpl(Script s, int i) {
+        boolean access = s.kind[i] == Script.LOAD || s.kind[i] == Script.STORE || s.kind[i] == Script.FETCH || s.kind[i] == Script.UPDATE;
+        return access && Access.isUser(s.access[i]) ? 3 : 0;
+    }
+
     private int access(Script s, int i) {
-        registers.cpl = Access.isUser(s.access[i]) ? 3 : 0;
         registers.rflags = s.ac[i] ? registers.rflags | ControlBits.RFLAGS_AC : registers.rflags & ~ControlBits.RFLAGS_AC;
         return registers.access(s.access[i] & 3);
     }
 
     private int privileged(Script s, int i) {
-        registers.cpl = 0;
         long value = s.value[i];
         switch (s.kind[i]) {
             case Script.INVLPG:
@@ -225,6 +240,8 @@ final class ScriptEngine implements ExecutionEngine {
         int i = guest.next;
         script.exception[i] = e.vector;
         script.errorCode[i] = e.errorCode;
+        // The kernel's handler does nothing but go on with the next operation.
+        registers.cpl = 0;
         if (e.vector == GuestException.PF) {
             registers.cr2 = e.address;
             script.cr2[i] = e.address;
@@ -288,6 +305,11 @@ final class ScriptEngine implements ExecutionEngine {
     @Override
     public void skip() {
         requireExit("skip");
+        if (changing) {
+            exited = false;
+            changing = false;
+            return;
+        }
         tell(script, guest.next);
         retireExited();
     }

@@ -329,6 +329,13 @@ final class FaultyProcessor implements Processor {
     }
 
     @Override
+    public int changePrivilege(int cpl, long rflags) {
+        registers().cpl = cpl;
+        registers().rflags = rflags;
+        return Outcome.DONE;
+    }
+
+    @Override
     public int hlt() {
         throw new UnsupportedOperationException();
     }
