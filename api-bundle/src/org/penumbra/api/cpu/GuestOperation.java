@@ -6,7 +6,9 @@ package org.penumbra.api.cpu;
  */
 public final class GuestOperation {
     /** What the operation does. */
-    public enum Kind { FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, CHANGE_PRIVILEGE }
+    public enum Kind {
+        FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, CHANGE_PRIVILEGE
+    }
 
     public Kind kind;
     /** Linear address of a memory operand, or the operand of INVLPG; for INVPCID that in the descriptor, its second 8 bytes. */
