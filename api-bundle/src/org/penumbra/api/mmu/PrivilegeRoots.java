@@ -9,8 +9,8 @@ import org.osgi.annotation.versioning.ConsumerType;
 @ConsumerType
 public interface PrivilegeRoots {
     /**
-     * Whose root {@link MmuContext#root} answers from now on: that of the guest's kernel, or of its user programs; the kernel's at first. Told before an entry. On
-     * return nothing that belongs to the other alone is reachable from this vCPU.
+     * Whose root {@link MmuContext#root} answers from now on: that of the guest's kernel, or of its user programs; the kernel's at first.
+     * Told before an entry. On return nothing that belongs to the other alone is reachable from this vCPU.
      */
     void selectPrivilege(boolean kernel);
 }
