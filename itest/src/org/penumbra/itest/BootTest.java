@@ -69,6 +69,21 @@ class BootTest {
     }
 
     @Test
+    @DisplayName("G07 a recorded guest has a fetch for each instruction in its trace, and the trace runs as a workload")
+    void recorded() {
+        Path trace = folder.resolve("guest.trace");
+        Outcome o = boot(KERNELS.resolve("selftest.elf"), "--mmu", "shadow", "--trace", trace.toString(), "--summary");
+        assertThat(o.code()).isZero();
+        String instructions = o.err().replaceAll("(?s) instructions.*", "");
+        StringWriter info = new StringWriter();
+        assertThat(penumbra.run(List.of("trace", "info", trace.toString(), "--json"), new PrintWriter(info), new PrintWriter(info), () -> false)).isZero();
+        assertThat(info.toString()).containsPattern("\"fetch\\w*\" *: *" + instructions + "\\b");
+        StringWriter run = new StringWriter();
+        List<String> replay = List.of("run", "shadow-vs-ept", "--trace", trace.toString(), "--design", "shadow,ept", "--check", "-q");
+        assertThat(penumbra.run(replay, new PrintWriter(run), new PrintWriter(run), () -> false)).as(run.toString()).isZero();
+    }
+
+    @Test
     @DisplayName("G02 a triple fault ends the machine with registers and the last instructions")
     void tripleFault() throws IOException {
         // An interrupt without a table: entered with nothing but a header, XOR EAX, EAX; LIDT of zeroes; INT3.

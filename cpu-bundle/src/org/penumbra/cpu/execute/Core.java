@@ -70,13 +70,13 @@ final class Core {
     /** Retired and not yet told to the clock of guest time. */
     long retired;
 
-    Core(Processor cpu, MemoryPort port) {
+    Core(Processor cpu, MemoryPort port, AccessLog log) {
         this.cpu = cpu;
         this.registers = cpu.registers();
         this.segments = registers.segments;
         this.gpr = registers.gpr;
         this.flags = new Flags(registers);
-        this.memory = new DataPath(this, port);
+        this.memory = new DataPath(this, port, log);
     }
 
     /** Derives the mode from the registers. */

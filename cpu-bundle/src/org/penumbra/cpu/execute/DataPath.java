@@ -23,10 +23,13 @@ final class DataPath {
     /** The frame that code is executed from now; a store to it is to be noticed. */
     private long codeFrame = -1;
     final GuestOperation operation = new GuestOperation();
+    /** Null unless somebody records. */
+    private final AccessLog log;
 
-    DataPath(Core core, MemoryPort port) {
+    DataPath(Core core, MemoryPort port, AccessLog log) {
         this.core = core;
         this.port = port;
+        this.log = log;
     }
 
     void emulate(MemoryHooks memory) {
@@ -43,6 +46,15 @@ final class DataPath {
 
     /** Up to 8 bytes, zero-extended; {@code access} may be a write kind, if a store is to follow. */
     long load(long gva, int width, int access) {
+        if (log == null) {
+            return read(gva, width, access);
+        }
+        long value = read(gva, width, access);
+        log.load(gva, width, access);
+        return value;
+    }
+
+    private long read(long gva, int width, int access) {
         if (hooks == null) {
             int outcome = port.load(gva, width, access);
             if (outcome == Outcome.DONE) {
@@ -57,6 +69,13 @@ final class DataPath {
     }
 
     void store(long gva, int width, long value, int access) {
+        write(gva, width, value, access);
+        if (log != null) {
+            log.store(gva, width);
+        }
+    }
+
+    private void write(long gva, int width, long value, int access) {
         if (hooks != null) {
             if (!hooks.prepare(gva, width, Access.WRITE)) {
                 throw Trap.REFUSED;

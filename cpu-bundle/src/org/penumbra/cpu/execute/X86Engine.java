@@ -13,6 +13,7 @@ import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.Segments;
 import org.penumbra.api.cpu.SystemRegisters;
+import org.penumbra.api.guest.AccessListener;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.cpu.decode.Insn;
@@ -43,6 +44,15 @@ final class X86Engine implements ExecutionEngine {
     /** The instruction that is executed, or at which the engine has exited. */
     private Insn current;
     private boolean exited;
+    /** Null unless somebody records. */
+    private final AccessLog log;
+    /** The instruction that {@link #log} holds accesses of is not complete. */
+    private boolean partial;
+
+    /** @param listener may be null */
+    X86Engine(AccessListener listener) {
+        log = listener == null ? null : new AccessLog(listener);
+    }
 
     @Override
     public void attach(Processor processor, MemoryPort port, int vcpuNumber) {
@@ -52,7 +62,7 @@ final class X86Engine implements ExecutionEngine {
         line = processor.interruptLine();
         observer = processor.observer();
         vcpu = vcpuNumber;
-        core = new Core(processor, port);
+        core = new Core(processor, port, log);
         SegmentLoader loader = new SegmentLoader(core);
         events = new Events(core, loader);
         interpreter = new Interpreter(core, events, loader, vcpuNumber);
@@ -133,12 +143,13 @@ final class X86Engine implements ExecutionEngine {
                 next &= 0xffff_ffffL;
             }
             core.next = next;
+            begun(i);
             if (!interpreter.execute(i)) {
+                partial = true;
                 return k - 1;
             }
             rip = core.next;
-            registers.rip = rip;
-            core.retired++;
+            retired();
             more = k < code.length && k < most && !alone && !core.changed && core.stop == null && !line.raised();
         }
         if (alone) {
@@ -152,6 +163,21 @@ final class X86Engine implements ExecutionEngine {
             }
         }
         return k;
+    }
+
+    private void begun(Insn i) {
+        if (log != null) {
+            log.begin(linear(registers.rip), i.length, partial);
+            partial = false;
+        }
+    }
+
+    private void retired() {
+        registers.rip = core.next;
+        core.retired++;
+        if (log != null) {
+            log.retire();
+        }
     }
 
     /** Delivers an exception that an instruction, or the hypervisor, has raised; false if the delivery has exited. */
@@ -226,8 +252,11 @@ final class X86Engine implements ExecutionEngine {
                 return false;
             }
             core.next = core.in64 ? registers.rip + i.length : registers.rip + i.length & 0xffff_ffffL;
+            begun(i);
             if (interpreter.execute(i)) {
                 retireExited();
+            } else {
+                partial = true;
             }
             return true;
         } catch (Trap t) {
@@ -261,9 +290,8 @@ final class X86Engine implements ExecutionEngine {
 
     private void retireExited() {
         exited = false;
-        registers.rip = core.next;
+        retired();
         system.interruptShadow = false;
-        core.retired++;
         core.settleTime();
     }
 

@@ -8,9 +8,8 @@ import java.util.Optional;
 import java.util.function.IntConsumer;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.Segments;
-import org.penumbra.api.guest.GuestProgram;
+import org.penumbra.api.guest.AccessListener;
 import org.penumbra.api.guest.GuestState;
-import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.ControlBits;
@@ -26,7 +25,7 @@ import org.penumbra.api.paging.PagingState;
  *  module   0 start   4 end   8 string   12 0        mmap   0 size = 20   4 base   12 length   20 type (1 memory)
  * </pre>
  */
-public final class MultibootGuest implements GuestBoot, GuestProgram {
+public final class MultibootGuest implements GuestBoot {
     private static final int HEADER_MAGIC = 0x1bad_b002;
     private static final int BOOT_MAGIC = 0x2bad_b002;
     private static final int SEARCHED = 8192;
@@ -52,18 +51,21 @@ public final class MultibootGuest implements GuestBoot, GuestProgram {
     private final String commandLine;
     private final List<Module> modules;
     private final IntConsumer console;
+    private final AccessListener recorder;
     private RegisterFile registers;
     private long strings = STRINGS;
 
     /**
      * @param console takes what the kernel puts out on the serial port
+     * @param recorder is told of every access; may be null
      * @throws IllegalArgumentException with a line for the user, without its subject, if {@code file} is no such kernel
      */
-    public MultibootGuest(byte[] file, String commandLine, List<Module> modules, IntConsumer console) {
+    public MultibootGuest(byte[] file, String commandLine, List<Module> modules, IntConsumer console, AccessListener recorder) {
         this.file = file;
         this.commandLine = commandLine;
         this.modules = List.copyOf(modules);
         this.console = console;
+        this.recorder = recorder;
         ByteBuffer b = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
         int at = 0;
         while (at + 12 <= Math.min(file.length, SEARCHED)
@@ -125,7 +127,7 @@ public final class MultibootGuest implements GuestBoot, GuestProgram {
         image.store(loader);
         registers = vcpus[0];
         enter(registers);
-        return new GuestState[] {new GuestState(this)};
+        return new GuestState[] {new GuestState(recorder == null ? new MachineCode() : new RecordedCode(recorder))};
     }
 
     private void describe(BootImage image, long memoryBytes) {
@@ -188,20 +190,5 @@ public final class MultibootGuest implements GuestBoot, GuestProgram {
     @Override
     public void console(int octet) {
         console.accept(octet);
-    }
-
-    @Override
-    public boolean refill(StepBuffer steps) {
-        throw new MachineException("the guest is machine code, and has no steps: it needs the engine for that");
-    }
-
-    @Override
-    public void pageFault(long cr2, int errorCode, boolean user, StepBuffer handler) {
-        throw new IllegalStateException("the guest is machine code, and handles page faults by itself");
-    }
-
-    @Override
-    public void interrupt(int vector, StepBuffer handler) {
-        throw new IllegalStateException("the guest is machine code, and handles interrupts by itself");
     }
 }

@@ -14,6 +14,7 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.experiments.boot.MultibootGuest;
+import org.penumbra.experiments.boot.TraceOfGuest;
 import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.Planner;
@@ -89,6 +90,13 @@ final class BootCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of an MMU; 'penumbra list designs' names them.")
     private Map<String, String> settings = new LinkedHashMap<>();
 
+    @Option(names = "--trace", paramLabel = "FILE",
+            description = "Record what the guest fetches, loads and stores; 'penumbra run … --trace FILE' replays it.")
+    private Path trace;
+
+    @Option(names = "--force", description = "Let --trace replace an older file.")
+    private boolean force;
+
     @Option(names = "--check", description = "Compare every translation with the specification. Slow.")
     private boolean check;
 
@@ -96,13 +104,31 @@ final class BootCommand implements Callable<Integer> {
     private boolean summary;
 
     private int swaps;
+    private TraceOfGuest recorder;
 
     BootCommand(Session session) {
         this.session = session;
     }
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
+        if (trace == null) {
+            return boot();
+        }
+        if (Files.exists(trace) && !force) {
+            throw new RefusedException("'" + trace + "' exists; give another name, or --force to replace it");
+        }
+        try (TraceOfGuest t = new TraceOfGuest(trace, "what " + file.getFileName() + " accessed")) {
+            recorder = t;
+            int code = boot();
+            long records = t.commit();
+            session.console().err().printf("%s: %d records, %d accesses above 2^47 left out%n", trace, records, t.leftOut());
+            session.console().err().flush();
+            return code;
+        }
+    }
+
+    private int boot() {
         List<Design> designs = new Designs(session.services()).select(mmus, settings, "--mmu");
         Design first = designs.get(0);
         if (swapEvery < 0 || swapEvery > 0 && designs.stream().anyMatch(d -> d.mmu().isEmpty())) {
@@ -140,7 +166,7 @@ final class BootCommand implements Callable<Integer> {
         }
         byte[] content = read(file);
         try {
-            return new MultibootGuest(content, commandLine.isEmpty() ? file.toString() : file + " " + commandLine, loaded, this::console);
+            return new MultibootGuest(content, commandLine.isEmpty() ? file.toString() : file + " " + commandLine, loaded, this::console, recorder);
         } catch (IllegalArgumentException e) {
             throw new RefusedException(file + " " + e.getMessage(), e);
         }
