@@ -22,7 +22,9 @@ public record Experiment(
         /** The same, and each design is set against the first one. */
         ABLATION,
         /** Each workload once under the first design, and once with swaps from each design to the next. */
-        SWAPS
+        SWAPS,
+        /** It brings its own guests and tables: see the package {@code study}. */
+        STUDY
     }
 
     /** Every experiment there is, by default order of a listing. */
@@ -53,7 +55,16 @@ public record Experiment(
                             "shadow-2m:large-pages=off", "shadow-2m:prefetch=off", "shadow-2m:invlpg-prefetch=on", "shadow-2m:nx-huge-pages=on",
                             "shadow-2m:cr3-target-list=on"),
                     List.of(1),
-                    false));
+                    false),
+            study("dirty-logging", "what does it cost to know which pages a guest writes: write protection, dirty flags, page-modification log and"
+                    + " rings, with eager and lazy splitting"),
+            study("walk-dimensions", "how many references has a walk, by the levels and page sizes of guest and host"),
+            study("paging-structure-caches", "what does each cache of the walk take from the 24 references of a two-dimensional one"),
+            study("published-orders", "do shadow paging and EPT or NPT come out in the published order, on every processor model and with large pages"));
+
+    private static Experiment study(String id, String description) {
+        return new Experiment(id, Kind.STUDY, description, List.of(), List.of(), List.of(1), false);
+    }
 
     public Experiment {
         workloads = List.copyOf(workloads);
