@@ -6,10 +6,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.machine.MachineException;
 import org.penumbra.experiments.report.AblationReport;
 import org.penumbra.experiments.report.CheckReport;
 import org.penumbra.experiments.report.ExitReport;
@@ -25,9 +28,12 @@ import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Experiment;
 import org.penumbra.experiments.run.Plan;
 import org.penumbra.experiments.run.Planner;
+import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.RunRequest;
 import org.penumbra.experiments.run.SwapRequest;
 import org.penumbra.experiments.run.TrialResult;
+import org.penumbra.experiments.study.Study;
+import org.penumbra.experiments.study.StudyResult;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -70,6 +76,8 @@ import picocli.CommandLine.Spec;
 final class RunCommand implements Callable<Integer> {
     /** So many disagreements are printed; run.json has all. */
     private static final int COMPLAINTS = 5;
+    /** Those that a study takes. */
+    private static final Set<String> STUDY_OPTIONS = Set.of("hardware", "figure", "plugins", "quiet", "stacktrace", "json");
 
     private final Session session;
 
@@ -171,6 +179,10 @@ final class RunCommand implements Callable<Integer> {
         if (plugins != null) {
             session.late().watch(plugins);
         }
+        Optional<Experiment> study = Experiment.ALL.stream().filter(e -> e.kind() == Experiment.Kind.STUDY && e.id().equals(experiment)).findFirst();
+        if (study.isPresent()) {
+            return study(study.get());
+        }
         Plan plan = new Planner(session.services(), session.traceWorkload()).plan(request());
         ResultsFolder folder = out == null ? null : new ResultsFolder(out, force);
         PauseHistogram pauses = histogram == null ? null : new PauseHistogram(histogram, force);
@@ -186,9 +198,30 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
+    private Integer study(Experiment asked) {
+        given().stream().filter(o -> !STUDY_OPTIONS.contains(o)).sorted().findFirst().ifPresent(o -> {
+            throw new RefusedException("--" + o + ": experiment '" + asked.id() + "' brings its own guests; it takes --hardware and --figure");
+        });
+        CostProfile profile = new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile();
+        StudyResult result;
+        try {
+            result = Study.of(asked).run(session.services(), profile);
+        } catch (MachineException e) {
+            session.console().complain(e.getMessage());
+            return ExitCodes.FAILED;
+        }
+        session.console().answer(() -> result.document(asked.id(), profile.name()), () -> result.lines(session.console().emphasis()));
+        result.violations().forEach(session.console()::complain);
+        return result.violations().isEmpty() ? ExitCodes.OK : ExitCodes.WRONG;
+    }
+
+    /** The options that the person gave, without dashes. */
+    private Set<String> given() {
+        return spec.commandLine().getParseResult().matchedOptions().stream().map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
+    }
+
     private RunRequest request() {
-        Set<String> given = spec.commandLine().getParseResult().matchedOptions().stream()
-                .map(o -> o.longestName().substring(2)).collect(Collectors.toSet());
+        Set<String> given = given();
         return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, paging, seed, repetitions, settings,
                 check, vcpus, new SwapRequest(every, after, hostEvents), given);
     }

@@ -24,7 +24,9 @@ public record Experiment(
         /** Each workload, which is that of a guest's guest, under each design below its hypervisor that can serve it. */
         NESTING,
         /** Each workload once under the first design, and once with swaps from each design to the next. */
-        SWAPS
+        SWAPS,
+        /** It brings its own guests and tables: see the package {@code study}. */
+        STUDY
     }
 
     /** Every experiment there is, by default order of a listing. */
@@ -63,7 +65,16 @@ public record Experiment(
                     List.of("nested-shadow:*", "nested-ept:*", "nested-ept-2m:*"),
                     List.of("shadow", "ept", "ept-2m"),
                     List.of(1),
-                    false));
+                    false),
+            study("dirty-logging", "what does it cost to know which pages a guest writes: write protection, dirty flags, page-modification log and"
+                    + " rings, with eager and lazy splitting"),
+            study("walk-dimensions", "how many references has a walk, by the levels and page sizes of guest and host"),
+            study("paging-structure-caches", "what does each cache of the walk take from the 24 references of a two-dimensional one"),
+            study("published-orders", "do shadow paging and EPT or NPT come out in the published order, on every processor model and with large pages"));
+
+    private static Experiment study(String id, String description) {
+        return new Experiment(id, Kind.STUDY, description, List.of(), List.of(), List.of(1), false);
+    }
 
     public Experiment {
         workloads = List.copyOf(workloads);
