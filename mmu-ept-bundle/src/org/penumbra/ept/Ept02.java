@@ -34,7 +34,7 @@ final class Ept02 implements TableProtection {
     private synchronized ShadowPaging shadows() {
         if (shadows == null) {
             ShadowOptions options =
-                    new ShadowOptions(true, true, PREVIOUS_ROOTS, mmu.largePages(), true, false, 0, true, false, 0, false, false);
+                    new ShadowOptions(true, true, PREVIOUS_ROOTS, mmu.largePages(), true, false, 0, true, false, 0, false, false, false);
             shadows = ShadowPaging.ofEpt(mmu.host, options, this);
         }
         return shadows;

@@ -448,7 +448,7 @@ final class LogicalProcessor implements HostProcessor {
         } else if (msr == Msr.IA32_PKRS && value >>> 32 == 0) {
             set(now.withPkrs((int) value));
         } else if (SystemMsrs.has(msr)) {
-            return SystemMsrs.write(registers, msr, value, guestTime.retired()) ? privileged() : generalProtection();
+            return SystemMsrs.write(registers, msr, value, guestTime.retired()) ? charged() : generalProtection();
         } else if (!MemoryTypes.has(msr) || !unit.memoryTypes().write(msr, value)) {
             return generalProtection();
         }

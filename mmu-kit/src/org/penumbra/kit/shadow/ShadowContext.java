@@ -18,6 +18,7 @@ import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.Rights;
+import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
 /** One vCPU under shadow paging: its page faults, whichever way they take (guest's own, device, fast), and its invalidations. */
