@@ -36,7 +36,7 @@ class ControlRegisterRulesTest {
     @CsvSource({
         "0, 20, 0, 0, true", "0, 20, 0, 500, false", "1020, 20, 0, 500, false", "20, 1020, 0, 500, false", "1020, 20, 0, 0, true",
         "20020, 20, 1000, 500, true", "20020, 20, 1001, 500, false", "20020, 20, 1000, 0, false", "20020, 20020, 1fff, 500, true",
-        "100000020, 20, 0, 500, false", "2020, 20, 0, 500, false",
+        "100000020, 20, 0, 500, false", "4020, 20, 0, 500, false", "2020, 20, 0, 500, true",
     })
     void cr4(String value, String old, String cr3, String efer, boolean allowed) {
         assertThat(ControlRegisterRules.cr4Allowed(hex(value), hex(old), hex(cr3), hex(efer), 57)).isEqualTo(allowed);

@@ -13,7 +13,7 @@ import org.penumbra.api.paging.PagingState;
 
 /**
  * Values that MOV to a control register takes or answers with #GP(0): SDM vol. 2, "MOV—Move to/from Control Registers". Bits:
- * CR0 PE 0, WP 16, NW 29, CD 30, PG 31; CR4 PAE 5, PGE 7, LA57 12, VMXE 13, PCIDE 17, SMEP 20, PKS 24. MAXPHYADDR is 40.
+ * CR0 PE 0, WP 16, NW 29, CD 30, PG 31; CR4 PAE 5, PGE 7, LA57 12, SMXE 14, PCIDE 17, SMEP 20, PKS 24. MAXPHYADDR is 40.
  */
 class ControlRegisterTest {
     @ParameterizedTest(name = "MOV to CR{0} = 0x{1} from CR3 0x{2}, CR4 0x{3}: allowed {4} ({5})")
@@ -35,7 +35,7 @@ class ControlRegisterTest {
         "4, 20,               1000, 20,    true,  PAE",
         "4, 0,                1000, 20,    false, PAE cleared in long mode",
         "4, 1020,             1000, 20,    false, LA57 changed in long mode",
-        "4, 2020,             1000, 20,    false, VMXE of a processor without VMX",
+        "4, 4020,             1000, 20,    false, SMXE of a processor without SMX",
         "4, 8000020,          1000, 20,    false, bit 27",
         "4, 100000020,        1000, 20,    false, bit 32",
         "4, 20020,            1000, 20,    true,  PCIDE with PCID 0",
