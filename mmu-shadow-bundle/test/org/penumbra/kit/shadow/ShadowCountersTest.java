@@ -173,10 +173,10 @@ class ShadowCountersTest extends ShadowFixture {
             }
         }
         long most = host.count("max_mmu_page_hash_collisions");
-        int role = Role.direct(1, Rights.ALL);
+        int role = Role.direct(1, Rights.ALL, 0);
         Worker w = new Worker(host, host.clock());
         mmu.page(w, first, role);
-        mmu.page(w, first, Role.direct(1, 0));
+        mmu.page(w, first, Role.direct(1, 0, 0));
         assertThat(host.count("max_mmu_page_hash_collisions")).as("its own gfn is no collision").isEqualTo(most);
         for (long gfn : together) {
             mmu.page(w, gfn, role);
