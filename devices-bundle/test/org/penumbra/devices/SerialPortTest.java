@@ -12,7 +12,7 @@ class SerialPortTest {
     private final StringBuilder console = new StringBuilder();
 
     @Test
-    @DisplayName("V10 bytes written to THR reach the console; the divisor latch does not; the transmitter is always empty")
+    @DisplayName("I09 bytes written to THR reach the console; the divisor latch does not; the transmitter is always empty")
     void transmits() {
         ports.console(b -> console.append((char) b));
         ports.out(0x3fb, 1, 0x83);
@@ -30,7 +30,7 @@ class SerialPortTest {
     }
 
     @Test
-    @DisplayName("V10 a port that nobody has reads as ones, and so does a device without input")
+    @DisplayName("I09 a port that nobody has reads as ones, and so does a device without input")
     void nobody() {
         assertThat(ports.in(0x80, 1)).isEqualTo(0xff);
         assertThat(ports.in(0x80, 4)).isEqualTo(0xffff_ffffL);

@@ -79,7 +79,7 @@ class ApicRegistersTest {
     }
 
     @Test
-    @DisplayName("V11 registers of the local APIC after reset: version, spurious vector, masked vectors")
+    @DisplayName("I07 registers of the local APIC after reset: version, spurious vector, masked vectors")
     void reset() {
         assertThat(apic.base()).isEqualTo(PAGE | ENABLED | 1 << 8);
         assertThat(load(0x30) & 0xff).isEqualTo(0x14);
@@ -90,7 +90,7 @@ class ApicRegistersTest {
     }
 
     @Test
-    @DisplayName("V11 ICR: to itself, to a destination, to all; other delivery modes go nowhere; EOI reaches the controller")
+    @DisplayName("I07 ICR: to itself, to a destination, to all; other delivery modes go nowhere; EOI reaches the controller")
     void messages() {
         store(0x310, 1 << 24);
         store(0x300, 0x31);
@@ -103,7 +103,7 @@ class ApicRegistersTest {
     }
 
     @Test
-    @DisplayName("V11 the timer counts down by its divisor, fires once or again and again, not if it is masked, and stops at 0")
+    @DisplayName("I07 the timer counts down by its divisor, fires once or again and again, not if it is masked, and stops at 0")
     void timer() {
         store(0x3e0, 0b1011);
         store(0x320, 0x40);
@@ -129,7 +129,7 @@ class ApicRegistersTest {
     }
 
     @Test
-    @DisplayName("V11 IA32_APIC_BASE: disabled it reads as ones and forgets; the page moves; x2APIC only from enabled, and back by disabled only")
+    @DisplayName("I07 IA32_APIC_BASE: disabled it reads as ones and forgets; the page moves; x2APIC only from enabled, and back by disabled only")
     void base() {
         store(0x80, 0x20);
         assertThat(apic.base(PAGE)).isTrue();
