@@ -1,7 +1,8 @@
 /*
  * Executes instructions on the machine this runs on, each with many register contents, and prints digests of what came out.
  *
- *   input   a line each: instruction in hexadecimal, mask of the flags that are defined, 1 if RBX is to lead to memory, number of cases
+ *   input   a line each: instruction in hexadecimal, mask of the flags that are defined,
+ *           1 if RBX is to lead to memory + 2 if XMM registers count, number of cases
  *   output  the same, and after it a digest of 32 bits for every GROUP cases
  *
  * The register contents follow from a generator that the test has, too (NativeVectorsTest), so that they need not be stored.
@@ -25,6 +26,7 @@ struct state {
 	uint64_t host_rsp;
 	uint64_t pad[14];
 	uint64_t memory[2 * WORDS];
+	uint64_t xmm[32];
 };
 
 static struct state *const state = (struct state *)0x20000000;
@@ -35,6 +37,12 @@ static uint64_t seed;
 static const uint64_t edges[16] = {
 	0, 1, ~0ull, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
 	0x7fffffffffffffff, 0x8000000000000000, 0x0123456789abcdef, 2
+};
+
+static const uint64_t xmm_edges[16] = {
+	0, 0x3f8000003f800000, 0x3ff0000000000000, 0x4000000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7f800000ff800000,
+	0x8000000080000000, 0x8000000000000000, 0x7ff8000000000001, 0x7ff0000000000001, 0x7f8000017fc00001, 0x0000000100000001,
+	0x41dfffffffc00000, 0x4f0000004effffff, 0xc1e0000000200000
 };
 
 /* xorshift64* */
@@ -62,6 +70,13 @@ static uint64_t operand(void)
 
 static char line[256];
 
+static uint64_t xmm_operand(void)
+{
+	uint64_t r = next();
+
+	return r >> 62 ? next() : xmm_edges[r & 15];
+}
+
 /* #DE is a result; whatever else an instruction raises, it should not be in the list. */
 static void fault(int sig)
 {
@@ -78,6 +93,20 @@ static uint8_t *absolute(uint8_t *p, int reg, int store, const void *at)
 
 	*p++ = 0x48 | (reg >= 8 ? 4 : 0);
 	*p++ = store ? 0x89 : 0x8b;
+	*p++ = 0x04 | (reg & 7) << 3;
+	*p++ = 0x25;
+	memcpy(p, &a, 4);
+	return p + 4;
+}
+
+static uint8_t *vector(uint8_t *p, int reg, int store)
+{
+	uint32_t a = (uint32_t)(uintptr_t)&state->xmm[2 * reg];
+
+	if (reg >= 8)
+		*p++ = 0x44;
+	*p++ = 0x0f;
+	*p++ = store ? 0x11 : 0x10;
 	*p++ = 0x04 | (reg & 7) << 3;
 	*p++ = 0x25;
 	memcpy(p, &a, 4);
@@ -104,6 +133,8 @@ static void stub(const uint8_t *insn, int length)
 
 	memcpy(p, save, sizeof save);
 	p += sizeof save;
+	for (r = 0; r < 16; r++)
+		p = vector(p, r, 0);
 	p = stack(p, 0xff, 6, &state->flags);
 	*p++ = 0x9d;
 	for (r = 0; r < 16; r++)
@@ -116,6 +147,8 @@ static void stub(const uint8_t *insn, int length)
 			p = absolute(p, r, 1, &state->reg[r]);
 	*p++ = 0x9c;
 	p = stack(p, 0x8f, 0, &state->flags);
+	for (r = 0; r < 16; r++)
+		p = vector(p, r, 1);
 	memcpy(p, restore, sizeof restore);
 }
 
@@ -123,7 +156,7 @@ int main(void)
 {
 	char hex[64];
 	unsigned mask;
-	int mem, cases;
+	int kind, mem, cases;
 	struct sigaction act = {.sa_handler = fault, .sa_flags = SA_NODEFER};
 
 	if (mmap(state, 0x10000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
@@ -138,8 +171,9 @@ int main(void)
 		volatile int n;
 		volatile uint64_t digest = 0;
 
-		if (sscanf(line, "%63s %x %d %d", hex, &mask, &mem, &cases) != 4)
+		if (sscanf(line, "%63s %x %d %d", hex, &mask, &kind, &cases) != 4)
 			return 2;
+		mem = kind & 1;
 		for (; hex[2 * length]; length++) {
 			unsigned byte;
 			sscanf(hex + 2 * length, "%2x", &byte);
@@ -148,7 +182,7 @@ int main(void)
 		seed = 0x9e3779b97f4a7c15ull;
 		for (i = 0; i < length; i++)
 			seed = (seed ^ insn[i]) * 0x100000001b3ull;
-		printf("%s %x %d %d", hex, mask, mem, cases);
+		printf("%s %x %d %d", hex, mask, kind, cases);
 		stub(insn, length);
 		for (n = 0; n < cases; n++) {
 			volatile int faulted = 0;
@@ -158,6 +192,8 @@ int main(void)
 			state->flags = (next() & 0x8d5) | 0x202;
 			for (i = 0; i < 2 * WORDS; i++)
 				state->memory[i] = operand();
+			for (i = 0; kind & 2 && i < 32; i++)
+				state->xmm[i] = xmm_operand();
 			if (mem)
 				state->reg[RBX] = (uint64_t)(uintptr_t)state->memory;
 			if (sigsetjmp(escape, 1))
@@ -175,6 +211,8 @@ int main(void)
 				digest = (digest ^ (state->flags & mask)) * 0x100000001b3ull;
 				for (i = 0; mem && i < 2 * WORDS; i++)
 					digest = (digest ^ state->memory[i]) * 0x100000001b3ull;
+				for (i = 0; kind & 2 && i < 32; i++)
+					digest = (digest ^ state->xmm[i]) * 0x100000001b3ull;
 			}
 			if (n % GROUP == GROUP - 1 || n == cases - 1)
 				printf(" %08x", (uint32_t)(digest ^ digest >> 32));

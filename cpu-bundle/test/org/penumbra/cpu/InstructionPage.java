@@ -44,7 +44,7 @@ public final class InstructionPage {
         return s.toString();
     }
 
-    private static final List<String> ABSENT = List.of("x87", "MMX", "SSE and later vector instructions", "XSAVE", "AES, CLMUL, SHA, CRC32",
+    private static final List<String> ABSENT = List.of("x87 but for its control and status words", "MMX", "SSE3 and later vector instructions", "XSAVE", "AES, CLMUL, SHA, CRC32",
             "RDRAND, RDSEED", "MONITOR, MWAIT", "XBEGIN and its kin", "VMX and SVM instructions but VMCALL and VMMCALL", "RSM", "RDPMC",
             "JMPE, LOADALL and others that the manuals do not have");
 

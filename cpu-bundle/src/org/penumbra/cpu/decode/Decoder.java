@@ -119,6 +119,10 @@ public final class Decoder {
         i.op = e.op();
         i.condition = opcode & 15;
         i.rep = e.has("rep") ? rep : 0;
+        i.lane = e.lane();
+        i.scalar = e.has("scalar");
+        i.unaligned = e.has("unaligned");
+        i.rounds = e.has("rounds");
         i.ends = e.has("end") || i.rep != 0;
         i.addressSize = in64 ? asize ? 4 : 8 : bits == 32 != asize ? 4 : 2;
         int size = operandSize(e, bits);

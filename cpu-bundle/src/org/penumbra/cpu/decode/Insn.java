@@ -53,6 +53,11 @@ public final class Insn {
     public int segment;
     /** Low four bits of the opcode, for conditions. */
     public int condition;
+    /** Of a vector instruction: bytes of an element; only the lowest; memory need not be aligned; rounds as MXCSR says, not towards 0. */
+    public int lane;
+    public boolean scalar;
+    public boolean unaligned;
+    public boolean rounds;
     /** 0, 0xf2 or 0xf3. */
     public int rep;
     public boolean lock;

@@ -10,6 +10,8 @@ final class Interpreter {
     private final MiscOps misc;
     private final StringOps strings;
     private final SystemOps system;
+    private final SseOps sse;
+    private final StateOps state;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
         alu = new AluOps(core);
@@ -17,6 +19,8 @@ final class Interpreter {
         bits = new BitOps(core);
         misc = new MiscOps(core);
         strings = new StringOps(core);
+        sse = new SseOps(core);
+        state = new StateOps(core);
         system = new SystemOps(core, loader, events, vcpu);
     }
 
@@ -41,6 +45,12 @@ final class Interpreter {
                 return true;
             case STRING:
                 return strings.execute(i);
+            case SSE:
+                sse.execute(i);
+                return true;
+            case STATE:
+                state.execute(i);
+                return true;
             default:
                 system.execute(i);
                 return true;

@@ -23,6 +23,11 @@ public record Entry(
         return attributes.contains(attribute);
     }
 
+    /** Bytes of an element, of a vector instruction; 0 of another. */
+    public int lane() {
+        return attributes.stream().filter(a -> a.startsWith("lane=")).mapToInt(a -> a.charAt(5) - '0').findFirst().orElse(0);
+    }
+
     /** True if a ModRM byte follows the opcode. */
     public boolean modrm() {
         return digit >= 0 || third >= 0 || operands.stream().anyMatch(o -> isModrm(o));

@@ -42,11 +42,26 @@ public enum Op {
     VERW(Group.SYSTEM), LAR(Group.SYSTEM), LSL(Group.SYSTEM), ARPL(Group.SYSTEM), INVPCID(Group.SYSTEM),
     RDFSBASE(Group.SYSTEM), RDGSBASE(Group.SYSTEM), WRFSBASE(Group.SYSTEM), WRGSBASE(Group.SYSTEM), LES(Group.SYSTEM),
     LDS(Group.SYSTEM), LSS(Group.SYSTEM), LFS(Group.SYSTEM), LGS(Group.SYSTEM),
+    // XMM registers.
+    MOVX(Group.SSE), MOVS_X(Group.SSE), MOVQ_X(Group.SSE), MOVD_TO_X(Group.SSE), MOVD_FROM_X(Group.SSE),
+    MOVHL(Group.SSE), MOVLH(Group.SSE), MOVL_LOAD(Group.SSE), MOVL_STORE(Group.SSE), MOVH_LOAD(Group.SSE),
+    MOVH_STORE(Group.SSE), MOVMSK(Group.SSE), AND_X(Group.SSE), ANDN_X(Group.SSE), OR_X(Group.SSE), XOR_X(Group.SSE),
+    PADD(Group.SSE), PSUB(Group.SSE), PADDS(Group.SSE), PADDUS(Group.SSE), PSUBS(Group.SSE), PSUBUS(Group.SSE),
+    PCMPEQ(Group.SSE), PCMPGT(Group.SSE), PMULL(Group.SSE), PMULH(Group.SSE), PMULHU(Group.SSE), PMULUDQ(Group.SSE),
+    PMADD(Group.SSE), PAVG(Group.SSE), PMINU(Group.SSE), PMAXU(Group.SSE), PMINS(Group.SSE), PMAXS(Group.SSE),
+    PSAD(Group.SSE), PSRL(Group.SSE), PSRA(Group.SSE), PSLL(Group.SSE), PSRLDQ(Group.SSE), PSLLDQ(Group.SSE),
+    UNPCKL(Group.SSE), UNPCKH(Group.SSE), PACKSS(Group.SSE), PACKUS(Group.SSE), PSHUFD(Group.SSE), PSHUFHW(Group.SSE),
+    PSHUFLW(Group.SSE), PINSRW(Group.SSE), PEXTRW(Group.SSE), SHUF_X(Group.SSE), SQRT_F(Group.SSE), ADD_F(Group.SSE),
+    MUL_F(Group.SSE), SUB_F(Group.SSE), MIN_F(Group.SSE), DIV_F(Group.SSE), MAX_F(Group.SSE), CMP_F(Group.SSE),
+    COMIS(Group.SSE), CVTSI(Group.SSE), CVTTSI(Group.SSE), CVT_F(Group.SSE), CVTDQ(Group.SSE), CVT_TO_DQ(Group.SSE),
+    // State of SSE and x87.
+    FXSAVE(Group.STATE), FXRSTOR(Group.STATE), LDMXCSR(Group.STATE), STMXCSR(Group.STATE), FNINIT(Group.STATE),
+    FNCLEX(Group.STATE), FLDCW(Group.STATE), FNSTCW(Group.STATE), FNSTSW(Group.STATE),
     // Not in the table: no instruction, and one of more than 15 bytes.
     UNDEFINED(Group.SYSTEM), TOO_LONG(Group.SYSTEM);
 
     /** Which part of the interpreter executes it. */
-    public enum Group { ALU, SHIFT, BITS, MISC, STRING, SYSTEM }
+    public enum Group { ALU, SHIFT, BITS, MISC, STRING, SYSTEM, SSE, STATE }
 
     public final Group group;
 

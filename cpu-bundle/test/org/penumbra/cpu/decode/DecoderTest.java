@@ -87,7 +87,7 @@ class DecoderTest {
     }
 
     private static byte[] third(Entry e) {
-        byte[] start = e.prefix() > 0 ? new byte[] {(byte) e.prefix(), 0x0f} : new byte[] {0x0f};
+        byte[] start = e.prefix() > 0 ? new byte[] {(byte) e.prefix(), 0x0f} : e.map() == 1 ? new byte[] {0x0f} : new byte[0];
         byte[] code = Arrays.copyOf(start, start.length + 2);
         code[start.length] = (byte) e.opcode();
         code[start.length + 1] = (byte) e.third();

@@ -13,9 +13,9 @@ import org.penumbra.cpu.table.InstructionTable;
  * operand alone, in each operand size, with several registers and immediates.
  */
 public final class Encodings {
-    private static final Set<String> SECTIONS = Set.of("arithmetic and logic", "data movement", "flags");
+    private static final Set<String> SECTIONS = Set.of("arithmetic and logic", "data movement", "flags", "sse moves", "sse integers", "sse floating point");
     /** Not in 64-bit mode, undefined as a whole, or with addresses that depend on register contents. */
-    private static final Set<String> LEFT_OUT = Set.of("MOV_FROM_SEG", "MOV_TO_SEG", "XLAT", "PAUSE");
+    private static final Set<String> LEFT_OUT = Set.of("MOV_FROM_SEG", "MOV_TO_SEG", "XLAT", "PAUSE", "FXSAVE", "FXRSTOR", "LDMXCSR", "STMXCSR");
     private static final long[] IMMEDIATES = {0, 1, 0x7f, 0x80, 0xff, 0x12345678, 0x7fff_ffff, 0x8000_0000L, 0xffff_ffffL, 0x8123_4567_89ab_cdefL};
     private static final long[] COUNTS = {0, 1, 7, 8, 15, 16, 31, 33, 63, 255};
     private static final int[][] REGISTERS = {{0, 1, 2}, {2, 0, 1}, {1, 9, 12}, {8, 2, 0}, {15, 15, 15}, {6, 13, 8}, {0, 0, 3}};
@@ -57,7 +57,7 @@ public final class Encodings {
 
     private static void sized(Entry e, int size, int[] registers, int number, Set<String> lines) {
         boolean memoryOnly = e.operands().stream().anyMatch(o -> o.charAt(0) == 'M');
-        boolean rm = memoryOnly || e.operands().stream().anyMatch(o -> o.charAt(0) == 'E');
+        boolean rm = memoryOnly || e.operands().stream().anyMatch(o -> "EWR".indexOf(o.charAt(0)) >= 0 && !o.equals("rAX") && !o.startsWith("R"));
         boolean shift = List.of("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "SHLD", "SHRD", "RORX").contains(e.op().name());
         boolean bitOfMemory = e.op().name().startsWith("BT") && !e.operands().contains("Ib");
         boolean immediate = e.operands().stream().anyMatch(o -> o.charAt(0) == 'I');
@@ -76,6 +76,7 @@ public final class Encodings {
                 c.rm = registers[1];
                 c.vvvv = registers[2];
                 c.memory = memory;
+                c.disp = e.section().startsWith("sse") ? 16 : 8;
                 c.imm = values[k];
                 c.condition = (number * 5 + size) & 15;
                 c.rex = number == 5;
@@ -107,6 +108,6 @@ public final class Encodings {
         if (shift && !byOne) {
             mask &= ~OF;
         }
-        lines.add(HexFormat.of().formatHex(c.bytes()) + " " + Integer.toHexString(mask) + " " + (memory ? 1 : 0) + " " + CASES);
+        lines.add(HexFormat.of().formatHex(c.bytes()) + " " + Integer.toHexString(mask) + " " + ((memory ? 1 : 0) + (e.section().startsWith("sse") ? 2 : 0)) + " " + CASES);
     }
 }

@@ -19,7 +19,7 @@ import org.penumbra.cpu.decode.Disassembler;
 import org.penumbra.cpu.table.InstructionTable;
 
 /**
- * Each user-mode integer instruction comes out as a processor has it. {@code vectors/vectors.c} has executed them natively; register contents follow from
+ * Each user-mode integer and SSE instruction comes out as a processor has it. {@code vectors/vectors.c} has executed them natively; register contents follow from
  * the generator that is here, too, so the file holds digests of what came out, one for each {@link #GROUP} cases.
  */
 class NativeVectorsTest {
@@ -38,14 +38,21 @@ class NativeVectorsTest {
         Long.MAX_VALUE, Long.MIN_VALUE, 0x0123_4567_89ab_cdefL, 2
     };
 
+    private static final long[] XMM_EDGES = {
+        0, 0x3f80_0000_3f80_0000L, 0x3ff0_0000_0000_0000L, 0x4000_0000_0000_0000L, 0x7ff0_0000_0000_0000L, 0xfff0_0000_0000_0000L,
+        0x7f80_0000_ff80_0000L, 0x8000_0000_8000_0000L, 0x8000_0000_0000_0000L, 0x7ff8_0000_0000_0001L, 0x7ff0_0000_0000_0001L,
+        0x7f80_0001_7fc0_0001L, 0x0000_0001_0000_0001L, 0x41df_ffff_ffc0_0000L, 0x4f00_0000_4eff_ffffL, 0xc1e0_0000_0020_0000L
+    };
+
     private final Bench bench = new Bench();
     private long seed;
 
     @Test
-    @DisplayName("G01 user-mode integer instructions, every operand size: registers, memory and defined flags as a processor leaves them")
+    @DisplayName("G01 user-mode integer and SSE instructions, every operand size: registers, memory and defined flags as a processor leaves them")
     void asNative() throws IOException {
         List<String> wrong = new ArrayList<>();
         long cases = 0;
+        bench.registers.paging = bench.registers.paging.withCr4(bench.registers.paging.cr4() | 1 << 9);
         // #DE goes to a handler that begins with a NOP: the one instruction that is run then.
         bench.code(HANDLER, (byte) 0x90);
         bench.registers.segments.idtBase = Bench.DATA + 0x1000;
@@ -75,7 +82,7 @@ class NativeVectorsTest {
 
     private List<String> vectors() throws IOException {
         try (BufferedReader in = new BufferedReader(new InputStreamReader(
-                new GZIPInputStream(NativeVectorsTest.class.getResourceAsStream("integer.txt.gz")), StandardCharsets.US_ASCII))) {
+                new GZIPInputStream(NativeVectorsTest.class.getResourceAsStream("native.txt.gz")), StandardCharsets.US_ASCII))) {
             return in.lines().toList();
         }
     }
@@ -84,7 +91,9 @@ class NativeVectorsTest {
     private String compare(String[] words, int cases) {
         byte[] code = HexFormat.of().parseHex(words[0]);
         long mask = Long.parseLong(words[1], 16);
-        boolean mem = words[2].equals("1");
+        int kind = Integer.parseInt(words[2]);
+        boolean mem = (kind & 1) != 0;
+        boolean xmm = (kind & 2) != 0;
         RegisterFile r = bench.registers;
         bench.code(Bench.CODE, code);
         seed = 0x9e37_79b9_7f4a_7c15L;
@@ -100,6 +109,9 @@ class NativeVectorsTest {
             for (int i = 0; i < WORDS; i++) {
                 bench.memory.store64(Bench.DATA_HPA + 0x100 + 8 * i, operand());
             }
+            for (int i = 0; xmm && i < r.xmm.length; i++) {
+                r.xmm[i] = xmmOperand();
+            }
             if (mem) {
                 r.gpr[RBX] = MEMORY;
             }
@@ -109,7 +121,7 @@ class NativeVectorsTest {
             if (n % GROUP == 0) {
                 digest = BASIS;
             }
-            digest = r.rip == Bench.CODE + code.length ? digest(digest, mask, mem) : r.rip == HANDLER + 1 ? (digest ^ 0xde) * PRIME : 0;
+            digest = r.rip == Bench.CODE + code.length ? digest(digest, mask, mem, xmm) : r.rip == HANDLER + 1 ? (digest ^ 0xde) * PRIME : 0;
             if (n % GROUP == GROUP - 1 || n == cases - 1) {
                 String got = String.format("%08x", (int) (digest ^ digest >>> 32));
                 if (!got.equals(words[4 + n / GROUP])) {
@@ -121,7 +133,7 @@ class NativeVectorsTest {
         return null;
     }
 
-    private long digest(long before, long mask, boolean mem) {
+    private long digest(long before, long mask, boolean mem, boolean xmm) {
         long d = before;
         for (int i = 0; i < 16; i++) {
             if (i != RSP && !(mem && i == RBX)) {
@@ -132,7 +144,15 @@ class NativeVectorsTest {
         for (int i = 0; mem && i < WORDS; i++) {
             d = (d ^ bench.memory.load64(Bench.DATA_HPA + 0x100 + 8 * i)) * PRIME;
         }
+        for (int i = 0; xmm && i < bench.registers.xmm.length; i++) {
+            d = (d ^ bench.registers.xmm[i]) * PRIME;
+        }
         return d;
+    }
+
+    private long xmmOperand() {
+        long r = next();
+        return r >>> 62 != 0 ? next() : XMM_EDGES[(int) r & 15];
     }
 
     /** xorshift64*, as in vectors.c. */

@@ -202,6 +202,58 @@ class NonRootTest {
     }
 
     @Test
+    @DisplayName("V04 CPUID, RDMSR and a triple fault always exit; IN and MOV from CR3 when their controls say so")
+    void readingInstructions() {
+        rig.vmcs.ioExiting = true;
+        rig.vmcs.cr3StoreExiting = true;
+        rig.enter();
+        expectExit(rig.cpu.cpuid(), ExitReason.CPUID, 0);
+        rig.enter();
+        expectExit(rig.cpu.rdmsr(0xc000_0080), ExitReason.MSR_READ, 0);
+        rig.enter();
+        expectExit(rig.cpu.in(0x3fd, 1), ExitReason.IO_INSTRUCTION, 0x3fdL << 16 | 1 << 3);
+        rig.enter();
+        expectExit(rig.cpu.movFromCr3(), ExitReason.CR_ACCESS, 3 | 1 << 4);
+        rig.enter();
+        expectExit(rig.cpu.tripleFault(), ExitReason.TRIPLE_FAULT, 0);
+        rig.vmcs.ioExiting = false;
+        rig.vmcs.cr3StoreExiting = false;
+        rig.enter();
+        assertThat(rig.cpu.in(0x3fd, 1)).isEqualTo(Outcome.DONE);
+        assertThat(rig.cpu.result()).as("a port that nobody has").isEqualTo(0xff);
+        assertThat(rig.cpu.movFromCr3()).isEqualTo(Outcome.DONE);
+        assertThat(rig.cpu.result()).isEqualTo(rig.vmcs.guestCr3);
+    }
+
+    @Test
+    @DisplayName("V04 IN and OUT are #GP above IOPL, RDMSR and MOV from CR3 above CPL 0, before they exit; CPUID never")
+    void readingPrivileges() {
+        rig.vmcs.ioExiting = true;
+        rig.enter();
+        rig.registers.cpl = 3;
+        for (int outcome : new int[] {rig.cpu.in(0x80, 1), rig.cpu.out(0x80, 1, 0), rig.cpu.rdmsr(0x10), rig.cpu.movFromCr3()}) {
+            assertThat(outcome).isEqualTo(Outcome.FAULT);
+            assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.GP);
+        }
+        rig.registers.rflags |= 3 << 12;
+        expectExit(rig.cpu.in(0x80, 1), ExitReason.IO_INSTRUCTION, 0x80L << 16 | 1 << 3);
+        rig.enter();
+        expectExit(rig.cpu.cpuid(), ExitReason.CPUID, 0);
+    }
+
+    @Test
+    @DisplayName("V09 no interrupt window opens in the shadow of STI or MOV SS")
+    void interruptShadow() {
+        rig.vmcs.interruptWindowExiting = true;
+        rig.registers.rflags |= 1 << 9;
+        rig.registers.system.interruptShadow = true;
+        rig.enter();
+        assertThat(rig.cpu.interrupted()).isEqualTo(Outcome.DONE);
+        rig.registers.system.interruptShadow = false;
+        expectExit(rig.cpu.interrupted(), ExitReason.INTERRUPT_WINDOW, 0);
+    }
+
+    @Test
     @DisplayName("V04 the fault for privilege comes before the exit; the exit before the fault for a bad value")
     void priorities() {
         rig.vmcs.cr3LoadExiting = true;

@@ -1,0 +1,156 @@
+package org.penumbra.vmx.apic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.penumbra.api.interrupt.ControllerState;
+import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.interrupt.Timeline;
+
+/** SDM vol. 3, "Advanced Programmable Interrupt Controller". */
+class ApicRegistersTest {
+    private static final long PAGE = 0xfee0_0000L;
+    private static final long ENABLED = 1 << 11;
+    private static final long X2APIC = 1 << 10;
+
+    private final List<String> sent = new ArrayList<>();
+    private final Clock clock = new Clock();
+    private final Interrupts interrupts = (Interrupts) Proxy.newProxyInstance(
+            ApicRegistersTest.class.getClassLoader(), new Class<?>[] {Interrupts.class}, (proxy, method, arguments) -> {
+                switch (method.getName()) {
+                    case "msi":
+                        sent.add(String.format("%x to %x", arguments[1], (long) arguments[0] >>> 12 & 0xff));
+                        return null;
+                    case "endOfInterrupt":
+                        sent.add("EOI");
+                        return null;
+                    case "state":
+                        return new ControllerState(1, new long[] {0, 1L << 40, 0, 0}, new long[4], new long[4], new long[24], 0);
+                    default:
+                        throw new UnsupportedOperationException(method.getName());
+                }
+            });
+    private final ApicRegisters apic = new ApicRegisters(0, interrupts, () -> clock, 46);
+
+    /** A time that the test sets. */
+    private static final class Clock implements Timeline {
+        private long now;
+        private final List<Long> due = new ArrayList<>();
+        private final List<Runnable> actions = new ArrayList<>();
+
+        @Override
+        public long now() {
+            return now;
+        }
+
+        @Override
+        public Registration at(long time, Runnable action) {
+            due.add(time);
+            actions.add(action);
+            return () -> {
+                int i = actions.indexOf(action);
+                if (i >= 0) {
+                    actions.remove(i);
+                    due.remove(i);
+                }
+            };
+        }
+
+        void advance(long to) {
+            now = to;
+            while (!due.isEmpty() && due.get(0) <= now) {
+                due.remove(0);
+                actions.remove(0).run();
+            }
+        }
+    }
+
+    private void store(int offset, long value) {
+        apic.store(PAGE + offset, 4, value);
+    }
+
+    private long load(int offset) {
+        return apic.load(PAGE + offset, 4);
+    }
+
+    @Test
+    @DisplayName("I07 registers of the local APIC after reset: version, spurious vector, masked vectors")
+    void reset() {
+        assertThat(apic.base()).isEqualTo(PAGE | ENABLED | 1 << 8);
+        assertThat(load(0x30) & 0xff).isEqualTo(0x14);
+        assertThat(load(0xf0)).isEqualTo(0xff);
+        assertThat(load(0x320)).isEqualTo(1 << 16);
+        assertThat(load(0xe0)).isEqualTo(0xffff_ffffL);
+        assertThat(load(0x230)).as("IRR, vectors 96 to 127").isEqualTo(1 << 8);
+    }
+
+    @Test
+    @DisplayName("I07 ICR: to itself, to a destination, to all; other delivery modes go nowhere; EOI reaches the controller")
+    void messages() {
+        store(0x310, 1 << 24);
+        store(0x300, 0x31);
+        store(0x300, 0x4_0032);
+        store(0x300, 0x8_0033);
+        store(0x300, 0xc_0034);
+        store(0x300, 0x4_0435);
+        store(0xb0, 0);
+        assertThat(sent).containsExactly("31 to 1", "32 to 0", "33 to ff", "EOI");
+    }
+
+    @Test
+    @DisplayName("I07 the timer counts down by its divisor, fires once or again and again, not if it is masked, and stops at 0")
+    void timer() {
+        store(0x3e0, 0b1011);
+        store(0x320, 0x40);
+        store(0x380, 100);
+        clock.advance(40);
+        assertThat(load(0x390)).isEqualTo(60);
+        clock.advance(99);
+        assertThat(sent).isEmpty();
+        clock.advance(100);
+        assertThat(sent).containsExactly("40 to 0");
+        assertThat(load(0x390)).isZero();
+        store(0x3e0, 0b0000);
+        store(0x320, 1 << 17 | 0x41);
+        store(0x380, 50);
+        clock.advance(250);
+        clock.advance(300);
+        assertThat(sent).as("divided by 2").containsExactly("40 to 0", "41 to 0", "41 to 0");
+        store(0x320, 1 << 17 | 1 << 16 | 0x41);
+        clock.advance(400);
+        assertThat(sent).hasSize(3);
+        store(0x380, 0);
+        assertThat(clock.due).isEmpty();
+    }
+
+    @Test
+    @DisplayName("I07 IA32_APIC_BASE: disabled it reads as ones and forgets; the page moves; x2APIC only from enabled, and back by disabled only")
+    void base() {
+        store(0x80, 0x20);
+        assertThat(apic.base(PAGE)).isTrue();
+        assertThat(apic.enabled()).isFalse();
+        assertThat(load(0x30)).isEqualTo(0xffff_ffffL);
+        assertThat(apic.base(PAGE | ENABLED | X2APIC)).as("from disabled").isFalse();
+        assertThat(apic.base(0x1234_5000L | ENABLED)).isTrue();
+        assertThat(apic.holds(PAGE)).isFalse();
+        assertThat(apic.load(0x1234_5080L, 4)).isZero();
+        assertThat(apic.base(PAGE | ENABLED | 1)).as("reserved").isFalse();
+        assertThat(apic.base(1L << 46 | ENABLED)).as("beyond MAXPHYADDR").isFalse();
+        assertThat(apic.holdsMsr(0x802)).isFalse();
+        assertThat(apic.base(PAGE | ENABLED | X2APIC)).isTrue();
+        assertThat(apic.holdsMsr(0x802)).isTrue();
+        assertThat(apic.holdsMsr(0x831)).as("there is no high half of ICR").isFalse();
+        assertThat(apic.writeMsr(0x830, 2L << 32 | 0x55)).isTrue();
+        assertThat(apic.writeMsr(0x83f, 0x56)).isTrue();
+        assertThat(sent).containsExactly("55 to 2", "56 to 0");
+        assertThat(apic.writeMsr(0x802, 1)).as("read-only").isFalse();
+        assertThat(apic.writeMsr(0x808, 1L << 32)).isFalse();
+        assertThat(apic.base(PAGE | ENABLED)).isFalse();
+        assertThat(apic.base(PAGE)).isTrue();
+    }
+}
