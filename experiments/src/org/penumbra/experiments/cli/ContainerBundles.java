@@ -73,7 +73,7 @@ public final class ContainerBundles implements LateBundles {
         install();
         // FileInstall takes the settings of its first folder from properties, and from nowhere else
         Map<String, String> settings = Map.of("dir", wanted.toString(), "poll", POLL_MILLIS, "noInitialDelay", "true",
-                "filter", ".*\\.jar", "tmpdir", context.getDataFile("plugins").toString(), "log.level", "0",
+                "filter", ".*\\.jar", "subdir.mode", "skip", "tmpdir", context.getDataFile("plugins").toString(), "log.level", "0",
                 "enableConfigSave", "false", "disableNio2", "true");
         settings.forEach((name, value) -> System.setProperty("felix.fileinstall." + name, value));
         Arrays.stream(context.getBundles()).filter(b -> FILE_INSTALL.equals(b.getSymbolicName())).forEach(this::start);

@@ -133,9 +133,8 @@ final class RunCommand implements Callable<Integer> {
             description = "Compare every translation with the specification. Slow; hot-swap does it unless --no-check is given.")
     private boolean check;
 
-    @Option(names = "--plugins", paramLabel = "DIR",
-            description = "Install the bundles whose jars are in DIR, and follow what is done to them there.")
-    private Path plugins;
+    @Mixin
+    private PluginsOption plugins;
 
     @Option(names = "--vcpus", split = ",", paramLabel = "N", description = "Numbers of vCPUs, for hot-swap (default: 1,4).")
     private List<Integer> vcpus = new ArrayList<>();
@@ -176,9 +175,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (plugins != null) {
-            session.late().watch(plugins);
-        }
+        plugins.watch(session.late());
         Optional<Experiment> study = Experiment.ALL.stream().filter(e -> e.kind() == Experiment.Kind.STUDY && e.id().equals(experiment)).findFirst();
         if (study.isPresent()) {
             return study(study.get());

@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import org.penumbra.api.command.Shell;
 import org.penumbra.experiments.run.RefusedException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -51,9 +52,8 @@ final class ShellCommand implements Callable<Integer> {
     @Option(names = {"-c", "--command"}, paramLabel = "COMMANDS", description = "Run these commands, with ; between them.")
     private String commands;
 
-    @Option(names = "--plugins", paramLabel = "DIR",
-            description = "Install the bundles whose jars are in DIR, and follow what is done to them there.")
-    private Path plugins;
+    @Mixin
+    private PluginsOption plugins;
 
     ShellCommand(Session session) {
         this.session = session;
@@ -70,9 +70,7 @@ final class ShellCommand implements Callable<Integer> {
         if (file != null && !Files.isReadable(file)) {
             throw new RefusedException("script '" + file + "' is not there, or is not readable by this user");
         }
-        if (plugins != null) {
-            session.late().watch(plugins);
-        }
+        plugins.watch(session.late());
         Shell shell = session.late().shell();
         session.console().out().flush();
         if (commands != null) {

@@ -17,6 +17,7 @@ import org.penumbra.experiments.run.Verifier;
 import org.penumbra.experiments.run.VerifyRequest;
 import org.penumbra.experiments.run.VerifyResult;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -103,12 +104,16 @@ final class VerifyCommand implements Callable<Integer> {
     @Option(names = {"-q", "--quiet"}, description = "No progress.")
     private boolean quiet;
 
+    @Mixin
+    private PluginsOption plugins;
+
     VerifyCommand(Session session) {
         this.session = session;
     }
 
     @Override
     public Integer call() {
+        plugins.watch(session.late());
         if (name == null) {
             Listing all = Listing.verifications(
                     session.services(), new Planner(session.services(), session.traceWorkload()).hardware(hardware).profile());

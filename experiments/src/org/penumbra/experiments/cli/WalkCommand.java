@@ -25,6 +25,7 @@ import org.penumbra.experiments.walk.WalkResult;
 import org.penumbra.experiments.walk.WalkRun;
 import org.penumbra.experiments.walk.WalkText;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code penumbra walk}. */
@@ -94,12 +95,16 @@ final class WalkCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of the MMU; 'penumbra list designs' names them.")
     private Map<String, String> settings = new LinkedHashMap<>();
 
+    @Mixin
+    private PluginsOption plugins;
+
     WalkCommand(Session session) {
         this.session = session;
     }
 
     @Override
     public Integer call() {
+        plugins.watch(session.late());
         WalkRequest request = request();
         WalkResult result;
         try {
