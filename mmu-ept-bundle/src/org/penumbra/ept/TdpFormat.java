@@ -3,6 +3,7 @@ package org.penumbra.ept;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmioSptes;
 
 /**
  * The formats of the second dimension's entries: EPT (SDM vol. 3, "The Extended Page Table Mechanism (EPT)") and nested page tables in
@@ -18,11 +19,12 @@ import org.penumbra.api.paging.TranslationRoot;
  *  bits 5:3    memory type of a leaf; 6: write-back   bit 2   U/S  user
  *  bit  8      A  accessed, with flags enabled        bit 5   A    accessed
  *  bit  9      D  dirty, in a leaf                    bit 6   D    dirty, in a leaf
+ *  bits 2:0 = 6: a device, a misconfiguration         bit 51 with P: a device, reserved (see MmioSptes)
  * </pre>
  */
 enum TdpFormat {
-    EPT("ept", 7, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
-    NPT("npt", 1, 1 << 5, 1 << 6, 5, 5);
+    EPT("ept", 7, 7, 6, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
+    NPT("npt", 1, 1 | 1L << 51, 1 | 1L << 51, 1 << 5, 1 << 6, 5, 5);
 
     static final long WRITE = 1 << 1;
     static final long LARGE = 1 << 7;
@@ -36,24 +38,34 @@ enum TdpFormat {
 
     /** How the design is called that uses it, which is also what the keys of its settings begin with. */
     final String design;
-    /** An entry with none of these bits is not present. */
+    /** An entry with none of these bits is not present to the processor. */
     final long present;
     final long accessed;
     final long dirty;
+    private final long mmioMask;
+    private final long mmio;
     private final long page;
     private final long table;
 
-    TdpFormat(String design, long present, long accessed, long dirty, long page, long table) {
+    TdpFormat(String design, long present, long mmioMask, long mmio, long accessed, long dirty, long page, long table) {
         this.design = design;
         this.present = present;
+        this.mmioMask = mmioMask;
+        this.mmio = mmio;
         this.accessed = accessed;
         this.dirty = dirty;
         this.page = page;
         this.table = table;
     }
 
+    /** True if {@code entry} maps a page or points at a table. */
     boolean present(long entry) {
-        return (entry & present) != 0;
+        return (entry & present) != 0 && (entry & mmioMask) != mmio;
+    }
+
+    /** The entries for devices on a processor of so many address bits; null if it has no reserved bit to mark them by. */
+    MmioSptes mmioSptes(int physicalAddressBits) {
+        return this == NPT && physicalAddressBits > 51 ? null : new MmioSptes(mmio, mmioMask, 0, physicalAddressBits);
     }
 
     static boolean writable(long entry) {

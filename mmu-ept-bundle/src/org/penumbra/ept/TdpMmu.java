@@ -20,6 +20,7 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
 
 /**
@@ -33,6 +34,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final int levels;
     private final TdpDirty dirty;
     final MmuLock lock = new MmuLock(false);
+    private final MmioSptes mmio;
+    private final Counter mmioCreated;
     private final Counter fixed;
     private final Counter spurious;
     private final Counter pages4k;
@@ -51,6 +54,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
+        this.mmio = format.mmioSptes(host.physicalAddressBits());
+        this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.pages4k = host.counters().counter("pages_4k");
@@ -100,6 +105,45 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
+        }
+    }
+
+    /**
+     * Has the processor tell accesses to {@code gfn}, which no slot has under {@code generation}, from those to what is only not mapped. Once
+     * the generation has outgrown what an entry holds there are no new ones, since an old one might be taken for current. KVM:
+     * mark_mmio_spte.
+     */
+    void markDevice(long gfn, long generation, MmuLock.Share share, FrameAccess entries, CycleClock clock) {
+        if (mmio == null || generation >>> MmioSptes.GENERATION_BITS != 0 || gfn >>> 9 * levels != 0) {
+            return;
+        }
+        try (MmuLock.Held held = share.shared()) {
+            long at = top + 8L * TdpFormat.index(gfn, levels);
+            for (int level = levels; level > 1; level--) {
+                long entry = entries.load(at);
+                if (entry == TdpFormat.FROZEN || format.present(entry) && TdpFormat.leaf(entry, level)) {
+                    return;
+                }
+                long table = format.present(entry) ? entry : extend(at, entries, clock);
+                at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level - 1);
+            }
+            long entry = entries.load(at);
+            if (entry != TdpFormat.FROZEN && !format.present(entry) && entries.compareAndSet(at, entry, mmio.make(gfn, 0, generation))) {
+                mmioCreated.increment();
+            }
+        }
+    }
+
+    /** True if {@code gfn} is marked as a device's under {@code generation}. KVM: handle_mmio_page_fault. */
+    boolean marked(long gfn, long generation, MmuLock.Share share, FrameAccess entries) {
+        try (MmuLock.Held held = share.shared()) {
+            long at = top + 8L * TdpFormat.index(gfn, levels);
+            long entry = entries.load(at);
+            for (int level = levels - 1; level > 0 && format.present(entry) && !TdpFormat.leaf(entry, level + 1); level--) {
+                at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, level);
+                entry = entries.load(at);
+            }
+            return mmio != null && generation >>> MmioSptes.GENERATION_BITS == 0 && mmio.is(entry) && mmio.current(entry, generation);
         }
     }
 

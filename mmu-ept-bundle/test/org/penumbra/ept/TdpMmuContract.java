@@ -11,6 +11,7 @@ import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
@@ -128,6 +129,46 @@ abstract class TdpMmuContract extends TdpFixture {
     void noSlot() {
         start();
         assertThat(violate(0xfee0_0000L, EptViolation.READ)).isEqualTo(Resolution.MMIO);
+    }
+
+    @Test
+    @DisplayName("E02 where there is no slot an entry is left that the processor refuses; the next access is a device's without a look at the slots")
+    void device() {
+        start();
+        violate(0xfee0_0000L, EptViolation.WRITE);
+        long entry = leaf(0xfee0_0000L);
+        // SDM vol. 3, "EPT Misconfigurations": bits 2:0 = 110. APM vol. 2, "Nested Page Tables": present, with an address bit that is reserved.
+        assertThat(format() == TdpFormat.EPT ? entry & 7 : entry & (1 | 1L << 51)).isEqualTo(format() == TdpFormat.EPT ? 6 : 1 | 1L << 51);
+        assertThat(host.count("pf_mmio_spte_created")).isEqualTo(1);
+        MmuFault fault = new MmuFault();
+        fault.gpa = 0xfee0_0123L;
+        assertThat(context.misconfigured(fault)).isEqualTo(Resolution.MMIO);
+        assertThat(host.count("handle_mmio_page_fault")).isEqualTo(1);
+        assertThat(host.count("pf_taken")).as("no fault like others").isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E02 an entry of another generation of the slots is void: memory that has come there is mapped")
+    void deviceOfBefore() {
+        start();
+        host.slot(0x100, 2);
+        violate(0x20_0000, EptViolation.READ);
+        host.slot(0x400, 4);
+        MmuFault fault = new MmuFault();
+        fault.gpa = 0x20_0000;
+        assertThat(context.misconfigured(fault)).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x20_0000)).isEqualTo(0x200 + FixtureHost.OFFSET << 12 | pageBits);
+        assertThat(host.count("handle_mmio_page_fault")).isZero();
+    }
+
+    @Test
+    @DisplayName("E02 E09 an entry for a device is no page: neither young, nor zapped, nor counted")
+    void deviceIsNoPage() {
+        start();
+        violate(0xfee0_0000L, EptViolation.WRITE);
+        assertThat(((PageAgeing) mmu).testAge(0xfee00, 1, host.clock())).isFalse();
+        assertThat(((PageAgeing) mmu).age(0xfee00, 1, host.clock())).isFalse();
+        assertThat(host.count("pages_4k")).isZero();
     }
 
     @Test

@@ -47,6 +47,8 @@ final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
     enum Stop { DONE, PARK, HALTED, FINISHED }
 
+    private static final int EINVAL = 22;
+
     final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
     private final int id;
@@ -376,7 +378,7 @@ final class VirtualCpu implements Vcpu {
         if (disposition.code() == 0 && machine.ports.poweredOff()) {
             return false;
         }
-        if (malformed) {
+        if (malformed && disposition.code() == -EINVAL) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
         }
         throw new MachineException(
