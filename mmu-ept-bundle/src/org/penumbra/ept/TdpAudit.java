@@ -6,19 +6,21 @@ import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.MmuHost;
 
-/** Checks that each leaf maps the host frame its guest frame has, and that no tracked frame is writable. */
+/** Checks that each leaf maps the host frame its guest frame has, that no tracked frame is writable, and no large leaf executable if none may be. */
 final class TdpAudit {
     private final TdpFormat format;
     private final MmuHost host;
     private final FrameAccess entries;
     private final GuestMemory guest;
+    private final boolean nxHugePages;
     private final Consumer<String> violations;
 
-    TdpAudit(TdpFormat format, MmuHost host, CycleClock clock, Consumer<String> violations) {
+    TdpAudit(TdpFormat format, MmuHost host, CycleClock clock, boolean nxHugePages, Consumer<String> violations) {
         this.format = format;
         this.host = host;
         this.entries = host.lease().access(clock);
         this.guest = host.guestMemory(clock);
+        this.nxHugePages = nxHugePages;
         this.violations = violations;
     }
 
@@ -39,6 +41,9 @@ final class TdpAudit {
     }
 
     private void leaf(long entry, int level, long gfn) {
+        if (nxHugePages && level > 1 && format.executable(entry)) {
+            violations.accept(String.format("level %d leaf for gfn 0x%x is executable", level, gfn));
+        }
         for (long f = gfn; f < gfn + (1L << 9 * (level - 1)); f++) {
             long expected = (TdpFormat.address(entry) >>> 12) + f - gfn;
             if (guest.current(f) != expected) {

@@ -57,6 +57,8 @@ final class TdpContext implements MmuContext {
         taken.increment();
         long gfn = fault.gpa >>> 12;
         boolean write = mmu.format.writes(fault.qualification);
+        boolean fetch = mmu.format.fetches(fault.qualification);
+        mmu.recoverNxHugePages(host.clock());
         long generation = guest.generation();
         long sequence = guest.sequence();
         long pfn = guest.pfn(gfn, write);
@@ -64,7 +66,7 @@ final class TdpContext implements MmuContext {
             mmu.markDevice(gfn, generation, share, entries, host.clock());
             return Resolution.MMIO;
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, trace, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, fetch, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {
             emulated.increment();

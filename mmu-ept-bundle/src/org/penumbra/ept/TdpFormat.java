@@ -19,6 +19,7 @@ import org.penumbra.kit.MmioSptes;
  *  bits 5:3    memory type of a leaf; 6: write-back   bit 2   U/S  user
  *  bit  8      A  accessed, with flags enabled        bit 5   A    accessed
  *  bit  9      D  dirty, in a leaf                    bit 6   D    dirty, in a leaf
+ *  bit  2      X                                      bit 63  XD   execute-disable
  *  bits 2:0 = 6: a device, a misconfiguration         bit 51 with P: a device, reserved (see MmioSptes)
  * </pre>
  */
@@ -28,6 +29,8 @@ enum TdpFormat {
 
     static final long WRITE = 1 << 1;
     static final long LARGE = 1 << 7;
+    private static final long EXECUTE = 1 << 2;
+    private static final long EXECUTE_DISABLE = 1L << 63;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
     static final long FROZEN = 0x5a0;
@@ -90,13 +93,23 @@ enum TdpFormat {
     }
 
     /** A leaf of {@code level} for {@code pfn}. */
-    long page(long pfn, int level, boolean writable) {
-        return pfn << 12 | page | (writable ? WRITE : 0) | (level > 1 ? LARGE : 0);
+    long page(long pfn, int level, boolean writable, boolean executable) {
+        long entry = pfn << 12 | page | (writable ? WRITE : 0) | (level > 1 ? LARGE : 0);
+        return executable ? entry : unexecutable(entry);
     }
 
-    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps. */
-    static long piece(long large, int index) {
-        return (large & ~LARGE) + ((long) index << 12);
+    private long unexecutable(long entry) {
+        return this == EPT ? entry & ~EXECUTE : entry | EXECUTE_DISABLE;
+    }
+
+    boolean executable(long entry) {
+        return this == EPT ? (entry & EXECUTE) != 0 : entry >= 0;
+    }
+
+    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps; it may be executed. */
+    long piece(long large, int index) {
+        long small = (large & ~LARGE) + ((long) index << 12);
+        return this == EPT ? small | EXECUTE : small & ~EXECUTE_DISABLE;
     }
 
     /** Index into the table of {@code level} for {@code gfn}. */
@@ -111,6 +124,11 @@ enum TdpFormat {
         }
         long fields = EPTP_WRITE_BACK | (long) levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
         return new TranslationRoot.TwoDimensional(top | fields);
+    }
+
+    /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */
+    boolean fetches(long qualification) {
+        return (qualification & (this == NPT ? NestedPageFault.FETCH : EptViolation.FETCH)) != 0;
     }
 
     /** True if the fault that the processor reported with {@code qualification} is a write's. */

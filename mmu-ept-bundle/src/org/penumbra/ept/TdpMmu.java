@@ -34,6 +34,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
     private final int levels;
     private final TdpDirty dirty;
     final MmuLock lock = new MmuLock(false);
+    private final TdpNxHugePages nx;
     private final MmioSptes mmio;
     private final Counter mmioCreated;
     private final Counter fixed;
@@ -54,6 +55,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
+        this.nx = new TdpNxHugePages(settings.nxHugePages(), settings.nxRecoveryPeriod(), host.counters().counter("nx_lpage_splits"));
         this.mmio = format.mmioSptes(host.physicalAddressBits());
         this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
@@ -91,17 +93,21 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
      * out. KVM: kvm_tdp_mmu_map under mmu_lock held for read.
      *
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
+     * @param fetch the access executes
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
     Resolution map(
-            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            long gfn, long pfn, boolean write, boolean fetch, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
             CycleClock clock) {
         try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
             boolean tracked = host.writeTracking().isTracked(gfn);
-            if (install(gfn, pfn, write, tracked, trace, entries, guest, clock) && write && !tracked) {
+            if (fetch && nx.on() && goalLevel(gfn, guest) > 1) {
+                nx.executed(gfn);
+            }
+            if (install(gfn, pfn, write, fetch, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
@@ -147,6 +153,18 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         }
     }
 
+    /** Gives up what was split for fetches long ago, if it is time. Not under the lock. */
+    void recoverNxHugePages(CycleClock clock) {
+        List<Long> old = nx.toRecover(clock);
+        if (!old.isEmpty()) {
+            GuestMemory guest = host.guestMemory(clock);
+            alone(clock, tree -> {
+                tree.dropTables(gfn -> old.contains(gfn) && goalLevel(gfn, guest) > 1);
+                host.flushRemoteTlbs(clock);
+            });
+        }
+    }
+
     /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
     void freeRemoved(CycleClock clock) {
         if (!removed.isEmpty()) {
@@ -156,7 +174,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(
-            long gfn, long pfn, boolean write, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+            long gfn, long pfn, boolean write, boolean fetch, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         int level = levels;
@@ -171,8 +189,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
         if (entry == TdpFormat.FROZEN) {
             return false;
         }
-        if (level > goal && write && writable && !TdpFormat.writable(entry)) {
-            // A large leaf that the dirty log has write-protected.
+        if (level > goal && (write && writable && !TdpFormat.writable(entry) || fetch && !format.executable(entry))) {
+            // A large leaf that the dirty log has write-protected, or that may not be executed.
             long table = splitting.split(at, entry, gfn & -512L, entries, trace, clock);
             if (table == 0) {
                 return false;
@@ -180,9 +198,13 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
             level--;
             at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
+            if (fetch) {
+                fixed.increment();
+                return true;
+            }
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
-            return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
+            return collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
         }
         if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
@@ -195,7 +217,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable))) {
+        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable, level == 1 || !nx.on()))) {
             return false;
         }
         fixed.increment();
@@ -234,7 +256,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!settings.largePages() || dirty.logs(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
+        if (!settings.largePages() || dirty.logs(gfn) || nx.disallows(gfn) || host.writeTracking().anyTracked(gfn & -512L, 512)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -325,7 +347,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new TdpAudit(format, host, clock, violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(format, host, clock, nx.on(), violations).table(top, levels, 0));
     }
 
     /** Does {@code work} on the tree while no fault is served, if there is a tree. */

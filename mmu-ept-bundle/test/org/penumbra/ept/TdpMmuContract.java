@@ -6,6 +6,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
@@ -16,6 +17,7 @@ import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
@@ -129,6 +131,52 @@ abstract class TdpMmuContract extends TdpFixture {
     void noSlot() {
         start();
         assertThat(violate(0xfee0_0000L, EptViolation.READ)).isEqualTo(Resolution.MMIO);
+    }
+
+    private boolean executable(long gpa) {
+        return format() == TdpFormat.EPT ? (leaf(gpa) & 4) != 0 : leaf(gpa) >= 0;
+    }
+
+    /** Bit of the fault that says "instruction fetch", which is another in the two formats. */
+    private long fetch() {
+        return format() == TdpFormat.EPT ? EptViolation.FETCH : NestedPageFault.FETCH;
+    }
+
+    @Test
+    @DisplayName("E03 with NX huge pages a large leaf may not be executed: a fetch splits it into pieces that may, and it stays split")
+    void nxHugePages() {
+        host = host(2, TdpSettings.NX_HUGE_PAGES, "on");
+        start();
+        violate(0x20_5000, EptViolation.WRITE);
+        assertThat(leaf(0x20_5000) & TdpFormat.LARGE).isNotZero();
+        assertThat(executable(0x20_5000)).isFalse();
+        assertThat(violate(0x20_5000, fetch())).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x20_5000)).isEqualTo(0x205 + FixtureHost.OFFSET << 12 | pageBits);
+        assertThat(executable(0x20_6000)).isTrue();
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(1);
+        violate(0x20_7000, EptViolation.WRITE);
+        assertThat(leaf(0x20_7000) & TdpFormat.LARGE).isZero();
+        violate(0x40_5000, fetch());
+        assertThat(leaf(0x40_5000) & TdpFormat.LARGE).as("a fetch first").isZero();
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("E03 what a fetch has split may be large again after the recovery period, the oldest first")
+    void nxRecovery() {
+        host = host(2, TdpSettings.NX_HUGE_PAGES, "on").with(TdpSettings.key(format(), TdpSettings.NX_RECOVERY), "1000");
+        start();
+        violate(0x20_5000, fetch());
+        violate(0x40_5000, fetch());
+        host.clock().charge(Work.EXIT, 1_000_000);
+        host.takeFlushes();
+        violate(0x60_5000, EptViolation.WRITE);
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(1);
+        assertThat(host.takeFlushes()).isPositive();
+        assertThat(leaf(0x40_5000) & TdpFormat.LARGE).isZero();
+        violate(0x20_5000, EptViolation.READ);
+        assertThat(leaf(0x20_5000) & TdpFormat.LARGE).isNotZero();
+        assertThat(executable(0x20_5000)).isFalse();
     }
 
     @Test
