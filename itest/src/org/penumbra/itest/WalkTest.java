@@ -10,6 +10,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.penumbra.api.command.CommandLine;
 
@@ -56,6 +57,17 @@ class WalkTest {
         assertThat(lines.get(cold - 2)).as("the translation ends the walk").contains("done: cached as");
         assertThat(lines.subList(0, cold)).anyMatch(l -> l.matches(" *" + numbered + " .*"))
                 .noneMatch(l -> l.matches(" *" + (numbered + 1) + " .*0x.*"));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("T12 the experiments on walks meet every expected number of references")
+    @ValueSource(strings = {"walk-dimensions", "paging-structure-caches"})
+    void studies(String study) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        assertThat(penumbra.run(List.of("run", study), new PrintWriter(out), new PrintWriter(err), () -> false)).isZero();
+        assertThat(err.toString()).isEmpty();
+        assertThat(out.toString().lines().count()).isGreaterThan(10);
     }
 
     @Test

@@ -5,19 +5,24 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
 
-/** Checks that each leaf maps the host frame its guest frame has, and that no frame is writable whose writes must be seen. */
+/**
+ * Checks that each leaf maps the host frame its guest frame has, that no frame is writable whose writes must be seen, and no large leaf
+ * executable if none may be.
+ */
 final class TdpAudit {
     private final TdpFormat format;
     private final TdpMmu mmu;
     private final FrameAccess entries;
     private final GuestMemory guest;
+    private final boolean nxHugePages;
     private final Consumer<String> violations;
 
-    TdpAudit(TdpMmu mmu, CycleClock clock, Consumer<String> violations) {
+    TdpAudit(TdpMmu mmu, CycleClock clock, boolean nxHugePages, Consumer<String> violations) {
         this.format = mmu.format;
         this.mmu = mmu;
         this.entries = mmu.host.lease().access(clock);
         this.guest = mmu.host.guestMemory(clock);
+        this.nxHugePages = nxHugePages;
         this.violations = violations;
     }
 
@@ -38,6 +43,9 @@ final class TdpAudit {
     }
 
     private void leaf(long entry, int level, long gfn) {
+        if (nxHugePages && level > 1 && format.executable(entry)) {
+            violations.accept(String.format("level %d leaf for gfn 0x%x is executable", level, gfn));
+        }
         for (long f = gfn; f < gfn + (1L << 9 * (level - 1)); f++) {
             long expected = (TdpFormat.address(entry) >>> 12) + f - gfn;
             if (guest.current(f) != expected) {

@@ -24,6 +24,7 @@ final class TdpContext implements MmuContext {
     private final GuestWalker walker;
     private final Counter taken;
     private final Counter emulated;
+    private final Counter mmioFaults;
 
     TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
@@ -35,6 +36,7 @@ final class TdpContext implements MmuContext {
         this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits(), trace);
         this.taken = mmu.host.counters().counter("pf_taken");
         this.emulated = mmu.host.counters().counter("pf_emulate");
+        this.mmioFaults = mmu.host.counters().counter("handle_mmio_page_fault");
     }
 
     @Override
@@ -55,20 +57,34 @@ final class TdpContext implements MmuContext {
         taken.increment();
         long gfn = fault.gpa >>> 12;
         boolean write = mmu.format.writes(fault.qualification);
+        boolean fetch = mmu.format.fetches(fault.qualification);
+        mmu.recoverNxHugePages(host.clock());
+        long generation = guest.generation();
         long sequence = guest.sequence();
         long pfn = guest.pfn(gfn, write);
         if (pfn == GuestMemory.NO_SLOT) {
+            mmu.markDevice(gfn, generation, share, entries, host.clock());
             return Resolution.MMIO;
         }
         if (write) {
             mmu.letWrite(gfn, host.clock());
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, sequence, share, trace, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, fetch, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE) {
             emulated.increment();
         }
         return resolution;
+    }
+
+    /** An entry that was made for a device, or under slots of before, which is a mapping like any that is still owed. */
+    @Override
+    public Resolution misconfigured(MmuFault fault) {
+        if (mmu.marked(fault.gpa >>> 12, guest.generation(), share, entries)) {
+            mmioFaults.increment();
+            return Resolution.MMIO;
+        }
+        return resolve(fault);
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.penumbra.ept;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmioSptes;
 
 /**
  * The formats of the second dimension's entries: EPT (SDM vol. 3, "The Extended Page Table Mechanism (EPT)") and nested page tables in
@@ -18,14 +19,18 @@ import org.penumbra.api.paging.TranslationRoot;
  *  bits 5:3    memory type of a leaf; 6: write-back   bit 2   U/S  user
  *  bit  8      A  accessed, with flags enabled        bit 5   A    accessed
  *  bit  9      D  dirty, in a leaf                    bit 6   D    dirty, in a leaf
+ *  bit  2      X                                      bit 63  XD   execute-disable
+ *  bits 2:0 = 6: a device, a misconfiguration         bit 51 with P: a device, reserved (see MmioSptes)
  * </pre>
  */
 enum TdpFormat {
-    EPT("ept", 7, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
-    NPT("npt", 1, 1 << 5, 1 << 6, 5, 5);
+    EPT("ept", 7, 7, 6, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
+    NPT("npt", 1, 1 | 1L << 51, 1 | 1L << 51, 1 << 5, 1 << 6, 5, 5);
 
     static final long WRITE = 1 << 1;
     static final long LARGE = 1 << 7;
+    private static final long EXECUTE = 1 << 2;
+    private static final long EXECUTE_DISABLE = 1L << 63;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
     static final long FROZEN = 0x5a0;
@@ -36,24 +41,34 @@ enum TdpFormat {
 
     /** How the design is called that uses it, which is also what the keys of its settings begin with. */
     final String design;
-    /** An entry with none of these bits is not present. */
+    /** An entry with none of these bits is not present to the processor. */
     final long present;
     final long accessed;
     final long dirty;
+    private final long mmioMask;
+    private final long mmio;
     private final long page;
     private final long table;
 
-    TdpFormat(String design, long present, long accessed, long dirty, long page, long table) {
+    TdpFormat(String design, long present, long mmioMask, long mmio, long accessed, long dirty, long page, long table) {
         this.design = design;
         this.present = present;
+        this.mmioMask = mmioMask;
+        this.mmio = mmio;
         this.accessed = accessed;
         this.dirty = dirty;
         this.page = page;
         this.table = table;
     }
 
+    /** True if {@code entry} maps a page or points at a table. */
     boolean present(long entry) {
-        return (entry & present) != 0;
+        return (entry & present) != 0 && (entry & mmioMask) != mmio;
+    }
+
+    /** The entries for devices on a processor of so many address bits; null if it has no reserved bit to mark them by. */
+    MmioSptes mmioSptes(int physicalAddressBits) {
+        return this == NPT && physicalAddressBits > 51 ? null : new MmioSptes(mmio, mmioMask, 0, physicalAddressBits);
     }
 
     static boolean writable(long entry) {
@@ -78,13 +93,23 @@ enum TdpFormat {
     }
 
     /** A leaf of {@code level} for {@code pfn}. */
-    long page(long pfn, int level, boolean writable) {
-        return pfn << 12 | page | (writable ? WRITE : 0) | (level > 1 ? LARGE : 0);
+    long page(long pfn, int level, boolean writable, boolean executable) {
+        long entry = pfn << 12 | page | (writable ? WRITE : 0) | (level > 1 ? LARGE : 0);
+        return executable ? entry : unexecutable(entry);
     }
 
-    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps. */
-    static long piece(long large, int index) {
-        return (large & ~LARGE) + ((long) index << 12);
+    private long unexecutable(long entry) {
+        return this == EPT ? entry & ~EXECUTE : entry | EXECUTE_DISABLE;
+    }
+
+    boolean executable(long entry) {
+        return this == EPT ? (entry & EXECUTE) != 0 : entry >= 0;
+    }
+
+    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps; it may be executed. */
+    long piece(long large, int index) {
+        long small = (large & ~LARGE) + ((long) index << 12);
+        return this == EPT ? small | EXECUTE : small & ~EXECUTE_DISABLE;
     }
 
     /** Index into the table of {@code level} for {@code gfn}. */
@@ -99,6 +124,11 @@ enum TdpFormat {
         }
         long fields = EPTP_WRITE_BACK | (long) levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
         return new TranslationRoot.TwoDimensional(top | fields);
+    }
+
+    /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */
+    boolean fetches(long qualification) {
+        return (qualification & (this == NPT ? NestedPageFault.FETCH : EptViolation.FETCH)) != 0;
     }
 
     /** True if the fault that the processor reported with {@code qualification} is a write's. */

@@ -22,6 +22,7 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.PageGauges;
 
@@ -36,6 +37,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final int levels;
     private final TdpDirty dirty;
     final MmuLock lock = new MmuLock(false);
+    private final TdpNxHugePages nx;
+    private final MmioSptes mmio;
+    private final Counter mmioCreated;
     private final Counter fixed;
     private final Counter spurious;
     private final PageGauges mapped;
@@ -55,6 +59,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
+        this.nx = new TdpNxHugePages(settings.nxHugePages(), settings.nxRecoveryPeriod(), host.counters().counter("nx_lpage_splits"));
+        this.mmio = format.mmioSptes(host.physicalAddressBits());
+        this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
@@ -89,17 +96,21 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
      * out. KVM: kvm_tdp_mmu_map under mmu_lock held for read.
      *
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
+     * @param fetch the access executes
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
     Resolution map(
-            long gfn, long pfn, boolean write, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            long gfn, long pfn, boolean write, boolean fetch, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
             CycleClock clock) {
         try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
                 return Resolution.RETRY;
             }
             boolean tracked = mustSee(gfn);
-            if (install(gfn, pfn, write, tracked, trace, entries, guest, clock) && write && !tracked) {
+            if (fetch && nx.on() && goalLevel(gfn, guest) > 1) {
+                nx.executed(gfn);
+            }
+            if (install(gfn, pfn, write, fetch, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
@@ -126,6 +137,57 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         nested.letWrite(gfn, clock);
     }
 
+    /**
+     * Has the processor tell accesses to {@code gfn}, which no slot has under {@code generation}, from those to what is only not mapped. Once
+     * the generation has outgrown what an entry holds there are no new ones, since an old one might be taken for current. KVM:
+     * mark_mmio_spte.
+     */
+    void markDevice(long gfn, long generation, MmuLock.Share share, FrameAccess entries, CycleClock clock) {
+        if (mmio == null || generation >>> MmioSptes.GENERATION_BITS != 0 || gfn >>> 9 * levels != 0) {
+            return;
+        }
+        try (MmuLock.Held held = share.shared()) {
+            long at = top + 8L * TdpFormat.index(gfn, levels);
+            for (int level = levels; level > 1; level--) {
+                long entry = entries.load(at);
+                if (entry == TdpFormat.FROZEN || format.present(entry) && TdpFormat.leaf(entry, level)) {
+                    return;
+                }
+                long table = format.present(entry) ? entry : extend(at, entries, clock);
+                at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level - 1);
+            }
+            long entry = entries.load(at);
+            if (entry != TdpFormat.FROZEN && !format.present(entry) && entries.compareAndSet(at, entry, mmio.make(gfn, 0, generation))) {
+                mmioCreated.increment();
+            }
+        }
+    }
+
+    /** True if {@code gfn} is marked as a device's under {@code generation}. KVM: handle_mmio_page_fault. */
+    boolean marked(long gfn, long generation, MmuLock.Share share, FrameAccess entries) {
+        try (MmuLock.Held held = share.shared()) {
+            long at = top + 8L * TdpFormat.index(gfn, levels);
+            long entry = entries.load(at);
+            for (int level = levels - 1; level > 0 && format.present(entry) && !TdpFormat.leaf(entry, level + 1); level--) {
+                at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, level);
+                entry = entries.load(at);
+            }
+            return mmio != null && generation >>> MmioSptes.GENERATION_BITS == 0 && mmio.is(entry) && mmio.current(entry, generation);
+        }
+    }
+
+    /** Gives up what was split for fetches long ago, if it is time. Not under the lock. */
+    void recoverNxHugePages(CycleClock clock) {
+        List<Long> old = nx.toRecover(clock);
+        if (!old.isEmpty()) {
+            GuestMemory guest = host.guestMemory(clock);
+            alone(clock, tree -> {
+                tree.dropTables(gfn -> old.contains(gfn) && goalLevel(gfn, guest) > 1);
+                host.flushRemoteTlbs(clock);
+            });
+        }
+    }
+
     /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
     void freeRemoved(CycleClock clock) {
         if (!removed.isEmpty()) {
@@ -135,7 +197,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(
-            long gfn, long pfn, boolean write, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+            long gfn, long pfn, boolean write, boolean fetch, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         if (trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
@@ -153,8 +215,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         if (entry == TdpFormat.FROZEN) {
             return false;
         }
-        if (level > goal && write && writable && !TdpFormat.writable(entry)) {
-            // A large leaf that the dirty log has write-protected.
+        if (level > goal && (write && writable && !TdpFormat.writable(entry) || fetch && !format.executable(entry))) {
+            // A large leaf that the dirty log has write-protected, or that may not be executed.
             long table = splitting.split(at, entry, gfn & -512L, entries, trace, clock);
             if (table == 0) {
                 return false;
@@ -162,9 +224,13 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             level--;
             at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
+            if (fetch) {
+                fixed.increment();
+                return true;
+            }
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
-            return collapse(at, entry, format.page(pfn & -512L, level, writable), entries, clock) && (!write || writable);
+            return collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
         }
         if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
@@ -177,7 +243,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable))) {
+        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable, level == 1 || !nx.on()))) {
             return false;
         }
         fixed.increment();
@@ -216,7 +282,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!settings.largePages() || dirty.logs(gfn) || mustSeeAny(gfn)) {
+        if (!settings.largePages() || dirty.logs(gfn) || nx.disallows(gfn) || mustSeeAny(gfn)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -325,7 +391,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new TdpAudit(this, clock, violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(this, clock, nx.on(), violations).table(top, levels, 0));
         nested.each(mmu -> mmu.audit(clock, violations));
     }
 

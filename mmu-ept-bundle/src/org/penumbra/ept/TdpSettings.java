@@ -13,14 +13,22 @@ import org.penumbra.api.mmu.MmuHost;
  * @param accessedDirty the processor sets accessed and dirty flags; with NPT it always does (APM vol. 2, "Nested Page Tables")
  * @param largePages 2 MiB leaves where the host has 2 MiB pages
  * @param dirtyLog how writes are noticed for the dirty log
+ * @param nxHugePages nothing is executed from 2 MiB leaves
+ * @param nxRecoveryPeriod simulated cycles of a vCPU after which splits for fetches are given up; 0 for never
  * @param eagerPageSplit the dirty log splits large leaves when it begins; else the first write to one does
  */
-record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit) {
+record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit,
+        boolean nxHugePages, long nxRecoveryPeriod) {
     static final String ACCESSED_DIRTY = "accessed-dirty";
     static final String LARGE_PAGES = "large-pages";
     static final String LEVELS = "levels";
     static final String DIRTY_LOG = "dirty-log";
     static final String EAGER_PAGE_SPLIT = "eager-page-split";
+    static final String NX_HUGE_PAGES = "nx-huge-pages";
+    static final String NX_RECOVERY = "nx-recovery-period";
+
+    /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
+    private static final String RECOVERY_PERIOD = "180000000000";
 
     private static final List<String> SWITCH = List.of("on", "off");
 
@@ -40,6 +48,9 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
                         + (format == TdpFormat.EPT ? "by its page-modification log, " : "") + "by write protection, as always without flags"));
         offered.add(new Setting(key(format, EAGER_PAGE_SPLIT), "on", SWITCH,
                 "the dirty log splits large leaves when it begins, and not with the first write to each"));
+        offered.add(new Setting(key(format, NX_HUGE_PAGES), "off", SWITCH, "execute nothing from 2 MiB leaves: a fetch splits them (iTLB multihit)"));
+        offered.add(new Setting(key(format, NX_RECOVERY), RECOVERY_PERIOD, List.of(),
+                "simulated cycles after which a sixtieth of what fetches have split may be large again; 0 for never"));
         return offered;
     }
 
@@ -60,12 +71,22 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
                 flags,
                 on(host, key(format, LARGE_PAGES)),
                 flags ? dirtyLog : TdpDirty.Means.PROTECTION,
-                on(host, key(format, EAGER_PAGE_SPLIT)));
+                on(host, key(format, EAGER_PAGE_SPLIT)),
+                on(host, key(format, NX_HUGE_PAGES)),
+                period(host, key(format, NX_RECOVERY)));
     }
 
     /** The key of a setting. */
     static String key(TdpFormat format, String name) {
         return format.design + "." + name;
+    }
+
+    private static long period(MmuHost host, String key) {
+        String value = host.setting(key);
+        if (!value.matches("[0-9]{1,18}")) {
+            throw new IllegalArgumentException(key + ": '" + value + "' is no number of simulated cycles, from 0 up");
+        }
+        return Long.parseLong(value);
     }
 
     private static boolean on(MmuHost host, String key) {

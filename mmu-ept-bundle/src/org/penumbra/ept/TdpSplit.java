@@ -30,7 +30,7 @@ final class TdpSplit {
     long split(long at, long large, long gfn, FrameAccess entries, Tracing.Tracer trace, CycleClock clock) {
         long table = lease.allocate(clock);
         for (int i = 0; i < 512; i++) {
-            entries.store(table + 8L * i, TdpFormat.piece(large, i));
+            entries.store(table + 8L * i, format.piece(large, i));
         }
         if (!entries.compareAndSet(at, large, format.table(table))) {
             lease.free(table);

@@ -64,7 +64,7 @@ final class TdpTree {
     boolean accessed(long gfn, long frames, long bits) {
         for (long g = gfn; g < gfn + frames; ) {
             Place place = find(g);
-            if ((place.entry & bits) != 0) {
+            if (format.present(place.entry) && (place.entry & bits) != 0) {
                 return true;
             }
             g = place.gfn + (1L << 9 * (place.level - 1));

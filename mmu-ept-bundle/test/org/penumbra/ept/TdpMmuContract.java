@@ -7,15 +7,18 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.penumbra.api.clock.Work;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.DirtyLogging;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
@@ -152,6 +155,92 @@ abstract class TdpMmuContract extends TdpFixture {
     void noSlot() {
         start();
         assertThat(violate(0xfee0_0000L, EptViolation.READ)).isEqualTo(Resolution.MMIO);
+    }
+
+    private boolean executable(long gpa) {
+        return format() == TdpFormat.EPT ? (leaf(gpa) & 4) != 0 : leaf(gpa) >= 0;
+    }
+
+    /** Bit of the fault that says "instruction fetch", which is another in the two formats. */
+    private long fetch() {
+        return format() == TdpFormat.EPT ? EptViolation.FETCH : NestedPageFault.FETCH;
+    }
+
+    @Test
+    @DisplayName("E03 with NX huge pages a large leaf may not be executed: a fetch splits it into pieces that may, and it stays split")
+    void nxHugePages() {
+        host = host(2, TdpSettings.NX_HUGE_PAGES, "on");
+        start();
+        violate(0x20_5000, EptViolation.WRITE);
+        assertThat(leaf(0x20_5000) & TdpFormat.LARGE).isNotZero();
+        assertThat(executable(0x20_5000)).isFalse();
+        assertThat(violate(0x20_5000, fetch())).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x20_5000)).isEqualTo(0x205 + FixtureHost.OFFSET << 12 | pageBits);
+        assertThat(executable(0x20_6000)).isTrue();
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(1);
+        violate(0x20_7000, EptViolation.WRITE);
+        assertThat(leaf(0x20_7000) & TdpFormat.LARGE).isZero();
+        violate(0x40_5000, fetch());
+        assertThat(leaf(0x40_5000) & TdpFormat.LARGE).as("a fetch first").isZero();
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(2);
+    }
+
+    @Test
+    @DisplayName("E03 what a fetch has split may be large again after the recovery period, the oldest first")
+    void nxRecovery() {
+        host = host(2, TdpSettings.NX_HUGE_PAGES, "on").with(TdpSettings.key(format(), TdpSettings.NX_RECOVERY), "1000");
+        start();
+        violate(0x20_5000, fetch());
+        violate(0x40_5000, fetch());
+        host.clock().charge(Work.EXIT, 1_000_000);
+        host.takeFlushes();
+        violate(0x60_5000, EptViolation.WRITE);
+        assertThat(host.count("nx_lpage_splits")).isEqualTo(1);
+        assertThat(host.takeFlushes()).isPositive();
+        assertThat(leaf(0x40_5000) & TdpFormat.LARGE).isZero();
+        violate(0x20_5000, EptViolation.READ);
+        assertThat(leaf(0x20_5000) & TdpFormat.LARGE).isNotZero();
+        assertThat(executable(0x20_5000)).isFalse();
+    }
+
+    @Test
+    @DisplayName("E02 where there is no slot an entry is left that the processor refuses; the next access is a device's without a look at the slots")
+    void device() {
+        start();
+        violate(0xfee0_0000L, EptViolation.WRITE);
+        long entry = leaf(0xfee0_0000L);
+        // SDM vol. 3, "EPT Misconfigurations": bits 2:0 = 110. APM vol. 2, "Nested Page Tables": present, with an address bit that is reserved.
+        assertThat(format() == TdpFormat.EPT ? entry & 7 : entry & (1 | 1L << 51)).isEqualTo(format() == TdpFormat.EPT ? 6 : 1 | 1L << 51);
+        assertThat(host.count("pf_mmio_spte_created")).isEqualTo(1);
+        MmuFault fault = new MmuFault();
+        fault.gpa = 0xfee0_0123L;
+        assertThat(context.misconfigured(fault)).isEqualTo(Resolution.MMIO);
+        assertThat(host.count("handle_mmio_page_fault")).isEqualTo(1);
+        assertThat(host.count("pf_taken")).as("no fault like others").isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("E02 an entry of another generation of the slots is void: memory that has come there is mapped")
+    void deviceOfBefore() {
+        start();
+        host.slot(0x100, 2);
+        violate(0x20_0000, EptViolation.READ);
+        host.slot(0x400, 4);
+        MmuFault fault = new MmuFault();
+        fault.gpa = 0x20_0000;
+        assertThat(context.misconfigured(fault)).isEqualTo(Resolution.RETRY);
+        assertThat(leaf(0x20_0000)).isEqualTo(0x200 + FixtureHost.OFFSET << 12 | pageBits);
+        assertThat(host.count("handle_mmio_page_fault")).isZero();
+    }
+
+    @Test
+    @DisplayName("E02 E09 an entry for a device is no page: neither young, nor zapped, nor counted")
+    void deviceIsNoPage() {
+        start();
+        violate(0xfee0_0000L, EptViolation.WRITE);
+        assertThat(((PageAgeing) mmu).testAge(0xfee00, 1, host.clock())).isFalse();
+        assertThat(((PageAgeing) mmu).age(0xfee00, 1, host.clock())).isFalse();
+        assertThat(host.count("pages_4k")).isZero();
     }
 
     @Test

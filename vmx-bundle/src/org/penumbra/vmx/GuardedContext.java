@@ -89,12 +89,21 @@ class GuardedContext implements MmuContext {
 
     @Override
     public Resolution resolve(MmuFault fault) {
+        return resolve(fault, false);
+    }
+
+    @Override
+    public Resolution misconfigured(MmuFault fault) {
+        return resolve(fault, true);
+    }
+
+    private Resolution resolve(MmuFault fault, boolean malformed) {
         long gva = fault.gva;
         long gpa = fault.gpa;
         Resolution resolution;
         guard.enter(call, "MmuContext.resolve");
         try {
-            resolution = context.resolve(fault);
+            resolution = malformed ? context.misconfigured(fault) : context.resolve(fault);
         } catch (Throwable e) {
             throw guard.thrown("MmuContext.resolve", e);
         } finally {

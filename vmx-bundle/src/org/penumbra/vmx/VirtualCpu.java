@@ -58,6 +58,7 @@ final class VirtualCpu implements Vcpu {
     private static final int ALL_CONTEXTS = 2;
     /** Above the VPIDs of guests, and below the ASIDs. */
     private static final int FIRST_NESTED_VPID = 0x4000;
+    private static final int EINVAL = 22;
 
     final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
@@ -569,7 +570,7 @@ final class VirtualCpu implements Vcpu {
         if (disposition.code() == 0 && machine.ports.poweredOff()) {
             return false;
         }
-        if (malformed) {
+        if (malformed && disposition.code() == -EINVAL) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
         }
         throw new MachineException(

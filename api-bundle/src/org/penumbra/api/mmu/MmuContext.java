@@ -36,6 +36,16 @@ public interface MmuContext {
     Resolution resolve(MmuFault fault);
 
     /**
+     * The processor met an entry for {@code fault.gpa} that is malformed: an EPT misconfiguration, a nested page fault for a reserved bit.
+     * Designs may have made it so as a signal, for devices; the qualification says nothing then. Without an answer of its own the design
+     * is taken to have made it by mistake. KVM: {@code handle_mmio_page_fault}.
+     */
+    default Resolution misconfigured(MmuFault fault) {
+        fault.reason = String.format("the MMU made an entry for guest-physical address 0x%x that the processor refuses", fault.gpa);
+        return Resolution.HOST_ERROR;
+    }
+
+    /**
      * The guest executed an INVLPG of {@code gva} that exits, or a page fault for it that no processor raised is about to be
      * injected: on return nothing stale is reachable for it from this vCPU, in structures or TLBs.
      */

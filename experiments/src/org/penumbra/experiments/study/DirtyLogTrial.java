@@ -16,7 +16,6 @@ import org.penumbra.experiments.run.ServiceRegistry;
 /** One machine of {@link DirtyLogs}: a round to fill the MMU, one to measure, the log, and a round under it. */
 final class DirtyLogTrial {
     private static final long MEMORY = 128L << 20;
-    private static final long LOOK = 256;
     private static final int RING = 4096;
 
     /** How the log begins. */
@@ -54,7 +53,8 @@ final class DirtyLogTrial {
     private final Design design;
     private final Start how;
     private final Machine machine;
-    private final RoundsGuest program = new RoundsGuest(DirtyLogs.PAGES);
+    /** Its own pages are large, so that few frames of tables are written beside the data. */
+    private final RoundsGuest program = new RoundsGuest(DirtyLogs.PAGES, true);
     private final BitSet told = new BitSet();
     private long readCycles;
 
@@ -69,9 +69,9 @@ final class DirtyLogTrial {
 
     Figures run() {
         try (machine) {
-            round();
-            round();
-            long before = round();
+            program.round(machine);
+            program.round(machine);
+            long before = program.round(machine);
             written();
             long at = cycles();
             long splits = count("ept_splits");
@@ -82,7 +82,7 @@ final class DirtyLogTrial {
             long faults = count("pf_fixed");
             long full = full();
             readCycles = 0;
-            long during = round() - readCycles;
+            long during = program.round(machine) - readCycles;
             faults = count("pf_fixed") - faults;
             splits = count("ept_splits") - splits;
             full = full() - full;
@@ -95,18 +95,6 @@ final class DirtyLogTrial {
             return new Figures(design.name(), how, startCycles, startSplits, faults, splits, full, (double) during / before, readCycles,
                     missed.cardinality());
         }
-    }
-
-    /** Has every page written once; answers the simulated cycles. */
-    private long round() {
-        long before = cycles();
-        program.again();
-        while (!program.done()) {
-            if (!machine.run(LOOK)) {
-                throw new MachineException("the guest has ended before its time");
-            }
-        }
-        return cycles() - before;
     }
 
     private void start() {

@@ -7,10 +7,15 @@ import java.util.Map;
 import java.util.Set;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
+import org.penumbra.api.machine.Machine;
+import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.experiments.run.Campaign;
 import org.penumbra.experiments.run.CampaignListener;
 import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.Design;
+import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RunRequest;
 import org.penumbra.experiments.run.ServiceRegistry;
@@ -24,10 +29,13 @@ import org.penumbra.experiments.run.TrialResult;
  */
 final class PublishedOrders implements Study {
     private static final long MEMORY = 256L << 20;
-    /** Programs that change their tables all the time, those that only miss the TLB, and the same in large pages. */
+    /** 64 MiB, more than any TLB holds. */
+    private static final int PAGES = 16384;
+    /** Programs that change their tables all the time. */
     private static final List<String> CHANGING = List.of("fork-heavy", "mmap-churn", "table-storm");
-    private static final String MISSING = "random";
-    private static final String MISSING_LARGE = "random-thp";
+    /** A program that goes through its memory again and again, page by page, when everything is mapped; and the same in large pages. */
+    private static final String MISSING = "page-by-page";
+    private static final String MISSING_LARGE = "page-by-page-thp";
 
     @Override
     public String id() {
@@ -50,7 +58,8 @@ final class PublishedOrders implements Study {
         List<String> workloads = new ArrayList<>(CHANGING);
         workloads.add(MISSING);
         workloads.add(MISSING_LARGE);
-        Map<String, Long> cycles = cycles(services, processor, workloads, hardwareAssisted);
+        Map<String, Long> cycles = cycles(services, processor, hardwareAssisted);
+        steady(services, processor, hardwareAssisted, cycles);
         for (String w : workloads) {
             double bare = cycles.get(w + " native");
             double shadow = cycles.get(w + " shadow");
@@ -70,6 +79,24 @@ final class PublishedOrders implements Study {
                 String.format("%s: large pages of guest and host win it back: %.2f to %.2f times native", MISSING_LARGE, small, large));
     }
 
+    /** Adds the simulated cycles of a round when two have mapped everything. */
+    private static void steady(ServiceRegistry services, String processor, String assisted, Map<String, Long> cycles) {
+        CostProfile profile = new Planner(services, file -> null).hardware(processor).profile();
+        for (Design d : new Designs(services).select(List.of("native", "shadow", "shadow-2m", assisted, assisted + "-2m"), Map.of(), "--design")) {
+            MachineFactory factory = services.machineFactory(d.machineKind()).orElseThrow(
+                    () -> new MachineException("no machine of kind '" + d.machineKind() + "' is left in the container"));
+            for (String workload : List.of(MISSING, MISSING_LARGE)) {
+                RoundsGuest program = new RoundsGuest(PAGES, workload.equals(MISSING_LARGE));
+                MachineConfig config = new MachineConfig(MEMORY, d.hostPageLevel(), profile, d.mmu(), d.changedSettings(), false);
+                try (Machine machine = factory.create(config, program.guest())) {
+                    program.round(machine);
+                    program.round(machine);
+                    cycles.put(workload + " " + d.name(), program.round(machine));
+                }
+            }
+        }
+    }
+
     private static double over(Map<String, Long> cycles, String workload, String design) {
         return (double) cycles.get(workload + " " + design) / cycles.get(workload + " native");
     }
@@ -79,8 +106,8 @@ final class PublishedOrders implements Study {
     }
 
     /** Simulated cycles by workload and design. */
-    private static Map<String, Long> cycles(ServiceRegistry services, String processor, List<String> workloads, String assisted) {
-        RunRequest request = new RunRequest("shadow-vs-ept", workloads, List.of(), List.of("native", "shadow", "shadow-2m", assisted, assisted + "-2m"),
+    private static Map<String, Long> cycles(ServiceRegistry services, String processor, String assisted) {
+        RunRequest request = new RunRequest("shadow-vs-ept", CHANGING, List.of(), List.of("native", "shadow", "shadow-2m", assisted, assisted + "-2m"),
                 processor, Map.of(), MEMORY, "4level", 1, 1, Map.of(), false, List.of(), SwapRequest.DEFAULT, Set.of());
         CampaignResult result = new Campaign(services, new Planner(services, file -> null).plan(request)).run(new CampaignListener() { }, () -> false);
         Map<String, Long> cycles = new HashMap<>();

@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.mmu.Resolution;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.vmx.Disposition;
@@ -9,6 +10,7 @@ import org.penumbra.api.vmx.Vcpu;
 /** What follows from an MMU's answer to a fault, however it arrived. KVM: kvm_mmu_page_fault. */
 final class Faults {
     private static final int EFAULT = 14;
+    private static final int EINVAL = 22;
 
     private Faults() {}
 
@@ -16,7 +18,17 @@ final class Faults {
         if (vcpu.tracer().on(TracePoint.KVM_PAGE_FAULT)) {
             vcpu.tracer().tell(TracePoint.KVM_PAGE_FAULT, fault.gva, fault.errorCode, fault.gpa, 0);
         }
-        switch (vcpu.mmu().resolve(fault)) {
+        return follow(vcpu, fault, vcpu.mmu().resolve(fault));
+    }
+
+    /** The same for an entry that the processor refused; EINVAL if the MMU did not mean it. */
+    static Disposition misconfigured(Vcpu vcpu, MmuFault fault) {
+        Resolution resolution = vcpu.mmu().misconfigured(fault);
+        return resolution == Resolution.HOST_ERROR ? Disposition.error(EINVAL, fault.reason) : follow(vcpu, fault, resolution);
+    }
+
+    private static Disposition follow(Vcpu vcpu, MmuFault fault, Resolution resolution) {
+        switch (resolution) {
             case RETRY:
                 return Disposition.RESUME;
             case EMULATE:
