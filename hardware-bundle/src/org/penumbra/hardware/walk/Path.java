@@ -50,13 +50,13 @@ final class Path {
 
     /** Follows the usual entries of {@code tables} that take no right away from {@code top} towards {@code address}, as far as they lead. */
     void follow(PhysicalMemory memory, WalkMeter meter, Format tables, Step first, long top, long address) {
+        // Until the end: a table may lie where no memory is.
+        forget();
         length = 0;
         lines.clear();
         for (int i = 0; i < MOST; i++) {
             append(NOTHING, 0, 0);
         }
-        root = top;
-        region = address >>> REGION;
         Step at = first;
         long next = top;
         for (; at.lower != null; at = at.lower) {
@@ -73,7 +73,9 @@ final class Path {
         }
         step = at;
         tableAt = next;
-        table = memory.frame(next);
+        table = memory.frame(at.slot(next, address));
+        root = top;
+        region = address >>> REGION;
     }
 
     private void append(long[] frame, long slot, long entry) {
