@@ -93,6 +93,13 @@ final class FaultHost implements MmuHost, FrameLease, WriteTracking, DirtyLog {
     }
 
     @Override
+    public long allocateBlock(CycleClock clock) {
+        long frames = 512;
+        long first = next.getAndUpdate(frame -> (frame + frames - 1 & -frames) + frames);
+        return (first + frames - 1 & -frames) << 12;
+    }
+
+    @Override
     public void free(long hpa) {
         memory.clearFrame(hpa);
     }

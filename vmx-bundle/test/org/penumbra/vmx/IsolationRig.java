@@ -8,6 +8,7 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.memory.MemorySlot;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
@@ -42,7 +43,7 @@ final class IsolationRig {
         rig.design("shadow", new ShadowMmuFactory());
         rig.design("ept", new EptMmuFactory());
         rig.design("npt", new NptMmuFactory());
-        rig.dispatch.add(new SkipDevices(), 1, List.of("EPT_VIOLATION", "NPF", "EXCEPTION_NMI"));
+        rig.dispatch.add(new SkipDevices(), 1, List.of("EPT_VIOLATION", "EPT_MISCONFIG", "NPF", "EXCEPTION_NMI"));
         reach = new Reach(rig.memory);
         HostileGuest guest = new HostileGuest(seed, 4096);
         rig.image = loader -> {
@@ -79,7 +80,9 @@ final class IsolationRig {
             fault.qualification = exit.qualification;
             fault.errorCode = exit.errorCode;
             fault.access = exit.access;
-            switch (vcpu.mmu().resolve(fault)) {
+            boolean refused = exit.reason == ExitReason.EPT_MISCONFIG.number()
+                    || exit.reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
+            switch (refused ? vcpu.mmu().misconfigured(fault) : vcpu.mmu().resolve(fault)) {
                 case RETRY:
                     return Disposition.RESUME;
                 case EMULATE:

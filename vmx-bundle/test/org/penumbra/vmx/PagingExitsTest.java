@@ -82,6 +82,8 @@ class PagingExitsTest {
                     case "injectGeneralProtection":
                         told.add("#GP");
                         return null;
+                    case "controlled":
+                        return arguments[1];
                     case "loadPaging":
                         registers.paging = (PagingState) arguments[0];
                         told.add((boolean) arguments[1] ? "load keep" : "load");

@@ -129,6 +129,10 @@ final class ShadowContext extends FaultPath implements LoadableRoots, PrivilegeR
             mmu.counters.pfEmulate.increment();
             return Resolution.EMULATE;
         }
+        if (Role.keptBySmap(mode, walker.rights)) {
+            mmu.counters.pfEmulate.increment();
+            return Resolution.EMULATE;
+        }
         return fill(fault.gva, fault.access, gfn, pfn, sequence);
     }
 
