@@ -18,10 +18,12 @@ final class BundleJars {
     private static final Pattern MISSING_PACKAGE = Pattern.compile("osgi\\.wiring\\.package=([\\w.]+)");
 
     private final Container container;
+    private final Predecessors predecessors;
     private final BundleContext context;
 
     BundleJars(Container container) {
         this.container = container;
+        this.predecessors = new Predecessors(container);
         this.context = container.context();
     }
 
@@ -89,7 +91,9 @@ final class BundleJars {
         refresh();
     }
 
+    /** Removes {@code bundle}; guests that run under a design of it get the one back that they had before. */
     void uninstall(Bundle bundle) {
+        predecessors.bringBack(bundle);
         try {
             bundle.uninstall();
         } catch (BundleException e) {

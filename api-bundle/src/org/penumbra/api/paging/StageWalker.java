@@ -34,7 +34,8 @@ public interface StageWalker {
          *
          * @param page hpa of the first byte of the page
          * @param shift its size as a power of two: 12, 21 or 30
-         * @param rights {@link #READ}, {@link #WRITE}, {@link #EXECUTE} and the memory type, as in an EPT entry that maps a page
+         * @param rights {@link #READ}, without which the structure is malformed, {@link #WRITE}, {@link #EXECUTE} and the memory type, as in an
+         *     EPT entry that maps a page
          */
         void found(long page, int shift, long rights);
 
