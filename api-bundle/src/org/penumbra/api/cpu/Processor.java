@@ -87,6 +87,13 @@ public interface Processor {
     /** VMCALL. An {@link Outcome}; #UD outside VMX operation. */
     int vmcall();
 
+    /**
+     * VMFUNC of {@code function} (EAX) with {@code index} (ECX), at any CPL. An {@link Outcome}; #UD unless a guest runs with "enable VM
+     * functions". Function 0, EPTP switching, makes entry {@code index} of the EPTP list the current EPTP (SDM vol. 3, "VM Functions"); it
+     * drops nothing, since what is cached is tagged by the EPT root.
+     */
+    int vmfunc(int function, int index);
+
     /** The exception behind the last FAULT; valid until the next operation. */
     GuestException exception();
 
