@@ -9,6 +9,8 @@ public final class GuestException {
     public static final int UD = 6;
     public static final int GP = 13;
     public static final int PF = 14;
+    /** #VE, virtualization exception: an EPT violation that the guest handles itself. */
+    public static final int VE = 20;
 
     /** Vector number. */
     public int vector;

@@ -134,6 +134,13 @@ public interface Processor {
     /** What the last VMREAD that was done by the processor itself has read. */
     long vmread();
 
+    /**
+     * VMFUNC of {@code function} (EAX) with {@code index} (ECX), at any CPL. An {@link Outcome}; #UD unless a guest runs with "enable VM
+     * functions". Function 0, EPTP switching, makes entry {@code index} of the EPTP list the current EPTP (SDM vol. 3, "VM Functions"); it
+     * drops nothing, since what is cached is tagged by the EPT root.
+     */
+    int vmfunc(int function, int index);
+
     /** The exception behind the last FAULT; valid until the next operation. */
     GuestException exception();
 

@@ -15,6 +15,10 @@ public final class Vmcs {
     /** Entries of the page-modification log, 8 bytes each. */
     public static final int PML_ENTRIES = 512;
 
+    /** VM-function control: EPTP switching. */
+    public static final long EPTP_SWITCHING = 1;
+    public static final int EPTP_LIST_ENTRIES = 512;
+
     /** Exception bitmap: bit n intercepts vector n. #PF is intercepted whatever its error code (mask = match = 0). */
     public int exceptionBitmap;
     /** "CR3-load exiting". */
@@ -53,6 +57,21 @@ public final class Vmcs {
     public boolean enablePml;
     public long pmlAddress;
     public int pmlIndex;
+    /**
+     * "Enable VM functions"; the VM-function controls, of which bit 0 is EPTP switching; and the address of the EPTP list, a frame with
+     * {@link #EPTP_LIST_ENTRIES} EPTPs. The processor writes {@link #eptp} and, if {@link #eptViolationVe}, {@link #eptpIndex}.
+     */
+    public boolean enableVmFunctions;
+    public long vmFunctionControls;
+    public long eptpListAddress;
+    /**
+     * "EPT-violation #VE": an EPT violation whose entry has bit 63 ("suppress #VE") clear is a #VE of the guest, with what it would have
+     * told the hypervisor in the area at {@code veInformationAddress}, a frame, unless the 4 bytes at offset 4 there are not 0 (SDM vol. 3,
+     * "Virtualization Exceptions").
+     */
+    public boolean eptViolationVe;
+    public long veInformationAddress;
+    public int eptpIndex;
     /** With "enable EPT": what walks guest-physical addresses, from {@link #eptp} on, in place of EPT; null for EPT. No field of VMX. */
     public StageWalker stageWalker;
     /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */

@@ -260,6 +260,11 @@ public class FakeProcessor implements Processor {
     }
 
     @Override
+    public int vmfunc(int function, int index) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public int wrmsr(int msr, long value) {
         int outcome = privileged(String.format("wrmsr %x %x", msr, value));
         if (outcome == Outcome.DONE && msr == Msr.IA32_EFER) {

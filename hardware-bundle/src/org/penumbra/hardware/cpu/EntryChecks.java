@@ -23,9 +23,17 @@ final class EntryChecks {
         } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {
             throw new IllegalStateException("unrestricted guest and mode-based execute control need EPT");
         }
-        if (vmcs.enablePml && (!vmcs.enableEpt || (vmcs.pmlAddress & 0xfff) != 0 || vmcs.pmlAddress >>> maxPhysicalBits != 0)) {
+        if (vmcs.enablePml && !(vmcs.enableEpt && frame(vmcs.pmlAddress, maxPhysicalBits))) {
             throw new IllegalStateException(String.format(
                     "page-modification log at 0x%x: EPT and an address of a frame within %d bits are needed", vmcs.pmlAddress, maxPhysicalBits));
+        }
+        boolean switching = vmcs.enableVmFunctions && (vmcs.vmFunctionControls & Vmcs.EPTP_SWITCHING) != 0;
+        if (switching && !(vmcs.enableEpt && frame(vmcs.eptpListAddress, maxPhysicalBits))) {
+            throw new IllegalStateException(String.format("EPTP list at 0x%x: EPT and an address of a frame are needed", vmcs.eptpListAddress));
+        }
+        if (vmcs.eptViolationVe && !(vmcs.enableEpt && frame(vmcs.veInformationAddress, maxPhysicalBits))) {
+            throw new IllegalStateException(String.format(
+                    "virtualization-exception information at 0x%x: EPT and an address of a frame are needed", vmcs.veInformationAddress));
         }
         if (!vmcs.unrestrictedGuest && (vmcs.guestCr0 & PROTECTED_AND_PAGED) != PROTECTED_AND_PAGED) {
             throw new IllegalStateException(String.format("guest CR0 0x%x: PE and PG must be 1, but for an unrestricted guest", vmcs.guestCr0));
@@ -61,10 +69,18 @@ final class EntryChecks {
      *  11:7   reserved (bit 7: supervisor shadow stacks, which this processor does not have)
      * </pre>
      */
-    private static void checkEptp(long eptp, int maxPhysicalBits) {
+    static boolean eptpAllowed(long eptp, int maxPhysicalBits) {
         long type = eptp & 7;
         long levels = (eptp >>> 3 & 7) + 1;
-        if (type != 0 && type != 6 || levels != 4 && levels != 5 || (eptp & 0xf80) != 0 || eptp >>> maxPhysicalBits != 0) {
+        return (type == 0 || type == 6) && (levels == 4 || levels == 5) && (eptp & 0xf80) == 0 && eptp >>> maxPhysicalBits == 0;
+    }
+
+    private static boolean frame(long address, int maxPhysicalBits) {
+        return (address & 0xfff) == 0 && address >>> maxPhysicalBits == 0;
+    }
+
+    private static void checkEptp(long eptp, int maxPhysicalBits) {
+        if (!eptpAllowed(eptp, maxPhysicalBits)) {
             throw new IllegalStateException(String.format(
                     "EPTP 0x%x: memory type 0 or 6 (bits 2:0), 4 or 5 levels (bits 5:3 = 3 or 4) and no other bits are needed", eptp));
         }

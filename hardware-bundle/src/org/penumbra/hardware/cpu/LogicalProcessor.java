@@ -519,6 +519,28 @@ final class LogicalProcessor implements HostProcessor {
     }
 
     @Override
+    public int vmfunc(int function, int index) {
+        if (vmcs == null || !vmcs.enableVmFunctions) {
+            return raise(UD, 0, 0, 0);
+        }
+        boolean enabled = function >= 0 && function < 64 && (vmcs.vmFunctionControls >>> function & 1) != 0;
+        if (!enabled || function != 0 || index < 0 || index >= Vmcs.EPTP_LIST_ENTRIES) {
+            return exit(ExitReason.VMFUNC, 0);
+        }
+        long eptp = memory.load64(vmcs.eptpListAddress + 8L * index);
+        if (!EntryChecks.eptpAllowed(eptp, unit.physicalBits())) {
+            return exit(ExitReason.VMFUNC, 0);
+        }
+        refresh();
+        vmcs.eptp = eptp;
+        if (vmcs.eptViolationVe) {
+            vmcs.eptpIndex = index;
+        }
+        loadState();
+        return charged();
+    }
+
+    @Override
     public void vmEntry(Vmcs next) {
         if (inGuest()) {
             throw new IllegalStateException("VM entry while a guest runs: an exit is needed first");
@@ -730,11 +752,33 @@ final class LogicalProcessor implements HostProcessor {
         }
         boolean violation = unit.stage().reason != Walker.MALFORMED;
         long qualification = violation ? StageFaults.qualification(unit.stage(), vmcs.modeBasedExecute, linear, unit.lastRights()) : 0;
+        boolean convertible = violation && linear && vmcs.eptViolationVe && !unit.stage().suppressVe && (cr0() & CR0_PE) != 0;
+        if (convertible && memory.load64(vmcs.veInformationAddress) >>> 32 == 0) {
+            return virtualizationException(gva, refused, qualification);
+        }
         exit(violation ? ExitReason.EPT_VIOLATION : ExitReason.EPT_MISCONFIG, qualification);
         exit.guestLinear = violation && linear ? gva : 0;
         exit.guestPhysical = refused;
         exit.access = access;
         return Outcome.EXIT;
+    }
+
+    /**
+     * <pre>
+     *  bytes 0–3   48, the basic exit reason of an EPT violation
+     *        4–7   FFFFFFFFH, which keeps further ones from the area until software clears it
+     *        8–15  exit qualification     16–23  guest-linear address     24–31  guest-physical address
+     *        32–33 EPTP index
+     * </pre>
+     */
+    private int virtualizationException(long gva, long gpa, long qualification) {
+        long area = vmcs.veInformationAddress;
+        memory.store64(area, 0xffff_ffffL << 32 | ExitReason.EPT_VIOLATION.number());
+        memory.store64(area + 8, qualification);
+        memory.store64(area + 16, gva);
+        memory.store64(area + 24, gpa);
+        memory.store64(area + 32, memory.load64(area + 32) & -1L << 16 | vmcs.eptpIndex & 0xffff);
+        return raise(GuestException.VE, 0, 0, 0);
     }
 
     /** A #VMEXIT; the record gets {@code info2}, which is an address or nothing, for its qualification. */

@@ -73,6 +73,8 @@ public final class SecondStage {
     public boolean finalAddress;
     /** Of the last refusal: the rights, as far as the walk came. */
     public long had;
+    /** Of the last refusal: bit 63 of the entry at which the walk ended, for EPT "suppress #VE"; true where there was no walk. */
+    public boolean suppressVe;
 
     /**
      * @param nested the nested TLB, or null
@@ -212,6 +214,7 @@ public final class SecondStage {
         }
         if (gpa >>> width != 0) {
             refuse(Walker.NOT_PRESENT, gpa, op, last, 0);
+            suppressVe = true;
             return -1;
         }
         int result = own == null ? walker.walk(gpa, op, needed) : ownWalk.run(own, ownRegister, gpa, needed);
@@ -281,6 +284,7 @@ public final class SecondStage {
         operation = op;
         finalAddress = last;
         had = rightsThere;
+        suppressVe = walker.last < 0;
     }
 
     /** The {@link Access} kinds that {@code rights} permit for a linear address of user or supervisor mode. */

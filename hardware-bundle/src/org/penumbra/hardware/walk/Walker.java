@@ -68,6 +68,8 @@ public final class Walker {
     public long page;
     /** Page size as a power of two. */
     public int shift;
+    /** The entry at which the last walk ended that did not succeed, or that met an unusual entry. */
+    long last;
     /** Memory references to entries of this walker's tables since it was made. */
     public long references;
 
@@ -261,6 +263,7 @@ public final class Walker {
             slotRights[level] = had;
             entries[level] = entry;
             unusual |= 1 << level;
+            last = entry;
             rights = path;
             if ((entry & f.present) == 0) {
                 return ended(NOT_PRESENT, top - level + 1, each);

@@ -50,7 +50,7 @@ class EptControlsTest {
     }
 
     /** SDM vol. 3, "EPT Violations": bit 2 for supervisor-mode, bit 10 for user-mode linear addresses. */
-    @ParameterizedTest(name = "T13 mode-based execute control, entry bits 0x{0}: fetch from a supervisor-mode page {1}, from a user-mode page {2}")
+    @ParameterizedTest(name = "T13 E13 mode-based execute control, entry bits 0x{0}: fetch from a supervisor-mode page {1}, from a user-mode page {2}")
     @CsvSource({"407, true, true", "7, true, false", "403, false, true", "3, false, false", "404, true, true", "4, true, false",
         "400, false, true", "1, false, false"})
     void modeBasedExecute(String bits, boolean supervisor, boolean user) {
@@ -86,7 +86,7 @@ class EptControlsTest {
     }
 
     @Test
-    @DisplayName("T13 without mode-based execute control bit 10 is ignored: it makes nothing present and nothing executable")
+    @DisplayName("T13 E13 without mode-based execute control bit 10 is ignored: it makes nothing present and nothing executable")
     void bit10Ignored() {
         rig.eptMap(top, GPA, 0x6000, 3 | XU | Rig.EPT_WB);
         rig.enter();
@@ -96,7 +96,7 @@ class EptControlsTest {
         expectViolation(GVA, Rig.UF, GPA, 4 | FINAL | 3 << 9);
     }
 
-    @ParameterizedTest(name = "T13 mode-based execute control: bit 10 is combined over the levels, cleared at {0}")
+    @ParameterizedTest(name = "T13 E13 mode-based execute control: bit 10 is combined over the levels, cleared at {0}")
     @ValueSource(ints = {1, 2, 3, 4})
     void everyLevel(int level) {
         rig.vmcs.modeBasedExecute = true;
@@ -111,7 +111,7 @@ class EptControlsTest {
     }
 
     @Test
-    @DisplayName("T13 mode-based execute control: W without R stays a misconfiguration with bit 10 set")
+    @DisplayName("T13 E13 mode-based execute control: W without R stays a misconfiguration with bit 10 set")
     void modeBasedMisconfiguration() {
         rig.vmcs.modeBasedExecute = true;
         rig.eptMap(top, GPA, 0x6000, 2 | XU | Rig.EPT_WB);

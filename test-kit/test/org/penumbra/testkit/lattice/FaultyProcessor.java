@@ -361,6 +361,11 @@ final class FaultyProcessor implements Processor {
     }
 
     @Override
+    public int vmfunc(int function, int index) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public ExitRecord exit() {
         throw new UnsupportedOperationException();
     }
