@@ -80,8 +80,8 @@ class CommandsTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "rnu | unknown command 'rnu'; did you mean 'run'? known: hardware, help, list, run, shell, trace, verify, walk (see 'penumbra --help')",
-        "help rn | unknown command 'rn'; did you mean 'run'? known: hardware, help, list, run, shell, trace, verify, walk",
+        "rnu | unknown command 'rnu'; did you mean 'run'? known: boot, hardware, help, list, run, shell, trace, verify, walk (see 'penumbra --help')",
+        "help rn | unknown command 'rn'; did you mean 'run'? known: boot, hardware, help, list, run, shell, trace, verify, walk",
         "trace | missing required subcommand (see 'penumbra trace --help')",
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: convert, info, record (see 'penumbra trace --help')",
         "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging, tracepoints",
