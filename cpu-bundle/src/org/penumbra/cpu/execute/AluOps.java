@@ -53,7 +53,7 @@ final class AluOps {
                 ret(i);
                 break;
             case PUSH:
-                core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size == 1 ? 8 : i.size);
+                core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size);
                 break;
             case POP:
                 pop(i);
