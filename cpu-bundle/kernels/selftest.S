@@ -235,7 +235,7 @@ main:	movw $DATA, %ax
 	leaq text_long(%rip), %rsi
 	call print
 
-	/* IDT: interrupt gates, DPL 3 for 3, 33 and 34; double faults on IST 1 */
+	/* IDT: interrupt gates, DPL 3 for 3 and 33; double faults on IST 1 */
 	leaq idt(%rip), %rdi
 	leaq entries(%rip), %rax
 	movl $48, %ecx
@@ -250,7 +250,6 @@ main:	movw $DATA, %ax
 	loop 1b
 	movb $0xee, idt + 3 * 16 + 5(%rip)
 	movb $0xee, idt + 33 * 16 + 5(%rip)
-	movb $0xee, idt + 34 * 16 + 5(%rip)
 	movb $1, idt + 8 * 16 + 4(%rip)
 	lidt idt_pointer(%rip)
 	/* entries lie below 64 KiB offsets of one another: their upper halves are those of the first */
@@ -579,6 +578,10 @@ user_syscall:
 	syscall
 	incl %ebx
 	int $33
+user_loop:
+	movl $50000, %ecx
+1:	loop 1b
+	int $33
 user_kernel_read:
 	movq frame2, %rax
 user_cli:
@@ -754,6 +757,13 @@ apic_tests:
 	movl $0, 0x380(%rbx)
 	cmpl $5, interrupts(%rip)
 	CHECK "a loop with the periodic timer"
+	movl $34, 0x320(%rbx)		/* one shot, while user mode runs */
+	movl $1000, 0x380(%rbx)
+	leaq user_loop(%rip), %rsi
+	call enter_user
+	cmpl $6, interrupts(%rip)
+	CHECK "an interrupt of user mode through a gate of the kernel"
+	movl $0xfee00000, %ebx
 	/* disabled and enabled again by its MSR */
 	movl $0x1b, %ecx
 	rdmsr

@@ -11,6 +11,8 @@ import org.penumbra.cpu.table.Op;
  * <pre>
  *  prefixes   REX | VEX   opcode (1 to 3 bytes)   ModRM   SIB   displacement   immediates       at most 15 bytes
  * </pre>
+ *
+ * One class although it is long: what a prefix, the ModRM byte or the mode say is looked at by all that comes after it.
  */
 public final class Decoder {
     /** The longest instruction; a longer one is #GP. */

@@ -22,13 +22,25 @@ final class AluOps {
                 core.put(i, core.b(i));
                 break;
             case ADD:
-            case OR:
+                add(i, 0);
+                break;
             case ADC:
-            case SBB:
-            case AND:
+                add(i, flags.cf() ? 1 : 0);
+                break;
             case SUB:
+                subtract(i, 0);
+                break;
+            case SBB:
+                subtract(i, flags.cf() ? 1 : 0);
+                break;
+            case AND:
+                logic(i, core.old(i) & core.b(i));
+                break;
+            case OR:
+                logic(i, core.old(i) | core.b(i));
+                break;
             case XOR:
-                update(i);
+                logic(i, core.old(i) ^ core.b(i));
                 break;
             case CMP:
                 long left = core.a(i);
@@ -53,7 +65,7 @@ final class AluOps {
                 ret(i);
                 break;
             case PUSH:
-                core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size == 1 ? 8 : i.size);
+                core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size);
                 break;
             case POP:
                 pop(i);
@@ -127,35 +139,25 @@ final class AluOps {
         }
     }
 
-    private void update(Insn i) {
+    private void add(Insn i, long carry) {
         long a = core.old(i);
         long b = core.b(i);
-        long carry = (i.op == Op.ADC || i.op == Op.SBB) && flags.cf() ? 1 : 0;
-        long r;
-        switch (i.op) {
-            case ADD:
-            case ADC:
-                r = a + b + carry;
-                core.put(i, r);
-                flags.add(a, b, r, i.size);
-                return;
-            case SUB:
-            case SBB:
-                r = a - b - carry;
-                core.put(i, r);
-                flags.subtract(a, b, r, i.size);
-                return;
-            case AND:
-                r = a & b;
-                break;
-            case OR:
-                r = a | b;
-                break;
-            default:
-                r = a ^ b;
-        }
-        core.put(i, r);
-        flags.logic(r, i.size);
+        long sum = a + b + carry;
+        core.put(i, sum);
+        flags.add(a, b, sum, i.size);
+    }
+
+    private void subtract(Insn i, long borrow) {
+        long a = core.old(i);
+        long b = core.b(i);
+        long difference = a - b - borrow;
+        core.put(i, difference);
+        flags.subtract(a, b, difference, i.size);
+    }
+
+    private void logic(Insn i, long result) {
+        core.put(i, result);
+        flags.logic(result, i.size);
     }
 
     /** CF stays as it is. */

@@ -50,6 +50,8 @@ final class Core {
     int reading;
     int writing;
     private long stackMask;
+    /** Bits of a linear address above those that it really has. */
+    private int spare;
     private int stackBytes;
 
     /** Where the next instruction is. */
@@ -86,6 +88,7 @@ final class Core {
         int code = segments.rights[Segments.CS];
         in64 = longMode && (code & Segments.L) != 0;
         bits = in64 ? 64 : (code & Segments.DB) != 0 ? 32 : 16;
+        spare = 64 - registers.paging.mode().linearBits();
         reading = registers.access(Access.READ);
         writing = registers.access(Access.WRITE);
         boolean big = (segments.rights[Segments.SS] & Segments.DB) != 0;
@@ -302,7 +305,7 @@ final class Core {
     /** The next instruction is at {@code target}, of which {@code size} bytes count: #GP(0) if that is outside the code segment. */
     void jump(long target, int size) {
         long to = in64 ? target : truncate(target, size);
-        if (in64 ? !registers.paging.mode().holds(to) : to > segments.limit[Segments.CS]) {
+        if (in64 ? to << spare >> spare != to : to > segments.limit[Segments.CS]) {
             throw gp0();
         }
         next = to;

@@ -83,7 +83,7 @@ final class Events {
         int level = target(selector, d, ext);
         int ist = core.longMode ? (int) (gate >>> 32) & 7 : 0;
         boolean masks = type == INTERRUPT_GATE || type == INTERRUPT_GATE_16;
-        boolean restarts = !software && (FAULTS >>> vector & 1) != 0;
+        boolean restarts = !software && vector < 32 && (FAULTS >>> vector & 1) != 0;
         enter(selector, d, level, offset, size, ist, hasError, error, ip, masks, ext, restarts);
     }
 

@@ -21,13 +21,9 @@ import org.penumbra.cpu.table.Op;
 final class SystemOps {
     private static final long CR0_TS = 1 << 3;
     private static final long CR4_TSD = 1 << 2;
-    private static final long CR4_UMIP = 1 << 11;
     private static final long CR4_FSGSBASE = 1 << 16;
-    private static final long EFER_SCE = 1;
-    private static final int FLAT_CODE_64 = 0xa09b;
-    private static final int FLAT_CODE_32 = 0xc09b;
-    private static final int FLAT_DATA = 0xc093;
     private static final long ALL = 0xffff_ffffL;
+    private static final LongUnaryOperator NOTHING = v -> 1;
 
     private final Core core;
     private final Processor cpu;
@@ -39,9 +35,13 @@ final class SystemOps {
     private final SegmentLoader loader;
     private final Transfers transfers;
     private final Events events;
+    private final FastCalls fastCalls;
+    private final DescriptorOps descriptors;
     private final GuestOperation operation;
     private final TranslationObserver observer;
     private final int vcpu;
+    /** The paging state that the observer heard of last. */
+    private PagingState told;
 
     SystemOps(Core core, SegmentLoader loader, Events events, int vcpu) {
         this.core = core;
@@ -53,6 +53,8 @@ final class SystemOps {
         this.flags = core.flags;
         this.loader = loader;
         this.events = events;
+        this.fastCalls = new FastCalls(core);
+        this.descriptors = new DescriptorOps(core, loader);
         this.transfers = new Transfers(core, loader, events);
         this.operation = core.memory.operation;
         this.observer = cpu.observer();
@@ -100,16 +102,10 @@ final class SystemOps {
                 events.deliver(Core.DB, false, 0, core.next, false);
                 break;
             case SYSCALL:
-                syscall();
-                break;
             case SYSRET:
-                sysret(i.size == 8);
-                break;
             case SYSENTER:
-                sysenter();
-                break;
             case SYSEXIT:
-                sysexit(i.size == 8);
+                fastCalls.execute(i);
                 break;
             default:
                 registersOf(i);
@@ -166,32 +162,23 @@ final class SystemOps {
                 segments.base[i.op == Op.WRFSBASE ? Segments.FS : Segments.GS] = base;
                 break;
             case SGDT:
-                storeTable(i, segments.gdtBase, segments.gdtLimit);
-                break;
             case SIDT:
-                storeTable(i, segments.idtBase, segments.idtLimit);
-                break;
             case LGDT:
             case LIDT:
-                loadTable(i);
-                break;
             case SLDT:
             case STR:
-                requireNoUmip();
-                core.put(i, segments.selector[i.op == Op.STR ? Segments.TR : Segments.LDTR]);
-                break;
             case LLDT:
-                loader.system(Segments.LDTR, (int) core.a(i) & 0xffff);
-                break;
             case LTR:
-                loader.system(Segments.TR, (int) core.a(i) & 0xffff);
-                break;
             case SMSW:
-                requireNoUmip();
-                core.put(i, registers.paging.cr0());
+            case VERR:
+            case VERW:
+            case LAR:
+            case LSL:
+            case ARPL:
+                descriptors.execute(i);
                 break;
             default:
-                inspect(i);
+                privileged(i);
         }
     }
 
@@ -217,110 +204,6 @@ final class SystemOps {
         }
     }
 
-    private void requireNoUmip() {
-        if (registers.paging.has4(CR4_UMIP) && registers.cpl > 0) {
-            throw core.gp0();
-        }
-    }
-
-    private void storeTable(Insn i, long base, int limit) {
-        requireNoUmip();
-        int wide = core.in64 ? 8 : 4;
-        long at = core.linear(i, wide + 2, true);
-        core.memory.store(at, 2, limit, core.writing);
-        core.memory.store(at + 2, wide, base, core.writing);
-    }
-
-    private void loadTable(Insn i) {
-        int wide = core.in64 ? 8 : 4;
-        long at = core.linear(i, wide + 2, false);
-        int limit = (int) core.memory.load(at, 2, core.reading);
-        long base = core.memory.load(at + 2, wide, core.reading);
-        if (core.in64 && !registers.paging.mode().holds(base)) {
-            throw core.gp0();
-        }
-        if (!core.in64 && i.size == 2) {
-            base &= 0xff_ffff;
-        }
-        if (i.op == Op.LGDT) {
-            segments.gdtBase = base;
-            segments.gdtLimit = limit;
-        } else {
-            segments.idtBase = base;
-            segments.idtLimit = limit;
-        }
-    }
-
-    /** VERR, VERW, LAR, LSL, ARPL: ZF says whether. */
-    private void inspect(Insn i) {
-        switch (i.op) {
-            case VERR:
-            case VERW:
-            case LAR:
-            case LSL:
-                boolean visible = look(i);
-                flags.write(visible ? Flags.ZF : 0, Flags.ZF);
-                break;
-            case ARPL:
-                long a = core.old(i);
-                long rpl = core.b(i) & 3;
-                boolean raise = (a & 3) < rpl;
-                if (raise) {
-                    core.put(i, a & ~3L | rpl);
-                }
-                flags.write(raise ? Flags.ZF : 0, Flags.ZF);
-                break;
-            default:
-                privileged(i);
-        }
-    }
-
-    private boolean look(Insn i) {
-        boolean takes = i.op == Op.LAR || i.op == Op.LSL;
-        int selector = (int) (takes ? core.b(i) : core.a(i)) & 0xffff;
-        if (SegmentLoader.isNull(selector)) {
-            return false;
-        }
-        long d;
-        try {
-            d = loader.descriptor(selector, Core.GP);
-        } catch (Trap t) {
-            if (t == Trap.FAULT && core.vector == Core.GP) {
-                return false;
-            }
-            throw t;
-        }
-        int rights = SegmentLoader.rights(d);
-        boolean segment = (rights & Segments.S) != 0;
-        boolean code = segment && (rights & SegmentLoader.CODE) != 0;
-        boolean conforming = code && (rights & SegmentLoader.CONFORMING) != 0;
-        boolean rw = (rights & SegmentLoader.READ_WRITE) != 0;
-        boolean privileged = Math.max(registers.cpl, selector & 3) <= SegmentLoader.dpl(d);
-        int type = rights & 15;
-        boolean seen;
-        switch (i.op) {
-            case VERR:
-                seen = segment && (!code || rw) && (conforming || privileged);
-                break;
-            case VERW:
-                seen = segment && !code && rw && privileged;
-                break;
-            case LAR:
-                seen = (segment || type == 2 || type == 9 || type == 11 || type == 12 || !core.longMode && (type == 1 || type == 3 || type == 4 || type == 5))
-                        && (conforming || privileged);
-                if (seen) {
-                    core.put(i, d >>> 32 & 0xf0_ff00);
-                }
-                break;
-            default:
-                seen = (segment || type == 2 || type == 9 || type == 11 || !core.longMode && (type == 1 || type == 3)) && (conforming || privileged);
-                if (seen) {
-                    core.put(i, SegmentLoader.limit(d));
-                }
-        }
-        return seen;
-    }
-
     /** Does what follows {@code outcome} of the processor's operation; not yet if that has exited. */
     private void finish(int outcome, LongUnaryOperator rest) {
         core.completion = rest;
@@ -328,8 +211,6 @@ final class SystemOps {
         core.completion = null;
         rest.applyAsLong(cpu.result());
     }
-
-    private static final LongUnaryOperator NOTHING = v -> 1;
 
     private void privileged(Insn i) {
         switch (i.op) {
@@ -543,8 +424,6 @@ final class SystemOps {
         core.refresh();
     }
 
-    private PagingState told;
-
     /** The paging state may have changed; the observer hears of it once. */
     private long loaded(long ignored) {
         if (observer != null && !registers.paging.equals(told)) {
@@ -567,68 +446,5 @@ final class SystemOps {
             throw core.gp0();
         }
         system.debug[number] = number == 6 ? value & 0xe00f | 0xffff_0ff0L : number == 7 ? value & ~0xd000L | 0x400 : value;
-    }
-
-    /** SDM vol. 2, "SYSCALL—Fast System Call". */
-    private void syscall() {
-        if (!core.in64 || !registers.paging.hasEfer(EFER_SCE)) {
-            throw core.ud();
-        }
-        gpr[1] = core.next;
-        gpr[11] = flags.value() & ~(long) Flags.RF;
-        flags.write(0, system.fmask | Flags.RF);
-        int cs = (int) (system.star >>> 32) & 0xfffc;
-        segments.set(Segments.CS, cs, 0, ALL, FLAT_CODE_64);
-        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA);
-        enter(0, system.lstar);
-    }
-
-    /** SDM vol. 2, "SYSRET—Return From Fast System Call". */
-    private void sysret(boolean to64) {
-        if (!core.in64 || !registers.paging.hasEfer(EFER_SCE)) {
-            throw core.ud();
-        }
-        if (to64 && !registers.paging.mode().holds(gpr[1])) {
-            throw core.gp0();
-        }
-        flags.write(gpr[11] & 0x3c_7fd7, ~0L);
-        int base = (int) (system.star >>> 48) & 0xffff;
-        int cs = (to64 ? base + 16 : base) | 3;
-        segments.set(Segments.CS, cs, 0, ALL, (to64 ? FLAT_CODE_64 : FLAT_CODE_32) | 3 << 5);
-        segments.set(Segments.SS, base + 8 | 3, 0, ALL, FLAT_DATA | 3 << 5);
-        enter(3, to64 ? gpr[1] : gpr[1] & ALL);
-    }
-
-    private void sysenter() {
-        if (!core.protectedMode || SegmentLoader.isNull((int) system.sysenterCs)) {
-            throw core.gp0();
-        }
-        flags.write(0, Flags.VM | Flags.IF);
-        int cs = (int) system.sysenterCs & 0xfffc;
-        segments.set(Segments.CS, cs, 0, ALL, core.longMode ? FLAT_CODE_64 : FLAT_CODE_32);
-        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA);
-        gpr[4] = core.longMode ? system.sysenterEsp : system.sysenterEsp & ALL;
-        enter(0, core.longMode ? system.sysenterEip : system.sysenterEip & ALL);
-    }
-
-    private void sysexit(boolean to64) {
-        if (!core.protectedMode || SegmentLoader.isNull((int) system.sysenterCs)) {
-            throw core.gp0();
-        }
-        if (to64 && !(registers.paging.mode().holds(gpr[1]) && registers.paging.mode().holds(gpr[2]))) {
-            throw core.gp0();
-        }
-        int cs = (int) system.sysenterCs + (to64 ? 32 : 16) | 3;
-        segments.set(Segments.CS, cs, 0, ALL, (to64 ? FLAT_CODE_64 : FLAT_CODE_32) | 3 << 5);
-        segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA | 3 << 5);
-        long to = to64 ? gpr[2] : gpr[2] & ALL;
-        gpr[4] = to64 ? gpr[1] : gpr[1] & ALL;
-        enter(3, to);
-    }
-
-    private void enter(int cpl, long at) {
-        registers.cpl = cpl;
-        core.next = at;
-        core.refresh();
     }
 }

@@ -198,7 +198,7 @@ final class X86Engine implements ExecutionEngine {
         system.vectoringExternal = external;
         cpu.cycles().charge(Work.EXCEPTION);
         try {
-            events.deliver(vector, !external && Events.hasErrorCode(vector), error, registers.rip, external);
+            events.deliver(vector, !external && Events.hasErrorCode(vector), error, registers.rip, false);
         } catch (Trap t) {
             return t == Trap.FAULT && nested(core.vector, core.errorCode, core.address);
         }

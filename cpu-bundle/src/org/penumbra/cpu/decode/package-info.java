@@ -1,0 +1,2 @@
+/** Bytes to instructions, instructions to text. */
+package org.penumbra.cpu.decode;

@@ -1,0 +1,2 @@
+/** The interpreter and the engine. */
+package org.penumbra.cpu.execute;
