@@ -63,7 +63,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("H03 a host event between looking the frame up and mapping it turns the violation back")
+    @DisplayName("E09 H03 a host event between looking the frame up and mapping it turns the violation back")
     void raced() {
         start();
         host.afterLookup(() -> {
@@ -77,7 +77,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("H03 a host event empties the leaf, a large one whole, and flushes; what its flags knew is in the dirty log")
+    @DisplayName("E09 H03 a host event empties the leaf, a large one whole, and flushes; what its flags knew is in the dirty log")
     void hostEvent() {
         host = host(2);
         start();
@@ -371,7 +371,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("E01 with five levels protecting and zapping find their entries")
+    @DisplayName("E08 with five levels protecting and zapping find their entries")
     void fiveLevels() {
         host = host(2, TdpSettings.LEVELS, "5");
         start();
