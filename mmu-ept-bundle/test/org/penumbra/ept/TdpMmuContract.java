@@ -87,7 +87,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("H03 a host event between looking the frame up and mapping it turns the violation back")
+    @DisplayName("E09 H03 a host event between looking the frame up and mapping it turns the violation back")
     void raced() {
         start();
         host.afterLookup(() -> {
@@ -101,7 +101,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("H03 a host event empties the leaf, a large one whole, and flushes; what its flags knew is in the dirty log")
+    @DisplayName("E09 H03 a host event empties the leaf, a large one whole, and flushes; what its flags knew is in the dirty log")
     void hostEvent() {
         host = host(2);
         start();
@@ -395,7 +395,7 @@ abstract class TdpMmuContract extends TdpFixture {
     }
 
     @Test
-    @DisplayName("E01 with five levels protecting and zapping find their entries")
+    @DisplayName("E08 with five levels protecting and zapping find their entries")
     void fiveLevels() {
         host = host(2, TdpSettings.LEVELS, "5");
         start();
