@@ -27,6 +27,7 @@ final class IsolationRig {
     private static final long MIB = 1 << 20;
     private static final String[] DESIGNS = {"shadow", "ept", "npt"};
     /** Memory of the process that no slot gives the guest: it looks like tables that lead to more of it. */
+    private static final int EPT_RWX = 7;
     static final long SECRET = 5 * MIB;
     static final long SECRET_BYTES = 64 << 12;
 
@@ -131,12 +132,17 @@ final class IsolationRig {
         return found;
     }
 
-    /** Where present entries stand. */
+    /** True of an entry that a processor refuses, as it does an MMIO spte: EPT's with W and without R, or one with bit 51. */
+    private static boolean refused(long entry, int present) {
+        return present == EPT_RWX && (entry & 3) == 2 || (entry & 1L << 51) != 0;
+    }
+
+    /** Where present entries stand that lead somewhere. */
     void collect(long table, int level, int present, List<Long> entries) {
         for (int i = 0; i < 512; i++) {
             long at = table + 8L * i;
             long entry = rig.memory.physical().load64(at);
-            if ((entry & present) != 0) {
+            if ((entry & present) != 0 && !refused(entry, present)) {
                 entries.add(at);
                 if (level > 1 && (entry & 1 << 7) == 0) {
                     collect(entry & 0x000f_ffff_ffff_f000L, level - 1, present, entries);
