@@ -97,18 +97,18 @@ class NestedGuestTest {
     @Test
     @DisplayName("E05 N01 N02 L2 on shadow tables of its hypervisor does not notice swaps between shadow paging and EPT below it")
     void replacedBelowShadows() {
-        try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-shadow:table-storm", PagingMode.FOUR_LEVEL))) {
+        try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-shadow:fork-heavy", PagingMode.FOUR_LEVEL))) {
             int swaps = 0;
             while (machine.run(50_000)) {
                 machine.hotSwap().swap(swaps++ % 2 == 0 ? "shadow" : "ept", Map.of());
             }
             assertThat(swaps).isGreaterThan(10);
         }
-        assertThat(digestOfInner()).isEqualTo(digest("table-storm", PagingMode.FOUR_LEVEL));
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"nested-ept:table-storm", "nested-ept-2m:table-storm"})
+    @ValueSource(strings = {"nested-ept:fork-heavy", "nested-ept-2m:fork-heavy"})
     @DisplayName("E05 N03 L2 does not notice that the MMU under its hypervisor is replaced while it runs")
     void replaced(String workload) {
         try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
@@ -118,7 +118,7 @@ class NestedGuestTest {
             }
             assertThat(swaps).isGreaterThan(20);
         }
-        assertThat(digestOfInner()).isEqualTo(digest("table-storm", PagingMode.FOUR_LEVEL));
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
     }
 
     @Test
