@@ -4,9 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.osgi.framework.Bundle;
@@ -41,7 +42,20 @@ public final class ServiceRegistry {
     public record Named<T>(String name, T service, String bundle) {}
 
     private final Supplier<List<InstalledBundle>> bundles;
-    private final Map<Object, Named<?>> services = Collections.synchronizedMap(new IdentityHashMap<>());
+    private final Map<Registration, Named<?>> services = Collections.synchronizedMap(new HashMap<>());
+
+    /** One registration of an object, which may be registered more than once, under different names. */
+    private record Registration(Object service, Object id) {
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Registration that && service == that.service && Objects.equals(id, that.id);
+        }
+
+        @Override
+        public int hashCode() {
+            return System.identityHashCode(service);
+        }
+    }
 
     /** A bundle with the id by which its services name it. */
     record InstalledBundle(long id, BundleVersion version) {}
@@ -109,8 +123,8 @@ public final class ServiceRegistry {
         add(service, MmuFactory.MMU_NAME, properties);
     }
 
-    void unbindMmu(MmuFactory service) {
-        services.remove(service);
+    void unbindMmu(MmuFactory service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -118,8 +132,8 @@ public final class ServiceRegistry {
         add(service, Workload.WORKLOAD_NAME, properties);
     }
 
-    void unbindWorkload(Workload service) {
-        services.remove(service);
+    void unbindWorkload(Workload service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -127,8 +141,8 @@ public final class ServiceRegistry {
         add(service, Verification.VERIFICATION_NAME, properties);
     }
 
-    void unbindVerification(Verification service) {
-        services.remove(service);
+    void unbindVerification(Verification service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -136,8 +150,8 @@ public final class ServiceRegistry {
         add(service, DesignCheck.CHECK_NAME, properties);
     }
 
-    void unbindCheck(DesignCheck service) {
-        services.remove(service);
+    void unbindCheck(DesignCheck service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -145,8 +159,8 @@ public final class ServiceRegistry {
         add(service, MachineFactory.MACHINE_KIND, properties);
     }
 
-    void unbindMachineFactory(MachineFactory service) {
-        services.remove(service);
+    void unbindMachineFactory(MachineFactory service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -154,15 +168,15 @@ public final class ServiceRegistry {
         add(service, Constants.SERVICE_ID, properties);
     }
 
-    void unbindCostProfiles(CostProfiles service) {
-        services.remove(service);
+    void unbindCostProfiles(CostProfiles service, Map<String, Object> properties) {
+        services.remove(new Registration(service, properties.get(Constants.SERVICE_ID)));
     }
 
     private void add(Object service, String nameProperty, Map<String, Object> properties) {
         Object id = properties.get(Constants.SERVICE_BUNDLEID);
         String bundle = bundles.get().stream().filter(b -> id instanceof Long && b.id() == (Long) id)
                 .map(b -> b.version().name() + " " + b.version().version()).findFirst().orElse("");
-        services.put(service, new Named<>(String.valueOf(properties.get(nameProperty)), service, bundle));
+        services.put(new Registration(service, properties.get(Constants.SERVICE_ID)), new Named<>(String.valueOf(properties.get(nameProperty)), service, bundle));
     }
 
     private <T> List<Named<T>> all(Class<T> type) {

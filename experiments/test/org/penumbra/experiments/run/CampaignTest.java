@@ -126,7 +126,7 @@ class CampaignTest {
     @DisplayName("X04 a machine factory that has gone fails the trials that need it")
     void factoryGone() {
         Plan plan = one.plan(container);
-        container.registry.unbindMachineFactory(container.registry.machineFactory("vmx").orElseThrow());
+        container.registry.unbindMachineFactory(container.registry.machineFactory("vmx").orElseThrow(), FakeContainer.REGISTERED);
         CampaignResult result = new Campaign(container.registry, plan).run(new CampaignListener() {}, () -> false);
         assertThat(result.finished()).hasSize(1);
         assertThat(result.failures()).extracting(TrialFailure::message).containsOnly("no machine of kind 'vmx' is left in the container");

@@ -28,6 +28,9 @@ import org.penumbra.api.verify.Verification;
  */
 public final class FakeContainer {
     private static final long BUNDLE_ID = 7;
+    private static final long SERVICE_ID = 1;
+    /** Of every service of this container. */
+    static final Map<String, Object> REGISTERED = Map.of(Constants.SERVICE_ID, SERVICE_ID);
 
     public final ServiceRegistry registry = new ServiceRegistry(() -> List.of(
             new ServiceRegistry.InstalledBundle(1, new ServiceRegistry.BundleVersion("org.penumbra.experiments", "0.1.0")),
@@ -101,7 +104,7 @@ public final class FakeContainer {
     }
 
     private static Map<String, Object> properties(String key, Object value) {
-        return Map.of(key, value, Constants.SERVICE_BUNDLEID, BUNDLE_ID, Constants.SERVICE_ID, 1L);
+        return Map.of(key, value, Constants.SERVICE_BUNDLEID, BUNDLE_ID, Constants.SERVICE_ID, SERVICE_ID);
     }
 
     /** A workload whose guest the fake machine recognises by seed and name. */

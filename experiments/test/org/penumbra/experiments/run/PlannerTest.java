@@ -38,7 +38,7 @@ class PlannerTest {
     @DisplayName("X04 an experiment runs without the workloads of a pattern that nobody offers; a person's pattern must match")
     void noTraces() {
         container.registry.workloads().stream().filter(n -> n.name().startsWith("trace:"))
-                .forEach(n -> container.registry.unbindWorkload(n.service()));
+                .forEach(n -> container.registry.unbindWorkload(n.service(), FakeContainer.REGISTERED));
         assertThat(new Requests().plan(container).workloads()).extracting(SelectedWorkload::name).containsExactly("fork-heavy");
         refused(new Requests().workloads("trace:*"), "unknown workload 'trace:*'; known: fork-heavy");
     }
