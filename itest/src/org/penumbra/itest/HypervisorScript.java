@@ -10,13 +10,12 @@ import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.vmx.VmcsRegion;
 
 /** A guest in long mode whose memory is mapped where it is, and that does at CPL 0 what a test says, batch after batch. */
 final class HypervisorScript implements GuestBoot, GuestProgram {
     static final long VMXON = 0x10_0000;
     static final long VMCS = 0x10_1000;
-    /** Identifies the layout of VMX regions. */
-    static final long REVISION = 0x50454e01;
 
     private static final long PML4 = 0x1000;
     private static final long PDPT = 0x2000;
@@ -61,8 +60,8 @@ final class HypervisorScript implements GuestBoot, GuestProgram {
         for (long i = 0; i < memoryBytes >> 21; i++) {
             loader.store64(PD + 8 * i, i << 21 | 0x83);
         }
-        loader.store64(VMXON, REVISION);
-        loader.store64(VMCS, REVISION);
+        loader.store64(VMXON, VmcsRegion.REVISION);
+        loader.store64(VMCS, VmcsRegion.REVISION);
         GuestState guest = new GuestState(this);
         if (inner != null) {
             guest.guests.put(VMCS, inner);

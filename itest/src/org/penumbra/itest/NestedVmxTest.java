@@ -28,6 +28,7 @@ import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
+import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxControls;
 
 /** What a guest that is a hypervisor sees of VMX: its instructions, its guest's exits (SDM vol. 3, "VMX Instruction Reference", "VM Exits"). */
@@ -128,7 +129,7 @@ class NestedVmxTest {
         succeeds(s -> {
             s.vmwrite(VmcsField.GUEST_CR3, 0x1234_5678_9abc_d000L);
             s.vmwrite(VmcsField.VIRTUAL_PROCESSOR_ID, 0x12345);
-            s.store(VMCS + 0x1000, 8, HypervisorScript.REVISION);
+            s.store(VMCS + 0x1000, 8, VmcsRegion.REVISION);
             s.vmx(ExitReason.VMPTRLD, VMCS + 0x1000);
             s.vmwrite(VmcsField.GUEST_CR3, 7);
             s.vmx(ExitReason.VMPTRLD, VMCS);

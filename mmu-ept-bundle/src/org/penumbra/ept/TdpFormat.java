@@ -34,10 +34,6 @@ enum TdpFormat {
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
     static final long FROZEN = 0x5a0;
-    /** EPTP (SDM vol. 3, "Extended-Page-Table Pointer (EPTP)"): write-back; page-walk length less 1 in bits 5:3; flags enabled. */
-    private static final long EPTP_WRITE_BACK = 6;
-    private static final int EPTP_LEVELS_SHIFT = 3;
-    private static final long EPTP_ACCESSED_DIRTY = 1 << 6;
 
     /** How the design is called that uses it, which is also what the keys of its settings begin with. */
     final String design;
@@ -122,8 +118,7 @@ enum TdpFormat {
         if (this == NPT) {
             return new TranslationRoot.Nested(top, levels);
         }
-        long fields = EPTP_WRITE_BACK | (long) levels - 1 << EPTP_LEVELS_SHIFT | (accessedDirty ? EPTP_ACCESSED_DIRTY : 0);
-        return new TranslationRoot.TwoDimensional(top | fields);
+        return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty);
     }
 
     /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */

@@ -22,9 +22,12 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.Gauge;
 import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
+import org.penumbra.kit.NxHugePages;
 import org.penumbra.kit.PageGauges;
+import org.penumbra.kit.shadow.ShadowPaging;
 
 /**
  * EPT or NPT for one virtual machine: one tree that all vCPUs share. The guest's own tables are its own business, so nothing is
@@ -37,7 +40,9 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final int levels;
     private final TdpDirty dirty;
     final MmuLock lock = new MmuLock(false);
-    private final TdpNxHugePages nx;
+    private final Gauge nxSplits;
+    /** Of 2 MiB each, by their first gfn, that are not to be large because of a fetch. */
+    private final NxHugePages<Long> nx;
     private final MmioSptes mmio;
     private final Counter mmioCreated;
     private final Counter fixed;
@@ -59,7 +64,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.settings = TdpSettings.chosen(format, host);
         this.levels = settings.levels();
         this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
-        this.nx = new TdpNxHugePages(settings.nxHugePages(), settings.nxRecoveryPeriod(), host.counters().counter("nx_lpage_splits"));
+        this.nxSplits = new Gauge(host.counters().counter("nx_lpage_splits"));
+        this.nx = new NxHugePages<>(settings.nxHugePages(), settings.nxRecoveryPeriod(), nxSplits);
         this.mmio = format.mmioSptes(host.physicalAddressBits());
         this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
@@ -108,7 +114,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             }
             boolean tracked = mustSee(gfn);
             if (fetch && nx.on() && goalLevel(gfn, guest) > 1) {
-                nx.executed(gfn);
+                nx.add(gfn & -512L);
             }
             if (install(gfn, pfn, write, fetch, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
@@ -179,6 +185,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     /** Gives up what was split for fetches long ago, if it is time. Not under the lock. */
     void recoverNxHugePages(CycleClock clock) {
         List<Long> old = nx.toRecover(clock);
+        old.forEach(nx::remove);
         if (!old.isEmpty()) {
             GuestMemory guest = host.guestMemory(clock);
             alone(clock, tree -> {
@@ -282,7 +289,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** KVM: kvm_mmu_max_mapping_level, with its disallow_lpage. */
     private int goalLevel(long gfn, GuestMemory guest) {
-        if (!settings.largePages() || dirty.logs(gfn) || nx.disallows(gfn) || mustSeeAny(gfn)) {
+        if (!settings.largePages() || dirty.logs(gfn) || nx.on() && nx.contains(gfn & -512L) || mustSeeAny(gfn)) {
             return 1;
         }
         return Math.min(2, guest.mappingLevel(gfn));
@@ -429,5 +436,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     public void close() {
         // The tree goes with the lease.
         mapped.takeBack();
+        nxSplits.takeBack();
+        nested.each(ShadowPaging::close);
     }
 }

@@ -284,6 +284,17 @@ class Ept02Test extends NestedFixture {
                 .isEqualTo(List.of(true, (256L << 12), (long) (READ | WRITE | EptViolation.LINEAR_VALID)));
     }
 
+    @Test
+    @DisplayName("N03 pages that are counted are those of the tree and of EPT02, and none once the MMU is closed")
+    void counted() {
+        ept12.map(GPA, 300, 1, PAGE);
+        long tree = host.count("pages_4k");
+        access(GPA, READ);
+        assertThat(host.count("pages_4k")).isGreaterThan(tree);
+        mmu.close();
+        assertThat(host.count("pages_4k") + host.count("pages_2m")).isZero();
+    }
+
     private long entry(int level) {
         return host.guest64(ept12.entryAt(GPA, level));
     }

@@ -7,6 +7,7 @@ import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmcsRegion;
@@ -40,17 +41,10 @@ final class NestedEntry {
                 && v.has(VmcsField.SECONDARY_VM_EXEC_CONTROL, control);
     }
 
-    /** SDM vol. 3, "Checks on VM-Execution Control Fields", of EPTP: type, length, reserved bits, address. */
-    static boolean eptpAllowed(long eptp, int physicalBits) {
-        long type = eptp & 7;
-        long length = eptp >>> 3 & 7;
-        return (type == 0 || type == 6) && (length == 3 || length == 4) && (eptp & 0xf80) == 0 && eptp >>> physicalBits == 0;
-    }
-
     /** The VM-instruction error of an entry; 0 if it may go on to the guest state. */
     int check() {
         boolean ept = secondary(v, VmxControls.ENABLE_EPT);
-        boolean refused = ept && !(vcpu.nests() && eptpAllowed(v.get(VmcsField.EPT_POINTER), vcpu.physicalAddressBits()))
+        boolean refused = ept && !(vcpu.nests() && TranslationRoot.TwoDimensional.allowed(v.get(VmcsField.EPT_POINTER), vcpu.physicalAddressBits()))
                 || !ept && secondary(v, VmxControls.UNRESTRICTED_GUEST)
                 || secondary(v, VmxControls.ENABLE_VPID) && v.get(VmcsField.VIRTUAL_PROCESSOR_ID) == 0;
         if (refused) {
@@ -158,6 +152,12 @@ final class NestedEntry {
     static void shadows(VmcsRegion vmcs12, PagingState state, Vmcs vmcs) {
         vmcs.cr0ReadShadow = seen(state.cr0(), vmcs12.get(VmcsField.CR0_GUEST_HOST_MASK), vmcs12.get(VmcsField.CR0_READ_SHADOW));
         vmcs.cr4ReadShadow = seen(state.cr4(), vmcs12.get(VmcsField.CR4_GUEST_HOST_MASK), vmcs12.get(VmcsField.CR4_READ_SHADOW));
+    }
+
+    /** What CR0 or CR4, number {@code cr}, of L2 in {@code now} becomes by a MOV of {@code value}: L1's bits stay as they are. */
+    static long controlled(VmcsRegion vmcs12, PagingState now, int cr, long value) {
+        return cr == 0 ? seen(value, vmcs12.get(VmcsField.CR0_GUEST_HOST_MASK), now.cr0())
+                : seen(value, vmcs12.get(VmcsField.CR4_GUEST_HOST_MASK), now.cr4());
     }
 
     private static long seen(long value, long mask, long shadow) {

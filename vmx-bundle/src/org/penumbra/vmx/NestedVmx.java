@@ -6,10 +6,13 @@ import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
+import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxControls;
 
 /**
@@ -37,6 +40,9 @@ final class NestedVmx {
     private Vmcs12 current;
     /** What L1 is while L2 runs; null while it runs itself. */
     private GuestState hypervisor;
+    private final Counter runs;
+    private final Counter reflected;
+    private boolean ran;
     /** VPID12 of the last entry. */
     private long lastVpid = NONE;
 
@@ -44,6 +50,13 @@ final class NestedVmx {
     NestedVmx(VirtualCpu vcpu, boolean shadowVmcs) {
         this.vcpu = vcpu;
         this.shadowVmcs = shadowVmcs;
+        this.runs = vcpu.counters().counter("nested_run");
+        this.reflected = vcpu.counters().counter("nested_exits_reflected");
+    }
+
+    /** True if a guest of the guest has ever run. */
+    boolean ran() {
+        return ran;
     }
 
     /** True while a guest of the guest runs. */
@@ -127,7 +140,7 @@ final class NestedVmx {
         if (vmxonPointer != NONE) {
             return VMXON_IN_ROOT;
         }
-        if (!valid(pointer) || Vmcs12.revision(pointer, vcpu.guestMemory()) != Vmcs12.REVISION) {
+        if (!valid(pointer) || Vmcs12.revision(pointer, vcpu.guestMemory()) != VmcsRegion.REVISION) {
             // VMfailInvalid: there is no current VMCS yet.
             return VMXON_IN_ROOT;
         }
@@ -163,7 +176,7 @@ final class NestedVmx {
         if (pointer == vmxonPointer) {
             return VMPTRLD_VMXON_POINTER;
         }
-        if (Vmcs12.revision(pointer, vcpu.guestMemory()) != Vmcs12.REVISION) {
+        if (Vmcs12.revision(pointer, vcpu.guestMemory()) != VmcsRegion.REVISION) {
             return VMPTRLD_REVISION;
         }
         if (current == null || current.gpa != pointer) {
@@ -205,7 +218,7 @@ final class NestedVmx {
     }
 
     private int invept(int type, long eptp) {
-        if (type != 1 && type != 2 || type == 1 && !NestedEntry.eptpAllowed(eptp, vcpu.physicalAddressBits())) {
+        if (type != 1 && type != 2 || type == 1 && !TranslationRoot.TwoDimensional.allowed(eptp, vcpu.physicalAddressBits())) {
             return INVALID_INVALIDATION;
         }
         vcpu.invalidateEpt(type == 2, eptp);
@@ -248,6 +261,8 @@ final class NestedVmx {
             return;
         }
         current.launched = true;
+        ran = true;
+        runs.increment();
         hypervisor = vcpu.guest();
         l2.next = (int) current.fields.get(VmcsField.GUEST_RIP);
         long vpid = NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
@@ -268,7 +283,7 @@ final class NestedVmx {
         current.fields.set(VmcsField.VM_EXIT_REASON, reason.number());
         GuestState l1 = hypervisor;
         hypervisor = null;
-        vcpu.nestedExit();
+        reflected.increment();
         vcpu.become(l1, entry.loadHost(), NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID));
     }
 }

@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
@@ -16,14 +17,25 @@ import org.penumbra.api.vmx.VmxControls;
 final class Reflection {
     private final VirtualCpu vcpu;
     private final NestedVmx nested;
+    private final Counter exits;
 
     Reflection(VirtualCpu vcpu, NestedVmx nested) {
         this.vcpu = vcpu;
         this.nested = nested;
+        this.exits = vcpu.counters().counter("nested_exits");
     }
 
-    /** True if L1 sees {@code exit} before anybody here has looked at it. */
-    boolean wants(ExitRecord exit) {
+    /** Leaves L2 for L1 because of {@code exit}, if L1 sees it before anybody here has looked at it; true if so. */
+    boolean took(ExitRecord exit) {
+        exits.increment();
+        boolean wanted = wants(exit);
+        if (wanted) {
+            leave(exit);
+        }
+        return wanted;
+    }
+
+    private boolean wants(ExitRecord exit) {
         VmcsRegion v = nested.vmcs12().fields;
         switch (ExitReason.of(exit.reason)) {
             case EXCEPTION_NMI:
@@ -80,8 +92,7 @@ final class Reflection {
         return (nested.vmcs12().fields.get(VmcsField.EXCEPTION_BITMAP) >>> vector & 1) != 0;
     }
 
-    /** Leaves L2 for L1 because of {@code exit}. */
-    void exit(ExitRecord exit) {
+    private void leave(ExitRecord exit) {
         if (exit.reason == ExitReason.EXCEPTION_NMI.number()) {
             exception(exit.vector, exit.errorCode, exit.qualification);
             return;
@@ -90,7 +101,7 @@ final class Reflection {
         nested.exit(ExitReason.of(exit.reason));
     }
 
-    /** The same because of an exception of L2's. */
+    /** Leaves L2 for L1 because of an exception of L2's. */
     void exception(int vector, int errorCode, long address) {
         boolean hasCode = vector != GuestException.UD;
         long info = VmxControls.INTR_VALID | (long) VmxControls.INTR_HARD_EXCEPTION << VmxControls.INTR_TYPE_SHIFT

@@ -48,7 +48,8 @@ import org.penumbra.vmx.memory.Fence;
  * One virtual processor: architectural state, VMCS, and the loop of entries and exits. Everything runs on the thread that runs the
  * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
  *
- * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop.
+ * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop;
+ * how a guest is entered is {@link GuestModes}, a guest that is a hypervisor {@link NestedVmx}, {@link NestedEntry} and {@link Reflection}.
  */
 final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
@@ -76,15 +77,7 @@ final class VirtualCpu implements Vcpu {
     private Vmcs vmcs = vmcs01;
     private final NestedVmx nested;
     private final Reflection reflection;
-    private final Counter nestedRuns;
-    private final Counter nestedExits;
-    private final Counter nestedReflected;
-    /** How the guest runs while its MMU has nested tables. */
-    private final SvmGuest svm;
-    private boolean underSvm;
-    private final DeprivilegedVcpu withoutVmx;
-    /** The guest was last entered without VMX, or is to be. */
-    private boolean deprivileged;
+    private final GuestModes modes;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
     private final LocalApic apic;
@@ -135,9 +128,6 @@ final class VirtualCpu implements Vcpu {
         this.targets = new Cr3Targets(vmcs01, emulator::put);
         this.nested = new NestedVmx(this, machine.config.shadowVmcs());
         this.reflection = new Reflection(this, nested);
-        this.nestedRuns = machine.counters.counter("nested_run");
-        this.nestedExits = machine.counters.counter("nested_exits");
-        this.nestedReflected = machine.counters.counter("nested_exits_reflected");
         this.modificationLog = new ModificationLog(machine.memory, vmcs01, processor.cycles());
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
@@ -145,8 +135,7 @@ final class VirtualCpu implements Vcpu {
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
         vmcs01.vpid = id + 1;
         vmcs02.vpid = FIRST_NESTED_VPID + id;
-        svm = new SvmGuest(processor, id);
-        withoutVmx = new DeprivilegedVcpu(processor);
+        modes = new GuestModes(processor, id);
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.hltExiting = true;
             v.ioExiting = true;
@@ -230,17 +219,9 @@ final class VirtualCpu implements Vcpu {
             flushVpid();
         }
         engine.switchTo(other);
-        if (nested.running()) {
-            nestedRuns.increment();
-        }
         if (machine.checker() != null) {
             machine.checker().loaded(id, state, false);
         }
-    }
-
-    /** An exit of a guest of the guest has been told to its hypervisor. */
-    void nestedExit() {
-        nestedReflected.increment();
     }
 
     /** The fields that VMREAD and VMWRITE of the guest reach without an exit; null for none. */
@@ -299,13 +280,7 @@ final class VirtualCpu implements Vcpu {
 
     @Override
     public long controlled(int cr, long value) {
-        if (!nested.running()) {
-            return value;
-        }
-        VmcsRegion vmcs12 = nested.vmcs12().fields;
-        long mask = vmcs12.get(cr == 0 ? VmcsField.CR0_GUEST_HOST_MASK : VmcsField.CR4_GUEST_HOST_MASK);
-        long now = cr == 0 ? registers.paging.cr0() : registers.paging.cr4();
-        return now & mask | value & ~mask;
+        return nested.running() ? NestedEntry.controlled(nested.vmcs12().fields, registers.paging, cr, value) : value;
     }
 
     /** Gives up the MMU. In root operation only. */
@@ -314,13 +289,12 @@ final class VirtualCpu implements Vcpu {
         attachment = null;
         mmu = null;
         programmed = null;
-        vmcs.stageWalker = null;
-        if (underSvm) {
-            underSvm = false;
+        if (modes.underSvm()) {
             become(SvmGuest.withRegisters(registers.paging, guestMemory));
         }
-        deprivileged = false;
+        modes.forget();
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
+            v.stageWalker = null;
             v.enableEpt = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
@@ -459,51 +433,20 @@ final class VirtualCpu implements Vcpu {
             root = mmu.root();
         }
         if (root != programmed) {
-            program(root);
+            modes.program(root, vmcs, registers.paging.cr3());
+            if (modes.underSvm()) {
+                become(SvmGuest.withoutRegisters(registers.paging));
+            }
             programmed = root;
         }
         // By EPT02 the processor would log addresses of L2; there the log goes by write protection. KVM: kvm_mmu_page_ad_need_write_protect.
         modificationLog.enable(vmcs, usesModificationLog && vmcs.enableEpt && !nested.withEpt() && machine.memory.dirty().active());
         try {
-            if (underSvm) {
-                svm.run(vmcs);
-            } else if (deprivileged) {
-                withoutVmx.run(vmcs);
-            } else {
-                processor.vmEntry(vmcs);
-            }
+            modes.enter(vmcs);
         } catch (IllegalStateException e) {
             throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, "VM entry with its root failed: " + e.getMessage());
         }
         inGuest = true;
-    }
-
-    private void program(TranslationRoot root) {
-        underSvm = false;
-        vmcs.stageWalker = null;
-        if (root instanceof TranslationRoot.OneDimensional shadow) {
-            if (shadow.deprivileged() && !deprivileged) {
-                withoutVmx.flush();
-            }
-            deprivileged = shadow.deprivileged();
-            vmcs.enableEpt = false;
-            vmcs.guestCr3 = shadow.cr3();
-        } else if (root instanceof TranslationRoot.TwoDimensional ept) {
-            vmcs.enableEpt = true;
-            vmcs.eptp = ept.eptp();
-            vmcs.guestCr3 = registers.paging.cr3();
-        } else if (root instanceof TranslationRoot.Own own) {
-            vmcs.enableEpt = true;
-            vmcs.eptp = own.register();
-            vmcs.stageWalker = own.walker();
-            vmcs.guestCr3 = registers.paging.cr3();
-        } else if (root instanceof TranslationRoot.Nested npt) {
-            vmcs.enableEpt = false;
-            svm.program(npt);
-            underSvm = true;
-            become(SvmGuest.withoutRegisters(registers.paging));
-        }
-        vmcs.unrestrictedGuest = vmcs.enableEpt;
     }
 
     /** The guest's paging state is {@code state} now, which differs in what holds its PDPTEs. */
@@ -541,8 +484,8 @@ final class VirtualCpu implements Vcpu {
 
     private boolean handleExit(ExitRecord exit) {
         adoptRoot();
-        if (deprivileged) {
-            withoutVmx.decode(exit, engine.operation(), registers);
+        if (modes.deprivileged()) {
+            modes.decode(exit, engine.operation(), registers);
         }
         modificationLog.drain();
         int reason = exit.reason;
@@ -553,17 +496,13 @@ final class VirtualCpu implements Vcpu {
         }
         long before = processor.cycles().total();
         machine.exitCount.increment();
-        if (nested.running()) {
-            nestedExits.increment();
-            if (reflection.wants(exit)) {
-                reflection.exit(exit);
-                exits.add(reason, processor.cycles().total() - before + transition);
-                return true;
-            }
+        if (nested.running() && reflection.took(exit)) {
+            exits.add(reason, processor.cycles().total() - before + transition);
+            return true;
         }
-        boolean own = deprivileged && reason == ExitReason.EXCEPTION_NMI.number() && exit.vector != GuestException.PF;
+        boolean own = modes.deprivileged() && reason == ExitReason.EXCEPTION_NMI.number() && exit.vector != GuestException.PF;
         Disposition disposition = own ? exception(exit) : machine.dispatch.handler(reason).handle(this, exit);
-        exits.add(reason, processor.cycles().total() - before + (deprivileged ? trap : transition));
+        exits.add(reason, processor.cycles().total() - before + (modes.deprivileged() ? trap : transition));
         if (disposition.code() > 0) {
             return true;
         }
@@ -676,30 +615,19 @@ final class VirtualCpu implements Vcpu {
     void flushPage(long gva) {
         tlbFlushes.increment();
         processor.cycles().charge(Work.FLUSH_PAGE);
-        if (underSvm) {
-            svm.flushPage(gva);
-        } else if (deprivileged) {
-            withoutVmx.flushPage(gva);
-        } else {
-            processor.invvpidAddress(vmcs.vpid, gva);
-        }
+        modes.flushPage(vmcs, gva);
     }
 
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
     void flushAll(CycleClock payer) {
         tlbFlushes.increment();
         payer.charge(Work.FLUSH_CONTEXT);
-        if (underSvm) {
-            svm.flush();
-            return;
-        }
-        if (deprivileged) {
-            withoutVmx.flush();
+        if (modes.flush()) {
             return;
         }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
         processor.invvpidContext(vmcs01.vpid);
-        if (nestedRuns.value() > 0) {
+        if (nested.ran()) {
             // Each root of a guest's guests tags what is cached by it.
             processor.invvpidContext(vmcs02.vpid);
             processor.inveptAll();

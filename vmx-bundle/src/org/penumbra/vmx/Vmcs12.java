@@ -16,8 +16,6 @@ import org.penumbra.api.vmx.VmcsRegion;
  * </pre>
  */
 final class Vmcs12 {
-    /** Identifies the layout. */
-    static final long REVISION = 0x50454e01;
     private static final int LAUNCHED_AT = 8;
     private static final int FIELDS_AT = 16;
     private static final long REVISION_BITS = 0x7fff_ffff;

@@ -30,6 +30,25 @@ public sealed interface TranslationRoot {
      *     and dirty flags, 51:12 hpa of the top table
      */
     record TwoDimensional(long eptp) implements TranslationRoot {
+        private static final long WRITE_BACK = 6;
+        private static final int LEVELS_SHIFT = 3;
+        private static final long FLAGS = 1 << 6;
+
+        /** Tables of {@code levels} (4 or 5) in write-back memory whose top table is at {@code top}. */
+        public static TwoDimensional of(long top, int levels, boolean accessedDirty) {
+            return new TwoDimensional(top | WRITE_BACK | (long) levels - 1 << LEVELS_SHIFT | (accessedDirty ? FLAGS : 0));
+        }
+
+        /**
+         * May {@code eptp} be the EPT pointer of a processor whose MAXPHYADDR is {@code physicalBits}? Bits 11:7 are reserved (bit 7: supervisor
+         * shadow stacks, which it does not have); SDM vol. 3, "Checks on VM-Execution Control Fields".
+         */
+        public static boolean allowed(long eptp, int physicalBits) {
+            long type = eptp & 7;
+            long levels = (eptp >>> LEVELS_SHIFT & 7) + 1;
+            return (type == 0 || type == WRITE_BACK) && (levels == 4 || levels == 5) && (eptp & 0xf80) == 0 && eptp >>> physicalBits == 0;
+        }
+
         @Override
         public long register() {
             return eptp;

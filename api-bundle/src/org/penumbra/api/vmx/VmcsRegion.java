@@ -5,6 +5,9 @@ package org.penumbra.api.vmx;
  * writes it, too, where VMREAD and VMWRITE do not exit (SDM vol. 3, "VMCS Types: Ordinary and Shadow"). Used by the vCPU's thread.
  */
 public final class VmcsRegion {
+    /** What every VMX region begins with. A real hypervisor reads it from IA32_VMX_BASIC, which is not modelled. */
+    public static final long REVISION = 0x50454e01;
+
     private final long[] values = new long[VmcsField.values().length];
 
     public long get(VmcsField field) {

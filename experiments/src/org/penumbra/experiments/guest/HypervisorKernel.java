@@ -10,6 +10,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
+import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxControls;
 
 /**
@@ -17,8 +18,6 @@ import org.penumbra.api.vmx.VmxControls;
  * What it does to its VMCS it does by VMX instructions; what it reads of it arrives in RAX, which it saves for L2 first.
  */
 final class HypervisorKernel implements GuestProgram {
-    /** What the processor's VMX regions begin with. A real hypervisor reads it from IA32_VMX_BASIC, which is not modelled. */
-    private static final long REVISION = 0x50454e01;
     private static final int DEBUG_EXIT_PORT = 0xf4;
 
     private enum Phase {
@@ -93,7 +92,7 @@ final class HypervisorKernel implements GuestProgram {
         layout.execute(GuestLayout.SYSCALL_ENTRY, out);
         for (long region : new long[] {vmxon, vmcs}) {
             out.store(layout.direct(region), (int) PAGE, 0);
-            out.store(layout.direct(region), 8, REVISION);
+            out.store(layout.direct(region), 8, VmcsRegion.REVISION);
         }
         out.movToCr4(l1.cr4());
         out.vmx(ExitReason.VMXON, vmxon);

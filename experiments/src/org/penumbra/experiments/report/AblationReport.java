@@ -42,13 +42,9 @@ public final class AblationReport {
             row.add(Figures.NONE);
             return;
         }
-        double value = mean(cell, figure);
-        double base = mean(first, figure);
+        double value = cell.mean(figure);
+        double base = first.mean(figure);
         row.add(Figures.count(Math.round(value)));
         row.add(base == 0 ? Figures.NONE : Figures.ratio(value / base));
-    }
-
-    private static double mean(Cell cell, ToDoubleFunction<TrialResult> figure) {
-        return cell.results().stream().mapToDouble(figure).average().orElse(0);
     }
 }

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Trial;
 import org.penumbra.experiments.run.TrialResult;
@@ -31,6 +32,11 @@ record Cell(String workload, int vcpus, String design, boolean swapped, List<Tri
     /** What repetitions have in common. */
     private static List<Object> key(Trial t) {
         return List.of(t.workload().name(), t.vcpus(), t.designs());
+    }
+
+    /** The mean of {@code figure} over the repetitions; 0 without any. */
+    double mean(ToDoubleFunction<TrialResult> figure) {
+        return results.stream().mapToDouble(figure).average().orElse(0);
     }
 
     /** The mean overhead over the repetitions, if each has its native counterpart. */

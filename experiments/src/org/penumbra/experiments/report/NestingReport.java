@@ -26,18 +26,14 @@ public final class NestingReport {
                 table.row(c.workload(), c.design(), Figures.NONE, Figures.NONE, Figures.NONE, Figures.NONE, Figures.NONE, Figures.NONE, "failed");
                 continue;
             }
-            double inner = mean(c, r -> r.counters().getOrDefault(L2_EXITS, 0L));
-            double all = mean(c, TrialResult::exitCount);
+            double inner = c.mean(r -> r.counters().getOrDefault(L2_EXITS, 0L));
+            double all = c.mean(TrialResult::exitCount);
             table.row(c.workload(), c.design(), Figures.count(Math.round(inner)),
-                    Figures.count(Math.round(mean(c, r -> r.counters().getOrDefault(REFLECTED, 0L)))), Figures.count(Math.round(all)),
-                    inner == 0 ? Figures.NONE : Figures.decimal(all / inner), Figures.count(Math.round(mean(c, r -> r.translation().walks()))),
-                    Figures.decimal(mean(c, r -> r.translation().referencesPerWalk())), Figures.count(Math.round(mean(c, TrialResult::cycles))));
+                    Figures.count(Math.round(c.mean(r -> r.counters().getOrDefault(REFLECTED, 0L)))), Figures.count(Math.round(all)),
+                    inner == 0 ? Figures.NONE : Figures.decimal(all / inner), Figures.count(Math.round(c.mean(r -> r.translation().walks()))),
+                    Figures.decimal(c.mean(r -> r.translation().referencesPerWalk())), Figures.count(Math.round(c.mean(TrialResult::cycles))));
         }
         lines.addAll(table.lines(emphasis));
         return lines;
-    }
-
-    private static double mean(Cell cell, ToDoubleFunction<TrialResult> figure) {
-        return cell.results().stream().mapToDouble(figure).average().orElse(0);
     }
 }

@@ -29,7 +29,7 @@ public final class SummaryReport {
             table.row(c.workload(), c.design(), count(c, TrialResult::accesses), count(c, TrialResult::firstLevelMisses),
                     count(c, r -> r.translation().walks()),
                     c.results().stream().allMatch(r -> r.translation().completedWalks() == 0) ? Figures.NONE
-                            : Figures.decimal(mean(c, r -> r.translation().referencesPerWalk())),
+                            : Figures.decimal(c.mean(r -> r.translation().referencesPerWalk())),
                     count(c, TrialResult::exitCount), count(c, TrialResult::cycles),
                     c.overhead(campaign).map(Figures::ratio).orElse(Figures.NONE));
         }
@@ -55,10 +55,6 @@ public final class SummaryReport {
     }
 
     private static String count(Cell cell, ToDoubleFunction<TrialResult> figure) {
-        return Figures.count(Math.round(mean(cell, figure)));
-    }
-
-    private static double mean(Cell cell, ToDoubleFunction<TrialResult> figure) {
-        return cell.results().stream().mapToDouble(figure).average().orElse(0);
+        return Figures.count(Math.round(cell.mean(figure)));
     }
 }

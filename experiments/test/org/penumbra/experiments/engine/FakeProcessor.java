@@ -14,7 +14,6 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
-import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.TranslationStatistics;
@@ -24,9 +23,10 @@ import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
+import org.penumbra.testkit.fixture.StepProcessor;
 
 /** A processor that maps every gva to itself and does to the engine what a test tells it to. */
-public class FakeProcessor implements Processor {
+public class FakeProcessor extends StepProcessor {
     /** Anything but DONE happens once, then the operation works. */
     private record Event(int outcome, int vector, int errorCode) {}
 
@@ -190,41 +190,6 @@ public class FakeProcessor implements Processor {
     }
 
     @Override
-    public int in(int port, int width) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int movFromCr3() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long result() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int rdmsr(int msr) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int cpuid() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void hostCpuid(int leaf, int subleaf, int[] answer) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int tripleFault() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
     public int changePrivilege(int cpl, long rflags) {
         if (trapsPrivilege) {
             return Outcome.EXIT;
@@ -247,21 +212,6 @@ public class FakeProcessor implements Processor {
     @Override
     public int vmcall() {
         return privileged("vmcall");
-    }
-
-    @Override
-    public int vmx(int instruction, int field, long value) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long vmread() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int vmfunc(int function, int index) {
-        throw new UnsupportedOperationException();
     }
 
     @Override

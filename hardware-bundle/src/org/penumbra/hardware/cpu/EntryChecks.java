@@ -4,6 +4,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
 
 /** The checks of VM entry that translation depends on (SDM vol. 3, "VM Entries"). A check that fails throws IllegalStateException. */
@@ -61,26 +62,12 @@ final class EntryChecks {
         return pdptes;
     }
 
-    /**
-     * <pre>
-     *  2:0    memory type of the paging structures: 0 (UC) or 6 (WB)
-     *  5:3    levels − 1: 3 or 4
-     *  bit 6  accessed and dirty flags
-     *  11:7   reserved (bit 7: supervisor shadow stacks, which this processor does not have)
-     * </pre>
-     */
-    static boolean eptpAllowed(long eptp, int maxPhysicalBits) {
-        long type = eptp & 7;
-        long levels = (eptp >>> 3 & 7) + 1;
-        return (type == 0 || type == 6) && (levels == 4 || levels == 5) && (eptp & 0xf80) == 0 && eptp >>> maxPhysicalBits == 0;
-    }
-
     private static boolean frame(long address, int maxPhysicalBits) {
         return (address & 0xfff) == 0 && address >>> maxPhysicalBits == 0;
     }
 
     private static void checkEptp(long eptp, int maxPhysicalBits) {
-        if (!eptpAllowed(eptp, maxPhysicalBits)) {
+        if (!TranslationRoot.TwoDimensional.allowed(eptp, maxPhysicalBits)) {
             throw new IllegalStateException(String.format(
                     "EPTP 0x%x: memory type 0 or 6 (bits 2:0), 4 or 5 levels (bits 5:3 = 3 or 4) and no other bits are needed", eptp));
         }

@@ -33,6 +33,7 @@ import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
@@ -528,7 +529,7 @@ final class LogicalProcessor implements HostProcessor {
             return exit(ExitReason.VMFUNC, 0);
         }
         long eptp = memory.load64(vmcs.eptpListAddress + 8L * index);
-        if (!EntryChecks.eptpAllowed(eptp, unit.physicalBits())) {
+        if (!TranslationRoot.TwoDimensional.allowed(eptp, unit.physicalBits())) {
             return exit(ExitReason.VMFUNC, 0);
         }
         refresh();

@@ -228,7 +228,7 @@ abstract class FaultPath implements MmuContext {
             if (!alone) {
                 return null;
             }
-            mmu.tree.nx.account(lowest);
+            mmu.tree.executed(lowest);
         }
         return lowest;
     }

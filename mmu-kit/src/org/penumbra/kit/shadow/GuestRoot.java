@@ -16,10 +16,6 @@ import org.penumbra.kit.Role;
  * @param deprivileged the guest runs without VMX
  */
 record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int pcid, Pdptes pdptes, boolean deprivileged) {
-    /** SDM vol. 3, "Extended-Page-Table Pointer (EPTP)": write-back; page-walk length less 1 in bits 5:3; bit 6 enables flags. */
-    private static final long WRITE_BACK = 6;
-    private static final int LENGTH_SHIFT = 3;
-
     /** Of the page tables of a guest in {@code state}, whose roles have the mode bits {@code mode}. */
     static GuestRoot of(PagingState state, int mode, boolean deprivileged) {
         return new GuestRoot(
@@ -56,6 +52,6 @@ record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int
         if (!format.isEpt()) {
             return new TranslationRoot.OneDimensional(top | pcid, deprivileged);
         }
-        return new TranslationRoot.TwoDimensional(top | WRITE_BACK | (long) format.levels() - 1 << LENGTH_SHIFT | register & GuestFormat.EPTP_FLAGS);
+        return TranslationRoot.TwoDimensional.of(top, format.levels(), (register & GuestFormat.EPTP_FLAGS) != 0);
     }
 }

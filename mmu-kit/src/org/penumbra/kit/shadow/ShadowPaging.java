@@ -277,7 +277,7 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
         for (ShadowPage page : tree.nx.toRecover(w.clock)) {
             if (host.dirtyLog().logs(page.gfn)) {
                 // It would be mapped by 4 KiB again; the end of the log gives it up.
-                tree.nx.unaccount(page);
+                tree.executedNoLonger(page);
             } else {
                 tree.zap(w, page);
             }

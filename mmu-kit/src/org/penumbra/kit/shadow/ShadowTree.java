@@ -7,6 +7,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.kit.GfnCounts;
+import org.penumbra.kit.NxHugePages;
 import org.penumbra.kit.PteList;
 import org.penumbra.kit.ReverseMap;
 import org.penumbra.kit.ShadowPage;
@@ -22,7 +23,7 @@ final class ShadowTree {
 
     final ShadowPageCache pages;
     final ReverseMap rmap = new ReverseMap();
-    final NxHugePages nx;
+    final NxHugePages<ShadowPage> nx;
     final SpteFormat format;
     private final TableProtection protection;
     private final MmuHost host;
@@ -48,7 +49,7 @@ final class ShadowTree {
         this.cr3Targets = options.cr3Targets();
         this.counters = counters;
         this.pages = new ShadowPageCache(host.lease(), counters.maxMmuPageHashCollisions);
-        this.nx = new NxHugePages(options.nxHugePages(), options.nxRecoveryPeriod(), counters);
+        this.nx = new NxHugePages<>(options.nxHugePages(), options.nxRecoveryPeriod(), counters.nxLpageSplits);
     }
 
     /** A new shadow page; the table it shadows is write-protected before anything is read from it. KVM: account_shadowed. */
@@ -251,7 +252,7 @@ final class ShadowTree {
             protection.release(page.gfn);
         }
         pages.unlist(page);
-        nx.unaccount(page);
+        executedNoLonger(page);
         if (!page.direct()) {
             largeDisallowed.add(page.gfn >>> FRAMES_OF_2M_BITS, -1);
             if (page.level() > 1) {
@@ -264,6 +265,16 @@ final class ShadowTree {
         } else {
             zapped.add(page);
         }
+    }
+
+    /** {@code page} stands in the place of a large page that is executed. */
+    void executed(ShadowPage page) {
+        page.nxHugePageDisallowed |= nx.add(page);
+    }
+
+    /** {@code page} does so no longer. */
+    void executedNoLonger(ShadowPage page) {
+        page.nxHugePageDisallowed &= !nx.remove(page);
     }
 
     /** Zaps up to {@code count} of the oldest pages that are no roots, and what is unsync below them; flushes, and frees. KVM: kvm_mmu_zap_oldest_mmu_pages. */

@@ -8,7 +8,6 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
-import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TlbArray;
 import org.penumbra.api.cpu.TranslationStatistics;
@@ -23,6 +22,7 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.testkit.fixture.FlatProfile;
+import org.penumbra.testkit.fixture.StepProcessor;
 import org.penumbra.testkit.reference.AccessRights;
 import org.penumbra.testkit.reference.EntryBits;
 import org.penumbra.testkit.reference.ReferenceWalker;
@@ -30,7 +30,7 @@ import org.penumbra.testkit.reference.TableFormat;
 import org.penumbra.testkit.reference.Walk;
 
 /** A processor that does what the specification says, but for one {@link Fault}. Guest memory is physical memory. */
-final class FaultyProcessor implements Processor {
+final class FaultyProcessor extends StepProcessor {
     /** What a processor, or a design, can get wrong. */
     enum Fault {
         NONE, IGNORES_SMAP, IGNORES_SMEP, IGNORES_WP, IGNORES_XD, IGNORES_KEYS, IGNORES_RESERVED_BITS, FORGETS_DIRTY, DIRTY_ON_READ,
@@ -294,41 +294,6 @@ final class FaultyProcessor implements Processor {
     }
 
     @Override
-    public int in(int port, int width) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int movFromCr3() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long result() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int rdmsr(int msr) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int cpuid() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public void hostCpuid(int leaf, int subleaf, int[] answer) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int tripleFault() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
     public int changePrivilege(int cpl, long rflags) {
         registers().cpl = cpl;
         registers().rflags = rflags;
@@ -347,21 +312,6 @@ final class FaultyProcessor implements Processor {
 
     @Override
     public int vmcall() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int vmx(int instruction, int field, long value) {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public long vmread() {
-        throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public int vmfunc(int function, int index) {
         throw new UnsupportedOperationException();
     }
 
