@@ -176,7 +176,7 @@ final class BootCommand implements Callable<Integer> {
         try {
             return Files.readAllBytes(path);
         } catch (IOException e) {
-            throw new RefusedException(path + ": cannot be read: " + e, e);
+            throw new RefusedException(Errors.describe(e), e);
         }
     }
 

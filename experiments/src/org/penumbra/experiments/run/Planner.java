@@ -67,7 +67,13 @@ public final class Planner {
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
         requireBootable(workloads, paging, vcpus, request);
-        return new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
+        Plan plan = new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
+        if (plan.trials().isEmpty()) {
+            throw new RefusedException("nothing to run: the workloads' guest needs EPT of its own, which "
+                    + String.join(", ", designs.stream().map(Design::name).toList()) + " cannot give it; "
+                    + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(Named::name).toList()) + " would");
+        }
+        return plan;
     }
 
     private static void requireBootable(List<SelectedWorkload> workloads, PagingMode paging, List<Integer> vcpus, RunRequest request) {

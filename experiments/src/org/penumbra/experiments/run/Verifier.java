@@ -8,6 +8,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
@@ -67,7 +68,8 @@ public final class Verifier {
     }
 
     private static Verification verification(ServiceRegistry services, String name) {
-        Set<String> names = services.verifications().stream().map(ServiceRegistry.Named::name).collect(Collectors.toCollection(TreeSet::new));
+        Set<String> names = Stream.concat(services.verifications().stream(), services.checks().stream())
+                .map(ServiceRegistry.Named::name).collect(Collectors.toCollection(TreeSet::new));
         return services.verifications().stream().filter(v -> v.name().equals(name)).map(ServiceRegistry.Named::service).findFirst()
                 .orElseThrow(() -> new RefusedException(names.isEmpty()
                         ? "there is no verification: the bundle org.penumbra.testkit is not in the container"

@@ -86,6 +86,7 @@ class CommandsTest {
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: convert, info, record (see 'penumbra trace --help')",
         "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging, tracepoints",
         "hardware show skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
+        "boot /none.elf | /none.elf: there is no such file",
         "trace convert a | missing required parameter: 'OUT' (see 'penumbra trace convert --help')",
         "trace convert a /etc/passwd | '/etc/passwd' exists; give another name, or --force to replace it",
         "trace record | missing required parameter: 'COMMAND' (see 'penumbra trace record --help')",

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -13,6 +15,7 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.api.verify.VerificationGuest;
@@ -43,6 +46,28 @@ class VerifyCommandTest {
                 throw new IllegalArgumentException("vector " + selection.first() + " is asked for");
             }
             return new Guest();
+        }
+    };
+
+    private final DesignCheck check = new DesignCheck() {
+        @Override
+        public String description() {
+            return "what holds for designs";
+        }
+
+        @Override
+        public boolean ofOneDesign() {
+            return false;
+        }
+
+        @Override
+        public List<String> names() {
+            return List.of();
+        }
+
+        @Override
+        public void run(Request request, Consumer<Row> rows, BooleanSupplier stop) {
+            throw new UnsupportedOperationException();
         }
     };
 
@@ -86,6 +111,7 @@ class VerifyCommandTest {
     @BeforeEach
     void install() {
         line.container.verification("things", verification);
+        line.container.check("designs", check);
     }
 
     @Test
@@ -148,7 +174,8 @@ class VerifyCommandTest {
     @Test
     @DisplayName("what is not there is refused with one line that says what is")
     void refused() {
-        refuses("unknown verification 'thngs'", "verify", "thngs");
+        refuses("unknown verification 'thngs'; did you mean 'things'? known: designs, things", "verify", "thngs");
+        refuses("unknown verification 'desings'; did you mean 'designs'?", "verify", "desings");
         refuses("--mode: unknown paging mode 'pea'; did you mean 'pae'?", "verify", "things", "--mode", "pea");
         refuses("unknown design 'shdow'", "verify", "things", "--mmu", "shdow");
         refuses("vector 1000 is asked for", "verify", "things", "--first", "1000");

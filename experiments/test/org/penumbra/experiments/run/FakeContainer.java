@@ -20,6 +20,7 @@ import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.Verification;
 
 /**
@@ -76,6 +77,11 @@ public final class FakeContainer {
             }
 
             @Override
+            public boolean nests() {
+                return name.equals("ept");
+            }
+
+            @Override
             public Mmu create(MmuHost host) {
                 throw new UnsupportedOperationException();
             }
@@ -89,6 +95,11 @@ public final class FakeContainer {
         Workload workload = new FakeWorkload(name);
         registry.bindWorkload(workload, properties(Workload.WORKLOAD_NAME, name));
         return workload;
+    }
+
+    /** Installs a check of designs. */
+    public void check(String name, DesignCheck check) {
+        registry.bindCheck(check, properties(DesignCheck.CHECK_NAME, name));
     }
 
     /** Installs a verification. */
@@ -107,7 +118,7 @@ public final class FakeContainer {
         return Map.of(key, value, Constants.SERVICE_BUNDLEID, BUNDLE_ID, Constants.SERVICE_ID, SERVICE_ID);
     }
 
-    /** A workload whose guest the fake machine recognises by seed and name. */
+    /** A workload whose guest the fake machine recognises by seed and name; one by the name "nested-ept" needs nested paging. */
     public record FakeWorkload(String name) implements Workload {
         @Override
         public String description() {
@@ -117,6 +128,11 @@ public final class FakeContainer {
         @Override
         public GuestBoot prepare(long seed, PagingMode mode) {
             return new FakeMachine.Guest(name, seed, mode);
+        }
+
+        @Override
+        public boolean needsNestedPaging() {
+            return name.equals("nested-ept");
         }
 
         @Override

@@ -62,6 +62,16 @@ class PlannerTest {
     }
 
     @Test
+    @DisplayName("a guest with EPT of its own is left out under designs that give it none; if none is left, there is no plan")
+    void nothingToRun() {
+        container.workload("nested-ept");
+        Requests request = new Requests().experiment("nested").workloads("nested-ept");
+        assertThat(request.designs("shadow", "ept").plan(container).trials()).extracting(Trial::title).containsExactly("nested-ept under ept");
+        refused(request.designs("shadow", "native"), "nothing to run: the workloads' guest needs EPT of its own, which "
+                + "shadow, native cannot give it; ept would");
+    }
+
+    @Test
     @DisplayName("names given twice run once")
     void twice() {
         Plan plan = new Requests().workloads("trace:a", "trace:*", "trace:a").designs("ept", "ept").plan(container);
