@@ -184,6 +184,10 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** Gives up what was split for fetches long ago, if it is time. Not under the lock. */
     void recoverNxHugePages(CycleClock clock) {
+        if (!nx.due(clock)) {
+            // Every fault asks: without a lock, at which faults of different vCPUs would meet.
+            return;
+        }
         List<Long> old = nx.toRecover(clock);
         old.forEach(nx::remove);
         if (!old.isEmpty()) {
