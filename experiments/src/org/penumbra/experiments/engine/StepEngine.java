@@ -28,6 +28,8 @@ import org.penumbra.api.vmx.ExitReason;
  * <p>A step that faults or exits has had no effect and is executed again, unless it was completed or skipped meanwhile. Between
  * two calls everything is in the {@link GuestState} and the registers; the accumulator is RAX. Interruptions nest one deep: a guest
  * whose handler faults is broken. The path of a step that hits the TLB allocates nothing.
+ *
+ * <p>One class although it is long: how a step begins, faults, exits and is executed again is the same for all kinds of steps.
  */
 final class StepEngine implements ExecutionEngine {
     private static final int RAX = RegisterFile.RAX;

@@ -35,6 +35,8 @@ import org.penumbra.hardware.walk.Walker;
  * the current address space, by the names the manuals give their causes. It knows no privileged operation and no exit: it answers with an address, a page fault
  * or a refusal of the second dimension, and its owner makes of that what the mode of operation asks for. One thread; translation
  * allocates nothing.
+ *
+ * <p>One class although it is long: every fill and every invalidation is about the same arrays, which nobody else may see.
  */
 public final class TranslationUnit {
     /** No translation: #PF with {@link #errorCode}. TLB and paging-structure-cache entries for the address are gone. */
