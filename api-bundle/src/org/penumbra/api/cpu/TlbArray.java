@@ -57,7 +57,7 @@ public final class TlbArray {
         word = new long[entries];
         rights = new long[entries];
         stamp = new long[entries];
-        first = new short[Math.min(MOST_CHAINS, Integer.highestOneBit(4 * entries))];
+        first = new short[Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries))];
         next = new short[entries];
         empty();
     }
@@ -115,14 +115,32 @@ public final class TlbArray {
     }
 
     private int victim(long page) {
-        int start = start(page);
-        long oldest = stamp[start];
-        for (int i = start + 1; i < start + ways; i++) {
-            // The minimum, without a branch that nobody can predict: stamps are never negative.
-            long younger = stamp[i] - oldest;
-            oldest += younger & younger >> 63;
+        int i = start(page);
+        int end = i + ways;
+        long oldest;
+        if ((ways & 3) == 0) {
+            // By fours, since each minimum waits for those it is of.
+            oldest = oldestOfFour(i);
+            for (i += 4; i < end; i += 4) {
+                oldest = older(oldest, oldestOfFour(i));
+            }
+        } else {
+            oldest = stamp[i];
+            for (i++; i < end; i++) {
+                oldest = older(oldest, stamp[i]);
+            }
         }
         return (int) oldest & (1 << INDEX_BITS) - 1;
+    }
+
+    private long oldestOfFour(int i) {
+        return older(older(stamp[i], stamp[i + 1]), older(stamp[i + 2], stamp[i + 3]));
+    }
+
+    /** The minimum of two stamps, which are never negative: without a branch that nobody can predict. */
+    private static long older(long stamp, long other) {
+        long less = other - stamp;
+        return stamp + (less & less >> 63);
     }
 
     private int chain(long page) {

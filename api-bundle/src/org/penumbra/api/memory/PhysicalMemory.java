@@ -82,6 +82,11 @@ public final class PhysicalMemory {
         return frame[0] == (hpa & BASE);
     }
 
+    /** 0 if {@code frame} is the array of the frame that contains {@code hpa}: {@link #holds} for those who ask of many at once. */
+    public static long mark(long[] frame, long hpa) {
+        return frame[0] ^ hpa & BASE;
+    }
+
     /** Reads the aligned 8 bytes of {@code frame} that bits 11:3 of {@code hpa} select; as atomic and ordered as {@link #load64}. */
     public static long word(long[] frame, long hpa) {
         return (long) WORD.getAcquire(frame, 1 + ((int) (hpa >>> 3) & WORDS - 1));

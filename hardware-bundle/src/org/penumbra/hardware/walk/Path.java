@@ -4,93 +4,106 @@ import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.hardware.cache.LineSequence;
 
 /**
- * The entries that led a walk from the root to the table whose entries map the pages of one region of 2 MiB. A walk to the same region
+ * The entries that led a walk from the root to the table whose entries map the pages of one region of 2 MiB; with a stage below, those
+ * of its tables included, through which the walk came to each table. A walk to the same region
  * reads them all again, and while they are what they were it need not find out anew what they mean. One thread.
  */
 final class Path {
     /** Size of a region as a power of two. */
     static final int REGION = 21;
-    private static final int MOST = 4;
-    /** Stands for the entry of a level that the tables do not have: always there, always 0. */
-    private static final long[] NOTHING = new long[2];
 
     private long root;
+    private long rootBelow;
     private long region = -1;
-    private long[] frame1 = NOTHING;
-    private long[] frame2 = NOTHING;
-    private long[] frame3 = NOTHING;
-    private long[] frame4 = NOTHING;
-    private long slot1;
-    private long slot2;
-    private long slot3;
-    private long slot4;
-    private long entry1;
-    private long entry2;
-    private long entry3;
-    private long entry4;
-    /** Entries above the table. */
+    /** What was read: by number, the frame, where, and the value. */
+    private final long[][] frames;
+    private final long[] slots;
+    private final long[] entries;
+    private int count;
+    /** How many of them are of the walker's own tables, and of the stage below. */
     int length;
+    int lengthBelow;
     /** The same to the model of data caches. */
-    final LineSequence lines = new LineSequence();
-    private long[] table = NOTHING;
+    final LineSequence lines;
+    private long[] table;
     private long tableAt;
     /** The level of the table. */
     Step step;
 
+    /** A path to nowhere, of at most {@code most} entries. */
+    Path(int most) {
+        frames = new long[most][];
+        slots = new long[most];
+        entries = new long[most];
+        lines = new LineSequence(most);
+    }
+
     /** True if this is the path from {@code top} to the region around {@code address}, and each of its entries is what it was. */
-    boolean leads(long top, long address) {
-        return region == address >>> REGION && root == top
-                && same(frame1, slot1, entry1) && same(frame2, slot2, entry2) && same(frame3, slot3, entry3) && same(frame4, slot4, entry4)
-                && PhysicalMemory.holds(table, tableAt);
+    boolean leads(long top, long topBelow, long address) {
+        return region == address >>> REGION && root == top && rootBelow == topBelow && unchanged() && PhysicalMemory.holds(table, tableAt);
     }
 
-    private static boolean same(long[] frame, long slot, long entry) {
-        return PhysicalMemory.holds(frame, slot) && PhysicalMemory.word(frame, slot) == entry;
+    private boolean unchanged() {
+        // Of its own: what is loaded with acquire order makes the compiler read fields again.
+        long[][] frame = frames;
+        long[] slot = slots;
+        long[] entry = entries;
+        int n = count;
+        long changed = 0;
+        for (int i = 0; i < n; i++) {
+            changed |= PhysicalMemory.word(frame[i], slot[i]) ^ entry[i] | PhysicalMemory.mark(frame[i], slot[i]);
+        }
+        return changed == 0;
     }
 
-    /** Follows the usual entries of {@code tables} that take no right away from {@code top} towards {@code address}, as far as they lead. */
-    void follow(PhysicalMemory memory, WalkMeter meter, Format tables, Step first, long top, long address) {
+    /**
+     * Follows the usual entries of {@code tables} that take no right away from {@code top} towards {@code address}, as far as they lead;
+     * false, and leads nowhere, if {@code below}, unless it is null, does not translate the address of a table by usual entries.
+     */
+    boolean follow(PhysicalMemory memory, WalkMeter meter, Format tables, Step first, long top, long address, SecondStage below) {
         // Until the end: a table may lie where no memory is.
         forget();
         length = 0;
+        lengthBelow = 0;
+        count = 0;
         lines.clear();
-        for (int i = 0; i < MOST; i++) {
-            append(NOTHING, 0, 0);
-        }
         Step at = first;
         long next = top;
-        for (; at.lower != null; at = at.lower) {
+        while (true) {
+            if (below != null) {
+                next = below.follow(this, next);
+                if (next < 0) {
+                    return false;
+                }
+                lengthBelow = count - length;
+            }
             long slot = at.slot(next, address);
-            long[] frame = memory.frame(slot);
-            long entry = PhysicalMemory.word(frame, slot);
-            if ((entry & at.openMask) != at.open) {
+            if (at.lower == null || (memory.load64(slot) & at.openMask) != at.open) {
                 break;
             }
-            append(frame, slot, entry);
-            meter.append(lines, slot);
+            next = append(memory, meter, slot) & tables.address;
             length++;
-            next = entry & tables.address;
+            at = at.lower;
         }
         step = at;
         tableAt = next;
-        table = memory.frame(at.slot(next, address));
+        table = memory.frame(next);
         root = top;
+        rootBelow = below == null ? 0 : below.root();
         region = address >>> REGION;
+        return true;
     }
 
-    private void append(long[] frame, long slot, long entry) {
-        frame1 = frame2;
-        slot1 = slot2;
-        entry1 = entry2;
-        frame2 = frame3;
-        slot2 = slot3;
-        entry2 = entry3;
-        frame3 = frame4;
-        slot3 = slot4;
-        entry3 = entry4;
-        frame4 = frame;
-        slot4 = slot;
-        entry4 = entry;
+    /** Adds the entry at {@code slot}, and answers it. */
+    long append(PhysicalMemory memory, WalkMeter meter, long slot) {
+        long[] frame = memory.frame(slot);
+        long entry = PhysicalMemory.word(frame, slot);
+        frames[count] = frame;
+        slots[count] = slot;
+        entries[count] = entry;
+        count++;
+        meter.append(lines, slot);
+        return entry;
     }
 
     /** Leads nowhere from now on. */

@@ -187,6 +187,31 @@ public final class SecondStage {
         return translate(gpa, entryOperation, entryRight, entryNeeds, false);
     }
 
+    /** True if every translation is a walk by {@link Walker} through nothing but tables. */
+    boolean isPlain() {
+        return nested == null && own == null && walker.isPlain();
+    }
+
+    /** Changes whenever the same entries may mean something else. */
+    int reading() {
+        return walker.reading();
+    }
+
+    /** Where the top table is. */
+    long root() {
+        return walker.root();
+    }
+
+    /** As {@link #entry}, where {@link #isPlain}: appends to {@code path} what is read, and counts nothing; −1, too, if an entry is unusual. */
+    long follow(Path path, long gpa) {
+        return gpa >>> width != 0 ? -1 : walker.follow(path, gpa, entryOperation, entryNeeds);
+    }
+
+    /** {@code entries} entries were read through a path. */
+    void count(int entries) {
+        walker.references += entries;
+    }
+
     /**
      * The hpa of {@code gpa} for the write of a flag to the guest entry there; −1 if refused. Asked when the translation that the entry
      * was read by does not allow it: that may have been a cached one, and the tables may say otherwise by now.

@@ -29,6 +29,8 @@ public final class Walker {
     public static final int LOG_FULL = 5;
     private static final int CHANGED = 6;
     private static final int MOST_LEVELS = 5;
+    /** Entries of a walk of 5 levels over a stage of 5 levels, but for the last, and for those that translate what that says. */
+    private static final int MOST_ENTRIES = MOST_LEVELS * (MOST_LEVELS + 1) - 1;
     private static final int REGIONS = 256;
 
     private final PhysicalMemory memory;
@@ -59,6 +61,9 @@ public final class Walker {
     private Step start;
     /** Paging-structure caches are there and want to be filled. */
     private final boolean fills;
+    /** Changes whenever the same entries may mean something else, in these tables and in those below. */
+    private int reading;
+    private int readingBelow;
     /** A bit per level of the last walk whose entry was not a usual one. */
     private int unusual;
 
@@ -99,7 +104,7 @@ public final class Walker {
             steps[level] = new Step(level, steps[level - 1], memory);
         }
         for (int i = 0; i < REGIONS; i++) {
-            regions[i] = new Path();
+            regions[i] = new Path(nested ? MOST_LEVELS - 1 : MOST_ENTRIES);
         }
     }
 
@@ -116,11 +121,14 @@ public final class Walker {
      */
     public void load(Format tables, long rootTable, Pdptes topRegisters, int cacheContext, long alsoReserved, boolean setFlags,
             boolean throughBelow) {
-        if (tables != format || alsoReserved != reserved || setFlags != flags) {
+        int asBelow = throughBelow ? below.reading() : 0;
+        if (tables != format || alsoReserved != reserved || setFlags != flags || asBelow != readingBelow) {
             for (Path path : regions) {
                 path.forget();
             }
+            reading++;
         }
+        readingBelow = asBelow;
         format = tables;
         root = rootTable;
         registers = topRegisters;
@@ -128,7 +136,8 @@ public final class Walker {
         reserved = alsoReserved;
         flags = setFlags;
         stage = throughBelow ? below : null;
-        start = tables.regular && stage == null && !fills && registers == null ? steps[tables.levels()] : null;
+        boolean plain = tables.regular && !fills && registers == null && (stage == null || updates == null && stage.isPlain());
+        start = plain ? steps[tables.levels()] : null;
         for (int level = 1; level <= tables.levels(); level++) {
             steps[level].load(tables, alsoReserved, setFlags);
         }
@@ -167,16 +176,16 @@ public final class Walker {
      */
     private boolean straight(long address, int access, long needed) {
         Path path = regions[(int) (address >>> Path.REGION) & REGIONS - 1];
-        if (!path.leads(root, address)) {
-            path.follow(memory, meter, format, start, root, address);
+        SecondStage through = stage;
+        if (!path.leads(root, through == null ? 0 : through.root(), address)
+                && !path.follow(memory, meter, format, start, root, address, through)) {
+            return false;
         }
-        Format f = format;
         Step at = path.step;
         long slot = path.slot(address);
         long entry = path.entry(slot);
-        long combined = f.path & (entry ^ f.inverted) | entry & f.leaf;
-        if ((entry & at.pageMask) != at.page || flags && Access.isWrite(access) && (entry & f.dirty) == 0
-                || !allows(combined, access, needed)) {
+        long combined = combined(entry);
+        if (!mapsUsually(at, entry, combined, access, needed)) {
             // What is unusual now need not be so after the walk that sees to it.
             path.forget();
             return false;
@@ -185,13 +194,60 @@ public final class Walker {
         shift = at.shift;
         page = entry & at.pageBits;
         references += path.length + 1;
+        if (through != null) {
+            through.count(path.lengthBelow);
+        }
         if (meter.seesEach()) {
             meter.read(path.lines);
             meter.readAt(slot);
         } else {
-            meter.read(path.length + 1);
+            meter.read(path.length + path.lengthBelow + 1);
         }
         return true;
+    }
+
+    /** The rights of a page that {@code entry} maps, if the entries above take none away. */
+    private long combined(long entry) {
+        Format f = format;
+        return f.path & (entry ^ f.inverted) | entry & f.leaf;
+    }
+
+    /** Whether {@code entry} of the level {@code at} is a usual one that maps a page, allows the access, and needs no flag for it. */
+    private boolean mapsUsually(Step at, long entry, long combined, int access, long needed) {
+        return (entry & at.pageMask) == at.page && !(flags && Access.isWrite(access) && (entry & format.dirty) == 0)
+                && allows(combined, access, needed);
+    }
+
+    /** True if this walker takes the straight way wherever it can, so that {@link #follow} may answer for its walks. */
+    boolean isPlain() {
+        return start != null;
+    }
+
+    /** Changes whenever the same entries may mean something else. */
+    int reading() {
+        return reading;
+    }
+
+    /** The address of the top table. */
+    long root() {
+        return root;
+    }
+
+    /**
+     * Appends to {@code path} what a walk for {@code address} reads, and answers where it leads; −1 if that is not a walk by usual entries
+     * which take no right away, to one that maps a page.
+     */
+    long follow(Path path, long address, int access, long needed) {
+        long table = root;
+        Step at = start;
+        while (true) {
+            long entry = path.append(memory, meter, at.slot(table, address));
+            if (at.lower == null || (entry & at.openMask) != at.open) {
+                return mapsUsually(at, entry, combined(entry), access, needed) ? entry & at.pageBits | address & (1L << at.shift) - 1 : -1;
+            }
+            table = entry & format.address;
+            at = at.lower;
+        }
     }
 
     private boolean allows(long combined, int access, long needed) {

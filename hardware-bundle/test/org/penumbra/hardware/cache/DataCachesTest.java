@@ -174,8 +174,8 @@ class DataCachesTest {
         List<LineSequence> sequences = new ArrayList<>();
         List<int[]> contents = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
-            LineSequence sequence = new LineSequence();
-            int[] lines = random.ints(i % 5, 0, 8).toArray();
+            int[] lines = random.ints(i % 2 == 0 ? i % 5 : i, 0, i % 3 == 0 ? 24 : 8).toArray();
+            LineSequence sequence = new LineSequence(lines.length);
             for (int line : lines) {
                 whole.append(sequence, line * 64L);
             }
