@@ -1,9 +1,13 @@
 package org.penumbra.ept;
 
+import org.penumbra.api.mmu.MmuHost;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.MmioSptes;
+import org.penumbra.kit.shadow.ShadowOptions;
+import org.penumbra.kit.shadow.ShadowPaging;
+import org.penumbra.kit.shadow.TableProtection;
 
 /**
  * The formats of the second dimension's entries: EPT (SDM vol. 3, "The Extended Page Table Mechanism (EPT)") and nested page tables in
@@ -119,6 +123,11 @@ enum TdpFormat {
             return new TranslationRoot.Nested(top, levels);
         }
         return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty);
+    }
+
+    /** The shadows, in this format, of a guest hypervisor's tables in this format. */
+    ShadowPaging shadows(MmuHost host, ShadowOptions options, TableProtection protection) {
+        return this == NPT ? ShadowPaging.ofNested(host, options, protection) : ShadowPaging.ofEpt(host, options, protection);
     }
 
     /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */

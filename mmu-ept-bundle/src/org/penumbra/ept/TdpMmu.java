@@ -56,7 +56,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private volatile TranslationRoot root;
     private long top;
     /** For the guests of the guest. */
-    private final Ept02 nested = new Ept02(this);
+    private final Tables02 nested = new Tables02(this);
 
     TdpMmu(TdpFormat format, MmuHost host) {
         this.format = format;

@@ -36,10 +36,10 @@ class Ept02PropertyTest extends NestedFixture {
                 mmu.hostRangeChanged(gfn, 1, host.clock());
             }
             if (random.nextInt(8) == 0) {
-                l2.enter(random.nextBoolean() ? eptp12 : ept12.eptp(!flags));
-                l2.enter(eptp12);
+                l2.enter(named(random.nextBoolean() ? eptp12 : ept12.eptp(!flags)));
+                l2.enter(named(eptp12));
             }
-            l2.invalidateEpt(random.nextBoolean(), eptp12);
+            l2.invalidateTables(random.nextBoolean(), named(eptp12));
             for (int i = 0; i < 6; i++) {
                 check(address(), 1 << random.nextInt(3));
             }

@@ -144,10 +144,10 @@ class Ept02Test extends NestedFixture {
     void adDisabled() {
         ept12.map(GPA, 300, 1, PAGE);
         access(GPA, READ);
-        l2.enter(ept12.eptp(false));
+        l2.enter(named(ept12.eptp(false)));
         access(GPA, READ);
         assertThat(walk(GPA, WRITE)).as("without flags nothing waits for D").isTrue();
-        l2.enter(ept12.eptp(true));
+        l2.enter(named(ept12.eptp(true)));
         assertThat(walk(GPA, READ)).isTrue();
         assertThat(walk(GPA, WRITE)).as("with flags D is set first").isFalse();
     }
@@ -172,7 +172,7 @@ class Ept02Test extends NestedFixture {
         store(ept12.entryAt(GPA, 1), 301 << 12 | PAGE);
         assertThat(emulated).as("emulated stores").isEqualTo(before);
         assertThat(access(GPA, READ)).as("a write to EPT12 without INVEPT").isEqualTo(hpa(300 << 12));
-        l2.invalidateEpt(false, eptp12);
+        l2.invalidateTables(false, named(eptp12));
         assertThat(access(GPA, READ)).isEqualTo(hpa(301 << 12));
     }
 
@@ -182,9 +182,9 @@ class Ept02Test extends NestedFixture {
         ept12.map(GPA, 300, 1, PAGE);
         access(GPA, READ);
         store(ept12.entryAt(GPA, 1), 0);
-        l2.invalidateEpt(false, eptp12 + 0x10_0000);
+        l2.invalidateTables(false, named(eptp12 + 0x10_0000));
         assertThat(access(GPA, READ)).as("INVEPT of another EPTP drops nothing of this one").isEqualTo(hpa(300 << 12));
-        l2.invalidateEpt(true, 0);
+        l2.invalidateTables(true, named(0));
         assertThat(access(GPA, READ)).isEqualTo(-1);
     }
 
@@ -193,11 +193,11 @@ class Ept02Test extends NestedFixture {
     void inveptOfAnother() {
         ept12.map(GPA, 300, 1, PAGE);
         access(GPA, READ);
-        l2.enter(eptp12 ^ Ept12Tables.FLAGS);
+        l2.enter(named(eptp12 ^ Ept12Tables.FLAGS));
         l2.root();
         store(ept12.entryAt(GPA, 1), 0);
-        l2.invalidateEpt(false, eptp12);
-        l2.enter(eptp12);
+        l2.invalidateTables(false, named(eptp12));
+        l2.enter(named(eptp12));
         assertThat(access(GPA, READ)).isEqualTo(-1);
     }
 
@@ -278,7 +278,7 @@ class Ept02Test extends NestedFixture {
         assertThat(refused.nested).isFalse();
         assertThat(refused.errorCode).isEqualTo(PageFaultError.USER);
         store(ept12.entryAt(256 << 12, 1), 0);
-        l2.invalidateEpt(false, eptp12);
+        l2.invalidateTables(false, named(eptp12));
         assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo(MmuContext.FAULT);
         assertThat(List.of(refused.nested, refused.gpa, refused.qualification))
                 .isEqualTo(List.of(true, (256L << 12), (long) (READ | WRITE | EptViolation.LINEAR_VALID)));

@@ -51,7 +51,7 @@ abstract class NestedFixture {
         l2 = ((NestedPaging) mmu).newNestedContext(host);
         ept12 = new Ept12Tables(FIRST_TABLE, levels, host::guest64, this::store);
         eptp12 = ept12.eptp(flags);
-        l2.enter(eptp12);
+        l2.enter(named(eptp12));
         l2.root();
     }
 
@@ -81,6 +81,11 @@ abstract class NestedFixture {
             }
         }
         throw new AssertionError(String.format("L1 cannot store at 0x%x", gpa));
+    }
+
+    /** The tables that {@code eptp} names. */
+    static TranslationRoot named(long eptp) {
+        return new TranslationRoot.TwoDimensional(eptp);
     }
 
     static long eptp(TranslationRoot root) {

@@ -3,6 +3,7 @@ package org.penumbra.kit;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * The formats of guest paging-structure entries, as data: what {@link GuestWalker} needs to walk tables of a format and what an
@@ -119,6 +120,24 @@ public enum GuestFormat {
     /** The format of the tables that {@code eptp} names. */
     public static GuestFormat ofEpt(long eptp) {
         return (eptp >>> EPTP_LENGTH_SHIFT & 7) == 4 ? EPT_5 : EPT_4;
+    }
+
+    /**
+     * The paging state that nested tables are walked in: the host's, as far as it says what their entries are (APM vol. 2, "Nested Paging").
+     */
+    public static PagingState hostOf(TranslationRoot.Nested tables) {
+        PagingState host = PagingState.longMode(tables.nCr3());
+        host = tables.noExecute() ? host.withEfer(host.efer() | ControlBits.EFER_NXE) : host.withEfer(host.efer() & ~ControlBits.EFER_NXE);
+        return tables.levels() == 5 ? host.withCr4(host.cr4() | ControlBits.CR4_LA57) : host;
+    }
+
+    /**
+     * True if the processor's accesses to entries of a guest's page tables count as writes to {@code tables}: with flags enabled for EPT
+     * (SDM vol. 3, "Accessed and Dirty Flags for EPT"), to nested tables always (APM vol. 2, "Nested versus Guest Page Faults, Fault
+     * Ordering").
+     */
+    public static boolean entryAccessWrites(TranslationRoot tables) {
+        return tables instanceof TranslationRoot.Nested || (tables.register() & EPTP_FLAGS) != 0;
     }
 
     /** The format whose {@link #ordinal} is {@code number}. */

@@ -8,6 +8,7 @@ import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * Walks a guest's own tables in software, in whatever paging mode it is, as an MMU does to resolve a fault: KVM's
@@ -45,7 +46,7 @@ public final class GuestWalker {
     public long gfn;
     /** Error code of a failed walk of a guest's page tables. */
     public int errorCode;
-    /** Of a failed walk of EPT tables: an entry is misconfigured; otherwise it is a violation. */
+    /** Of a failed walk of EPT tables: an entry is misconfigured; otherwise it is a violation. Never of nested tables. */
     public boolean misconfigured;
     /** A walk failed since an address in it, {@link #refusedGpa}, is not translated by the hypervisor's tables, whose walk failed. */
     public boolean refused;
@@ -54,7 +55,7 @@ public final class GuestWalker {
     private boolean flags = true;
     /** The walk of the tables that translate the addresses in these tables; null if these are guest-physical. */
     private final GuestWalker outer;
-    private long eptp;
+    private TranslationRoot tables;
 
     /** A walker that tells nobody. */
     public GuestWalker(GuestMemory memory, int physicalBits) {
@@ -70,8 +71,8 @@ public final class GuestWalker {
     }
 
     /**
-     * A walker of tables whose addresses are those of an L2, if {@code outer} is not null: {@link #through} says by which EPT tables they
-     * are translated, and {@code outer} walks those.
+     * A walker of tables whose addresses are those of an L2, if {@code outer} is not null: {@link #through} says by which tables of
+     * its hypervisor they are translated, and {@code outer} walks those.
      */
     public GuestWalker(GuestMemory memory, int physicalBits, Tracing.Tracer trace, GuestWalker outer) {
         this.memory = memory;
@@ -80,9 +81,9 @@ public final class GuestWalker {
         this.outer = outer;
     }
 
-    /** The addresses in the tables of the walks from now on are translated by the EPT tables of {@code eptpOfThem}. */
-    public void through(long eptpOfThem) {
-        eptp = eptpOfThem;
+    /** The addresses in the tables of the walks from now on are translated by {@code tablesOfThem}, EPT's or nested ones. */
+    public void through(TranslationRoot tablesOfThem) {
+        tables = tablesOfThem;
     }
 
     /**
@@ -113,12 +114,32 @@ public final class GuestWalker {
     }
 
     /**
-     * Walks the EPT tables of {@code root}, an EPTP, for {@code access} (READ, WRITE or FETCH) to the guest-physical address {@code gpa};
-     * flags are set as its bit 6 says (SDM vol. 3, "Accessed and Dirty Flags for EPT").
+     * Walks the tables of a hypervisor that {@code root} names for {@code access} (READ, WRITE or FETCH) to the guest-physical address
+     * {@code gpa}. Of nested tables it is a user's access by the host's page tables (APM vol. 2, "Nested versus Guest Page Faults, Fault
+     * Ordering").
      *
-     * @return false if it is a violation, with {@link #rights} what the entries that were used have in common, or {@link #misconfigured}
+     * @return false if it is refused: by EPT tables, with {@link #rights} what the entries that were used have in common, or
+     *     {@link #misconfigured}; by nested tables, with {@link #errorCode}
      */
-    public boolean walkEpt(long root, long gpa, int access) {
+    public boolean walkTables(TranslationRoot root, long gpa, int access) {
+        if (root instanceof TranslationRoot.Nested npt) {
+            misconfigured = false;
+            return walkNested(npt, gpa, access | Access.USER);
+        }
+        return walkEpt(root.register(), gpa, access);
+    }
+
+    private boolean walkNested(TranslationRoot.Nested root, long gpa, int access) {
+        PagingState host = GuestFormat.hostOf(root);
+        if (gpa >>> host.mode().linearBits() != 0) {
+            refused = false;
+            return fault(0, access, host);
+        }
+        return walk(host, gpa, access);
+    }
+
+    /** Flags are set as bit 6 of {@code root}, an EPTP, says (SDM vol. 3, "Accessed and Dirty Flags for EPT"). */
+    private boolean walkEpt(long root, long gpa, int access) {
         format = GuestFormat.ofEpt(root);
         flags = (root & GuestFormat.EPTP_FLAGS) != 0;
         refused = false;
@@ -264,7 +285,7 @@ public final class GuestWalker {
 
     /** The address in memory of {@code gpa}, which an entry has: itself unless these are the tables of an L2. Sets {@link #refused}. */
     private long physical(long gpa, int access) {
-        if (outer == null || outer.walkEpt(eptp, gpa, access)) {
+        if (outer == null || outer.walkTables(tables, gpa, access)) {
             return outer == null ? gpa : outer.gfn << 12 | gpa & 0xfff;
         }
         refused = true;
@@ -273,8 +294,7 @@ public final class GuestWalker {
     }
 
     private long read(long gpa) {
-        // With flags enabled, each access to a guest paging-structure entry counts as a write (SDM vol. 3, "Accessed and Dirty Flags for EPT").
-        long at = physical(gpa, outer != null && (eptp & GuestFormat.EPTP_FLAGS) != 0 ? Access.WRITE : Access.READ);
+        long at = physical(gpa, outer != null && GuestFormat.entryAccessWrites(tables) ? Access.WRITE : Access.READ);
         if (refused) {
             return 0;
         }

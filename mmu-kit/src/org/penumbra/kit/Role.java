@@ -2,6 +2,7 @@ package org.penumbra.kit;
 
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * What tells shadow pages of one guest frame apart: KVM's {@code union kvm_mmu_page_role}, packed into 24 bits so that it forms
@@ -66,6 +67,11 @@ public final class Role {
     /** The mode bits of a guest hypervisor's EPT tables that {@code eptp} names. KVM: kvm_calc_shadow_ept_root_page_role. */
     public static int eptMode(long eptp) {
         return GuestFormat.ofEpt(eptp).ordinal() << FORMAT_SHIFT | ((eptp & GuestFormat.EPTP_FLAGS) == 0 ? AD_DISABLED : 0);
+    }
+
+    /** The mode bits of a guest hypervisor's nested tables. KVM: kvm_init_shadow_npt_mmu. */
+    public static int nestedMode(TranslationRoot.Nested tables) {
+        return mode(GuestFormat.hostOf(tables));
     }
 
     /** The mode bits of the kernel of a guest in {@code state} that is de-privileged; 0 without paging, which knows no rights. */

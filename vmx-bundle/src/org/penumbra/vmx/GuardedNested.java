@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.mmu.NestedContext;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.vmx.memory.HostEvents;
 import org.penumbra.vmx.memory.Lease;
 
@@ -15,10 +16,10 @@ final class GuardedNested extends GuardedContext implements NestedContext {
     }
 
     @Override
-    public void enter(long eptp12) {
+    public void enter(TranslationRoot tables12) {
         guard.enter(call, "NestedContext.enter");
         try {
-            context.enter(eptp12);
+            context.enter(tables12);
         } catch (Throwable e) {
             throw guard.thrown("NestedContext.enter", e);
         } finally {
@@ -27,12 +28,12 @@ final class GuardedNested extends GuardedContext implements NestedContext {
     }
 
     @Override
-    public void invalidateEpt(boolean all, long eptp12) {
-        guard.enter(call, "NestedContext.invalidateEpt");
+    public void invalidateTables(boolean all, TranslationRoot tables12) {
+        guard.enter(call, "NestedContext.invalidateTables");
         try {
-            context.invalidateEpt(all, eptp12);
+            context.invalidateTables(all, tables12);
         } catch (Throwable e) {
-            throw guard.thrown("NestedContext.invalidateEpt", e);
+            throw guard.thrown("NestedContext.invalidateTables", e);
         } finally {
             guard.leave(call);
         }

@@ -191,7 +191,7 @@ final class VirtualCpu implements Vcpu {
         }
         if (nested.withEpt()) {
             GuardedNested inner = attachment.nestedContext(id);
-            inner.enter(nested.vmcs12().fields.get(VmcsField.EPT_POINTER));
+            inner.enter(new TranslationRoot.TwoDimensional(nested.vmcs12().fields.get(VmcsField.EPT_POINTER)));
             mmu = inner;
         } else {
             mmu = attachment.context(id);
@@ -242,7 +242,7 @@ final class VirtualCpu implements Vcpu {
     /** INVEPT of the guest. */
     void invalidateEpt(boolean all, long eptp12) {
         if (nests()) {
-            attachment.nestedContext(id).invalidateEpt(all, eptp12);
+            attachment.nestedContext(id).invalidateTables(all, new TranslationRoot.TwoDimensional(eptp12));
         }
     }
 

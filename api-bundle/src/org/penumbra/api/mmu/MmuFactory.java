@@ -32,7 +32,7 @@ public interface MmuFactory {
         return "";
     }
 
-    /** True if a guest can be a hypervisor with EPT tables of its own: the MMUs are {@link NestedPaging}. */
+    /** True if a guest can be a hypervisor with EPT or nested tables of its own: the MMUs are {@link NestedPaging}. */
     default boolean nests() {
         return false;
     }

@@ -21,8 +21,8 @@ public final class MmuFault {
      */
     public long qualification;
     /**
-     * By a {@link NestedContext}: what is to be injected is for the guest hypervisor, an EPT violation at {@link #gpa} with
-     * {@link #qualification}; or, if {@link #misconfigured}, an EPT misconfiguration.
+     * By a {@link NestedContext}: what is to be injected is for the guest hypervisor, an EPT violation or nested page fault at {@link #gpa}
+     * with {@link #qualification}; or, if {@link #misconfigured}, an EPT misconfiguration.
      */
     public boolean nested;
     public boolean misconfigured;

@@ -56,12 +56,18 @@ public sealed interface TranslationRoot {
     }
 
     /**
-     * Two dimensions by SVM: each guest-physical address goes through nested tables in long-mode format, with EFER.NXE.
+     * Two dimensions by SVM: each guest-physical address goes through nested tables in long-mode format.
      *
      * @param nCr3 hpa of the top table (APM vol. 2, "Nested Paging")
      * @param levels 4, or 5 with the host's CR4.LA57
+     * @param noExecute the host's EFER.NXE: bit 63 of an entry is execute-disable, and not reserved
      */
-    record Nested(long nCr3, int levels) implements TranslationRoot {
+    record Nested(long nCr3, int levels, boolean noExecute) implements TranslationRoot {
+        /** With EFER.NXE. */
+        public Nested(long nCr3, int levels) {
+            this(nCr3, levels, true);
+        }
+
         @Override
         public long register() {
             return nCr3;

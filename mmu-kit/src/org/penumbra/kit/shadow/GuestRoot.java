@@ -11,20 +11,26 @@ import org.penumbra.kit.Role;
  * Where a guest's tables begin and how they are read: what a root of shadow pages is made for.
  *
  * @param mode mode bits of a {@link Role}
- * @param register CR3, or EPTP
+ * @param register CR3, EPTP or nCR3
  * @param pcid 0 without PCIDs
- * @param deprivileged the guest runs without VMX
  */
-record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int pcid, Pdptes pdptes, boolean deprivileged) {
+record GuestRoot(Kind kind, GuestFormat format, int mode, long register, boolean pcide, int pcid, Pdptes pdptes) {
+    /** What the tables are: page tables of a guest, of one that runs without VMX, EPT tables or nested tables of a guest hypervisor. */
+    enum Kind { PAGES, DEPRIVILEGED_PAGES, EPT, NESTED }
+
     /** Of the page tables of a guest in {@code state}, whose roles have the mode bits {@code mode}. */
     static GuestRoot of(PagingState state, int mode, boolean deprivileged) {
-        return new GuestRoot(
-                GuestFormat.of(state), mode, state.cr3(), state.has4(ControlBits.CR4_PCIDE), state.pcid(), state.pdptes(), deprivileged);
+        return new GuestRoot(deprivileged ? Kind.DEPRIVILEGED_PAGES : Kind.PAGES,
+                GuestFormat.of(state), mode, state.cr3(), state.has4(ControlBits.CR4_PCIDE), state.pcid(), state.pdptes());
     }
 
-    /** Of the EPT tables that a guest hypervisor names by {@code eptp}. */
-    static GuestRoot ofEpt(long eptp) {
-        return new GuestRoot(GuestFormat.ofEpt(eptp), Role.eptMode(eptp), eptp, false, 0, Pdptes.NONE, false);
+    /** Of the tables by which a guest hypervisor translates its guest's addresses. */
+    static GuestRoot of(TranslationRoot tables12) {
+        if (tables12 instanceof TranslationRoot.Nested npt) {
+            return new GuestRoot(Kind.NESTED, GuestFormat.of(GuestFormat.hostOf(npt)), Role.nestedMode(npt), npt.nCr3(), false, 0, Pdptes.NONE);
+        }
+        long eptp = tables12.register();
+        return new GuestRoot(Kind.EPT, GuestFormat.ofEpt(eptp), Role.eptMode(eptp), eptp, false, 0, Pdptes.NONE);
     }
 
     /** Frame of the top table, where there is one. */
@@ -49,9 +55,13 @@ record GuestRoot(GuestFormat format, int mode, long register, boolean pcide, int
 
     /** What the processor is given whose tables begin at {@code top}. EPT has flags if the guest hypervisor's has. */
     TranslationRoot root(long top) {
-        if (!format.isEpt()) {
-            return new TranslationRoot.OneDimensional(top | pcid, deprivileged);
+        switch (kind) {
+            case EPT:
+                return TranslationRoot.TwoDimensional.of(top, format.levels(), (register & GuestFormat.EPTP_FLAGS) != 0);
+            case NESTED:
+                return new TranslationRoot.Nested(top, format.levels());
+            default:
+                return new TranslationRoot.OneDimensional(top | pcid, kind == Kind.DEPRIVILEGED_PAGES);
         }
-        return TranslationRoot.TwoDimensional.of(top, format.levels(), (register & GuestFormat.EPTP_FLAGS) != 0);
     }
 }

@@ -76,6 +76,11 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
         return new ShadowPaging(host, options, SpteFormat.EPT, protection);
     }
 
+    /** The same of nested tables: NPT02, whose entries are those of page tables (APM vol. 2, "Nested Paging"). */
+    public static ShadowPaging ofNested(MmuHost host, ShadowOptions options, TableProtection protection) {
+        return new ShadowPaging(host, options, SpteFormat.LEGACY, protection);
+    }
+
     private ShadowPaging(MmuHost host, ShadowOptions options, SpteFormat format, TableProtection protection) {
         this.host = host;
         this.options = options;
@@ -123,10 +128,10 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
         return new ShadowContext(this, contextHost, worker(contextHost.clock()));
     }
 
-    /** A new context for a vCPU that runs a guest of its guest; of {@link #ofEpt} only. */
+    /** A new context for a vCPU that runs a guest of its guest; of {@link #ofEpt} and {@link #ofNested} only. */
     public NestedContext newNestedContext(MmuContextHost contextHost) {
         tree.contexts++;
-        return new Ept12Context(this, contextHost, worker(contextHost.clock()));
+        return new Tables12Context(this, contextHost, worker(contextHost.clock()));
     }
 
     /**

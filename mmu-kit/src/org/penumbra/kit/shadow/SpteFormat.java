@@ -5,7 +5,8 @@ import org.penumbra.kit.Rights;
 
 /**
  * The formats of sptes, which the hardware walks: what PAE, 4-level and 5-level paging have in common (SDM vol. 3, "PAE Paging", "4-Level
- * Paging and 5-Level Paging"), and EPT (SDM vol. 3, "The Extended Page Table Mechanism (EPT)"). Bits that both have are in {@link Spte}.
+ * Paging and 5-Level Paging"), which nested tables of SVM are, too (APM vol. 2, "Nested Paging"), and EPT (SDM vol. 3, "The Extended Page
+ * Table Mechanism (EPT)"). Bits that both have are in {@link Spte}.
  *
  * <pre>
  *  LEGACY                                                  EPT

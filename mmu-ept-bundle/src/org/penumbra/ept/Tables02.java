@@ -11,10 +11,10 @@ import org.penumbra.kit.shadow.ShadowPaging;
 import org.penumbra.kit.shadow.TableProtection;
 
 /**
- * The tables by which the guests of the guest run: the guest hypervisor's EPT tables, shadowed with the slots. Made when the first such
- * guest is entered. Its lock comes before that of {@link TdpMmu}.
+ * The tables by which the guests of the guest run: the guest hypervisor's EPT or nested tables, shadowed with the slots (EPT02, NPT02). Made
+ * when the first such guest is entered. Its lock comes before that of {@link TdpMmu}.
  */
-final class Ept02 implements TableProtection {
+final class Tables02 implements TableProtection {
     private static final int PREVIOUS_ROOTS = 3;
 
     private final TdpMmu mmu;
@@ -23,7 +23,7 @@ final class Ept02 implements TableProtection {
     private final Map<Long, Integer> tables = new ConcurrentHashMap<>();
     private final Map<Long, Integer> blocks = new ConcurrentHashMap<>();
 
-    Ept02(TdpMmu mmu) {
+    Tables02(TdpMmu mmu) {
         this.mmu = mmu;
     }
 
@@ -35,7 +35,7 @@ final class Ept02 implements TableProtection {
         if (shadows == null) {
             ShadowOptions options =
                     new ShadowOptions(true, true, PREVIOUS_ROOTS, mmu.largePages(), true, false, 0, true, false, 0, false, false, false);
-            shadows = ShadowPaging.ofEpt(mmu.host, options, this);
+            shadows = mmu.format.shadows(mmu.host, options, this);
         }
         return shadows;
     }
