@@ -20,6 +20,11 @@ public final class NptMmuFactory implements MmuFactory {
     }
 
     @Override
+    public boolean nests() {
+        return true;
+    }
+
+    @Override
     public Mmu create(MmuHost host) {
         return new TdpMmu(TdpFormat.NPT, host);
     }

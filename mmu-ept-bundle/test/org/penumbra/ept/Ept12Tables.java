@@ -3,7 +3,10 @@ package org.penumbra.ept;
 import java.util.function.BiConsumer;
 import java.util.function.LongUnaryOperator;
 
-/** A guest hypervisor's EPT tables in its memory, built by stores like a hypervisor's own. */
+/**
+ * A guest hypervisor's EPT tables in its memory, built by stores like a hypervisor's own. Nested tables are built alike: where these have R,
+ * W and X, those have P, R/W and U/S, and bit 7 says the same.
+ */
 final class Ept12Tables {
     static final long R = 1;
     static final long W = 2;
@@ -30,6 +33,11 @@ final class Ept12Tables {
         this.levels = levels;
         this.load = load;
         this.store = store;
+    }
+
+    /** gpa of the top table. */
+    long root() {
+        return root;
     }
 
     /** The EPTP: write-back, and with {@code flags} accessed and dirty flags. */

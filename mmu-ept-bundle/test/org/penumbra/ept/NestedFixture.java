@@ -7,6 +7,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.NestedContext;
 import org.penumbra.api.mmu.NestedPaging;
@@ -18,7 +19,10 @@ import org.penumbra.testkit.fixture.FixtureHost;
 import org.penumbra.testkit.reference.EptWalk;
 import org.penumbra.testkit.reference.EptWalker;
 
-/** A guest hypervisor (L1) with EPT tables of its own, under EPT; what the processor would find for its guest (L2) is read from EPT02. */
+/**
+ * A guest hypervisor (L1) with EPT tables of its own, under EPT; what the processor would find for its guest (L2) is read from EPT02. What
+ * differs under NPT is overridden.
+ */
 abstract class NestedFixture {
     static final int READ = EptViolation.READ;
     static final int WRITE = EptViolation.WRITE;
@@ -31,27 +35,45 @@ abstract class NestedFixture {
 
     final EptWalker reference = new EptWalker(46, true, false);
     final EptWalk walk = new EptWalk();
-    FixtureHost host = new FixtureHost(new EptMmuFactory(), 2);
+    FixtureHost host = new FixtureHost(factory(), 2);
     Mmu mmu;
     MmuContext l1;
     NestedContext l2;
     Ept12Tables ept12;
     long eptp12;
+    /** What {@link #l2} runs on. */
+    TranslationRoot tables12;
     /** The fault that was last served. */
     MmuFault fault;
+    /** How a processor tells of the last access that was refused. */
+    long told;
     /** Stores of L1 that were emulated. */
     int emulated;
 
+    /** The design under L1. */
+    MmuFactory factory() {
+        return new EptMmuFactory();
+    }
+
     /** L1 with empty tables of {@code levels}, with accessed and dirty {@code flags}. */
     void start(int levels, boolean flags) {
-        mmu = new EptMmuFactory().create(host);
+        begin(levels);
+        eptp12 = ept12.eptp(flags);
+        enter(named(eptp12));
+    }
+
+    void begin(int levels) {
+        mmu = factory().create(host);
         l1 = mmu.newContext(host);
         l1.load(PagingState.longMode(0x1000), false);
         l1.root();
         l2 = ((NestedPaging) mmu).newNestedContext(host);
         ept12 = new Ept12Tables(FIRST_TABLE, levels, host::guest64, this::store);
-        eptp12 = ept12.eptp(flags);
-        l2.enter(named(eptp12));
+    }
+
+    void enter(TranslationRoot tables) {
+        tables12 = tables;
+        l2.enter(tables);
         l2.root();
     }
 
@@ -65,14 +87,13 @@ abstract class NestedFixture {
     /** L1 stores {@code value} at {@code gpa}, as its processor does by the tables that L1 runs on. */
     void store(long gpa, long value) {
         for (int attempt = 0; attempt < 4; attempt++) {
-            reference.walk(eptp(l1.root()), gpa, WRITE, true, host.memory()::load64, walk);
-            if (walk.allowed()) {
+            if (reach(l1.root(), gpa, WRITE)) {
                 host.memory().store64(walk.hpa, value);
                 return;
             }
             MmuFault violation = new MmuFault();
             violation.gpa = gpa;
-            violation.qualification = walk.qualification;
+            violation.qualification = told;
             if (l1.resolve(violation) == Resolution.EMULATE) {
                 host.guest64(gpa, value);
                 mmu.guestTableWritten(gpa, 8, host.clock());
@@ -94,7 +115,15 @@ abstract class NestedFixture {
 
     /** The processor's walk of EPT02 for {@code access} of L2 to {@code gpa}; true if it is allowed. */
     boolean walk(long gpa, int access) {
-        return reference.walk(eptp(l2.root()), gpa, access, true, host.memory()::load64, walk) == EptWalk.Outcome.ALLOWED;
+        return reach(l2.root(), gpa, access);
+    }
+
+    /** The processor's walk from {@code root}, true if it is allowed; {@link #walk} has where it leads, {@link #told} how a refusal is told. */
+    boolean reach(TranslationRoot root, long gpa, int access) {
+        reference.walk(eptp(root), gpa, access, true, host.memory()::load64, walk);
+        assertThat(walk.outcome).as("what L0 has made is well-formed").isNotEqualTo(EptWalk.Outcome.MISCONFIGURATION);
+        told = walk.qualification | EptViolation.LINEAR_VALID | EptViolation.FINAL_ACCESS;
+        return walk.allowed();
     }
 
     /**
@@ -106,10 +135,9 @@ abstract class NestedFixture {
             if (walk(gpa, access)) {
                 return walk.hpa;
             }
-            assertThat(walk.outcome).as("EPT02 is well-formed").isEqualTo(EptWalk.Outcome.VIOLATION);
             fault = new MmuFault();
             fault.gpa = gpa;
-            fault.qualification = walk.qualification | EptViolation.LINEAR_VALID | EptViolation.FINAL_ACCESS;
+            fault.qualification = told;
             Resolution resolution = l2.resolve(fault);
             if (resolution == Resolution.INJECT) {
                 assertThat(fault.nested).isTrue();
