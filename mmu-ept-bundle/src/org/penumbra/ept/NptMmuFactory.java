@@ -2,6 +2,7 @@ package org.penumbra.ept;
 
 import java.util.List;
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
@@ -17,6 +18,11 @@ public final class NptMmuFactory implements MmuFactory {
     @Override
     public List<Setting> settings() {
         return TdpSettings.offered(TdpFormat.NPT);
+    }
+
+    @Override
+    public VirtualizationExtension extension() {
+        return VirtualizationExtension.SVM;
     }
 
     @Override

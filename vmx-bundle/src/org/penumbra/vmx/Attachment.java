@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import java.util.Map;
 import java.util.function.Consumer;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.mmu.MmuFactory;
@@ -17,6 +18,7 @@ final class Attachment {
     private final Guard guard;
     private final PluginTracking tracking;
     private volatile GuardedMmu mmu;
+    private VirtualizationExtension extension;
     private ControlDemand demand;
     private GuardedContext[] contexts;
     private GuardedNested[] nested;
@@ -38,8 +40,12 @@ final class Attachment {
      */
     void make() {
         MmuFactory factory = plugin.service();
+        extension = guard.call("MmuFactory.extension", factory::extension);
         for (VirtualCpu vcpu : machine.vcpus) {
             String objection = guard.call("MmuFactory.objection", () -> factory.objection(vcpu.registers().paging));
+            if (objection.isEmpty() && vcpu.used() != null && vcpu.used() != extension()) {
+                objection = "it is a hypervisor by " + vcpu.used() + ", and finds " + extension() + " under the design";
+            }
             if (!objection.isEmpty()) {
                 throw new MachineException("design " + plugin.title() + " cannot run the guest as it is now: " + objection);
             }
@@ -52,9 +58,9 @@ final class Attachment {
         nested = new GuardedNested[machine.vcpus.length];
         for (int i = 0; i < contexts.length; i++) {
             VirtualCpu vcpu = machine.vcpus[i];
-            if (vcpu.nestedEpt() && !made.nests()) {
+            if (vcpu.onNestedTables() && !made.nests()) {
                 throw new MachineException("design " + plugin.title()
-                        + " cannot run the guest as it is now: it runs a guest of its own on EPT tables, and the design has no nested paging");
+                        + " cannot run the guest as it is now: it runs a guest of its own on tables of its own, and the design has no nested paging");
             }
             contexts[i] = made.newContext(vcpu.contextHost(lease.fence()), vcpu.processor().guestTime(), machine.memory.events());
         }
@@ -83,6 +89,11 @@ final class Attachment {
 
     Plugin<MmuFactory> plugin() {
         return plugin;
+    }
+
+    /** What the guest has to be a hypervisor with. */
+    VirtualizationExtension extension() {
+        return extension;
     }
 
     /** The settings that were chosen. */

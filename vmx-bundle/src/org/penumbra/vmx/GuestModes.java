@@ -63,8 +63,14 @@ final class GuestModes {
         }
     }
 
+    /** How the guest runs under SVM. */
+    SvmGuest svm() {
+        return svm;
+    }
+
     /** There is no root any more. */
     void forget() {
+        svm.forget();
         underSvm = false;
         deprivileged = false;
     }

@@ -59,6 +59,11 @@ final class NestedVmx {
         return ran;
     }
 
+    /** True from VMXON to VMXOFF. */
+    boolean on() {
+        return vmxonPointer != NONE;
+    }
+
     /** True while a guest of the guest runs. */
     boolean running() {
         return hypervisor != null;
@@ -221,7 +226,7 @@ final class NestedVmx {
         if (type != 1 && type != 2 || type == 1 && !TranslationRoot.TwoDimensional.allowed(eptp, vcpu.physicalAddressBits())) {
             return INVALID_INVALIDATION;
         }
-        vcpu.invalidateEpt(type == 2, eptp);
+        vcpu.invalidateTables(type == 2, new TranslationRoot.TwoDimensional(eptp));
         return 0;
     }
 

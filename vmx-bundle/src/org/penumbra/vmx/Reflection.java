@@ -1,11 +1,15 @@
 package org.penumbra.vmx;
 
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
+import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxControls;
@@ -14,7 +18,7 @@ import org.penumbra.api.vmx.VmxControls;
  * Which exits of a guest's guest (L2) its hypervisor (L1) sees, and with what information; the rest is handled here as for any guest. KVM:
  * nested_vmx_l0_wants_exit, nested_vmx_l1_wants_exit. The table is in the bundle's README.
  */
-final class Reflection {
+final class Reflection implements Nesting {
     private final VirtualCpu vcpu;
     private final NestedVmx nested;
     private final Counter exits;
@@ -25,8 +29,38 @@ final class Reflection {
         this.exits = vcpu.counters().counter("nested_exits");
     }
 
-    /** Leaves L2 for L1 because of {@code exit}, if L1 sees it before anybody here has looked at it; true if so. */
-    boolean took(ExitRecord exit) {
+    @Override
+    public boolean running() {
+        return nested.running();
+    }
+
+    @Override
+    public GuestState hypervisor() {
+        return nested.hypervisor();
+    }
+
+    @Override
+    public TranslationRoot tables12() {
+        return nested.withEpt() ? new TranslationRoot.TwoDimensional(nested.vmcs12().fields.get(VmcsField.EPT_POINTER)) : null;
+    }
+
+    @Override
+    public void merge(Vmcs vmcs) {
+        NestedEntry.merge(nested.vmcs12().fields, vmcs);
+    }
+
+    @Override
+    public void shadows(PagingState state, Vmcs vmcs) {
+        NestedEntry.shadows(nested.vmcs12().fields, state, vmcs);
+    }
+
+    @Override
+    public long controlled(PagingState now, int cr, long value) {
+        return NestedEntry.controlled(nested.vmcs12().fields, now, cr, value);
+    }
+
+    @Override
+    public boolean took(ExitRecord exit) {
         exits.increment();
         boolean wanted = wants(exit);
         if (wanted) {
@@ -88,7 +122,8 @@ final class Reflection {
     }
 
     /** True if L1 wants exceptions with {@code vector}; a #PF whatever its error code. */
-    boolean intercepts(int vector) {
+    @Override
+    public boolean intercepts(int vector) {
         return (nested.vmcs12().fields.get(VmcsField.EXCEPTION_BITMAP) >>> vector & 1) != 0;
     }
 
@@ -102,7 +137,8 @@ final class Reflection {
     }
 
     /** Leaves L2 for L1 because of an exception of L2's. */
-    void exception(int vector, int errorCode, long address) {
+    @Override
+    public void exception(int vector, int errorCode, long address) {
         boolean hasCode = vector != GuestException.UD;
         long info = VmxControls.INTR_VALID | (long) VmxControls.INTR_HARD_EXCEPTION << VmxControls.INTR_TYPE_SHIFT
                 | (hasCode ? VmxControls.INTR_ERROR_CODE : 0) | vector;
@@ -111,20 +147,23 @@ final class Reflection {
     }
 
     /** The same because EPT12 refuses an access. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
-    void ept(MmuFault fault) {
+    @Override
+    public void refused(MmuFault fault) {
         boolean misconfigured = fault.misconfigured;
         information(misconfigured ? 0 : fault.qualification, misconfigured ? 0 : fault.gva, fault.gpa, 0, 0);
         nested.exit(misconfigured ? ExitReason.EPT_MISCONFIG : ExitReason.EPT_VIOLATION);
     }
 
     /** The same because an interrupt for L1 is pending: "acknowledge interrupt on exit" is 0, so that L1 finds it pending. */
-    void interrupt() {
+    @Override
+    public void interrupt() {
         information(0, 0, 0, 0, 0);
         nested.exit(ExitReason.EXTERNAL_INTERRUPT);
     }
 
     /** True if an interrupt that is pending for the vCPU ends L2's turn. */
-    boolean interruptExits() {
+    @Override
+    public boolean interruptExits() {
         return nested.vmcs12().fields.has(VmcsField.PIN_BASED_VM_EXEC_CONTROL, VmxControls.PIN_EXTERNAL_INTERRUPT);
     }
 

@@ -12,6 +12,7 @@ import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
@@ -37,7 +38,6 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
-import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.apic.ApicRegisters;
@@ -49,7 +49,7 @@ import org.penumbra.vmx.memory.Fence;
  * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
  *
  * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop;
- * how a guest is entered is {@link GuestModes}, a guest that is a hypervisor {@link NestedVmx}, {@link NestedEntry} and {@link Reflection}.
+ * how a guest is entered is {@link GuestModes}, a guest that is a hypervisor {@link NestedVmx} or {@link NestedSvm}.
  */
 final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
@@ -75,8 +75,10 @@ final class VirtualCpu implements Vcpu {
     private final Vmcs vmcs02 = new Vmcs();
     /** Of what runs. */
     private Vmcs vmcs = vmcs01;
-    private final NestedVmx nested;
-    private final Reflection reflection;
+    private final NestedVmx nestedVmx;
+    private final NestedSvm nestedSvm;
+    private final Nesting byVmx;
+    private final Nesting bySvm;
     private final GuestModes modes;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
@@ -126,8 +128,9 @@ final class VirtualCpu implements Vcpu {
         this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
         this.emulator = new Emulator(machine, this);
         this.targets = new Cr3Targets(vmcs01, emulator::put);
-        this.nested = new NestedVmx(this, machine.config.shadowVmcs());
-        this.reflection = new Reflection(this, nested);
+        this.nestedVmx = new NestedVmx(this, machine.config.shadowVmcs());
+        this.byVmx = new Reflection(this, nestedVmx);
+        this.nestedSvm = new NestedSvm(this);
         this.modificationLog = new ModificationLog(machine.memory, vmcs01, processor.cycles());
         this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
@@ -136,6 +139,7 @@ final class VirtualCpu implements Vcpu {
         vmcs01.vpid = id + 1;
         vmcs02.vpid = FIRST_NESTED_VPID + id;
         modes = new GuestModes(processor, id);
+        bySvm = new SvmReflection(this, nestedSvm, modes.svm().vmcb02());
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.hltExiting = true;
             v.ioExiting = true;
@@ -182,16 +186,29 @@ final class VirtualCpu implements Vcpu {
         v.cr4Mask = demand.ownedCr4() | demand.forcedCr4() | demand.hiddenCr4();
     }
 
+    /** The guest as a hypervisor, by the extension that it runs a guest with, if it runs one. */
+    private Nesting nested() {
+        return nestedSvm.running() ? bySvm : byVmx;
+    }
+
+    /** The tables of its hypervisor by which a guest of the guest runs; null if none does, or without such. */
+    private TranslationRoot tables12() {
+        return nested().running() ? nested().tables12() : null;
+    }
+
     /** The context and the controls for what runs. */
     private void chooseContext() {
-        vmcs = nested.running() ? vmcs02 : vmcs01;
-        if (nested.running()) {
+        boolean running = nested().running();
+        vmcs = running ? vmcs02 : vmcs01;
+        modes.svm().select(running);
+        if (running) {
             control(vmcs02);
-            NestedEntry.merge(nested.vmcs12().fields, vmcs02);
+            nested().merge(vmcs02);
         }
-        if (nested.withEpt()) {
+        TranslationRoot tables = tables12();
+        if (tables != null) {
             GuardedNested inner = attachment.nestedContext(id);
-            inner.enter(new TranslationRoot.TwoDimensional(nested.vmcs12().fields.get(VmcsField.EPT_POINTER)));
+            inner.enter(tables);
             mmu = inner;
         } else {
             mmu = attachment.context(id);
@@ -206,8 +223,8 @@ final class VirtualCpu implements Vcpu {
      * @param keep nothing that was cached for it is dropped
      */
     void become(GuestState other, PagingState state, boolean keep) {
-        if (machine.checker() != null && nested.withEpt()) {
-            throw new MachineException("the specification that a checked run is compared with knows no EPT tables of a guest; run without --check");
+        if (machine.checker() != null && tables12() != null) {
+            throw new MachineException("the specification that a checked run is compared with knows no EPT or nested tables of a guest; run without --check");
         }
         guest = other;
         registers.paging = state;
@@ -229,21 +246,42 @@ final class VirtualCpu implements Vcpu {
         vmcs01.shadow = fields;
     }
 
-    /** True if the MMU translates for guests of the guest. */
-    boolean nests() {
+    @Override
+    public boolean nests() {
         return attachment.mmu().nests();
     }
 
-    /** True while a guest of the guest runs on EPT tables of its hypervisor. */
-    boolean nestedEpt() {
-        return nested.withEpt();
+    /** True while a guest of the guest runs on EPT or nested tables of its hypervisor. */
+    boolean onNestedTables() {
+        return tables12() != null;
     }
 
-    /** INVEPT of the guest. */
-    void invalidateEpt(boolean all, long eptp12) {
+    /** The extension that the guest has used as a hypervisor, which it would miss; null if it has used none. */
+    VirtualizationExtension used() {
+        return nestedSvm.used() ? VirtualizationExtension.SVM : nestedVmx.on() ? VirtualizationExtension.VMX : null;
+    }
+
+    /** What is derived from the tables that {@code tables12} names, or from all of them, is to be as they are: INVEPT, or a flush by VMRUN. */
+    void invalidateTables(boolean all, TranslationRoot tables12) {
         if (nests()) {
-            attachment.nestedContext(id).invalidateTables(all, new TranslationRoot.TwoDimensional(eptp12));
+            attachment.nestedContext(id).invalidateTables(all, tables12);
         }
+    }
+
+    /** VMRUN of the guest flushes: what is cached for its guests, and {@code own} for itself. */
+    void flushInner(boolean own) {
+        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        if (own) {
+            modes.svm().flush();
+        } else {
+            modes.svm().flushInner();
+        }
+    }
+
+    /** INVLPGA of the guest: of what is cached for its guests, or for itself. */
+    void invlpga(boolean inner, long gva) {
+        processor.cycles().charge(Work.FLUSH_PAGE);
+        modes.svm().flushPage(inner, gva);
     }
 
     /** INVVPID of the guest: what is cached for its guests. */
@@ -270,17 +308,37 @@ final class VirtualCpu implements Vcpu {
 
     @Override
     public Disposition vmxInstruction() {
-        return nested.execute(engine.operation());
+        return nestedVmx.execute(engine.operation());
+    }
+
+    @Override
+    public Disposition svmInstruction() {
+        return nestedSvm.execute(engine.operation());
+    }
+
+    @Override
+    public VirtualizationExtension extension() {
+        return attachment.extension();
+    }
+
+    @Override
+    public long hostSaveArea() {
+        return nestedSvm.hostSaveArea();
+    }
+
+    @Override
+    public boolean hostSaveArea(long gpa) {
+        return nestedSvm.hostSaveArea(gpa);
     }
 
     @Override
     public void exitToGuestHypervisor(MmuFault fault) {
-        reflection.ept(fault);
+        nested().refused(fault);
     }
 
     @Override
     public long controlled(int cr, long value) {
-        return nested.running() ? NestedEntry.controlled(nested.vmcs12().fields, registers.paging, cr, value) : value;
+        return nested().running() ? nested().controlled(registers.paging, cr, value) : value;
     }
 
     /** Gives up the MMU. In root operation only. */
@@ -377,7 +435,7 @@ final class VirtualCpu implements Vcpu {
 
     /** An interrupt has arrived that this entry does not deliver and no interrupt window waits for. */
     private boolean wantsInterrupt() {
-        return !vmcs.interruptWindowExiting && !(vmcs.inject && vmcs.injectExternal);
+        return nestedSvm.globalInterruptFlag() && !vmcs.interruptWindowExiting && !(vmcs.inject && vmcs.injectExternal);
     }
 
     /** Gets the processor out of non-root operation, by an external interrupt if it is in it. While the vCPU is parked. */
@@ -400,10 +458,10 @@ final class VirtualCpu implements Vcpu {
     /** Injects an interrupt with the next entry if there is one and the guest takes it; else waits for the window. KVM: inject_pending_event. */
     private void prepareInterrupt() {
         Interrupts interrupts = machine.interrupts;
-        if (nested.running() && interrupts.pending(id) && reflection.interruptExits()) {
-            reflection.interrupt();
+        if (nested().running() && interrupts.pending(id) && nested().interruptExits()) {
+            nested().interrupt();
         }
-        boolean open = !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
+        boolean open = nestedSvm.globalInterruptFlag() && !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
                 && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
         if (open && interrupts.pending(id)) {
             int vector = interrupts.acknowledge(id);
@@ -416,7 +474,8 @@ final class VirtualCpu implements Vcpu {
                 }
             }
         }
-        vmcs.interruptWindowExiting = interrupts.pending(id);
+        // STGI exits, and is looked at then.
+        vmcs.interruptWindowExiting = interrupts.pending(id) && nestedSvm.globalInterruptFlag();
     }
 
     private void enter() {
@@ -426,7 +485,7 @@ final class VirtualCpu implements Vcpu {
         // An event is delivered to the guest's kernel.
         mmu.selectPrivilege(registers.cpl != 3 || vmcs.inject);
         TranslationRoot root = mmu.root();
-        if (!targets.isEmpty() && !nested.running()) {
+        if (!targets.isEmpty() && !nested().running()) {
             targets.update(mmu.loadableRoots());
             emulator.tell();
             // A slot may lie where the guest has a table.
@@ -440,7 +499,7 @@ final class VirtualCpu implements Vcpu {
             programmed = root;
         }
         // By EPT02 the processor would log addresses of L2; there the log goes by write protection. KVM: kvm_mmu_page_ad_need_write_protect.
-        modificationLog.enable(vmcs, usesModificationLog && vmcs.enableEpt && !nested.withEpt() && machine.memory.dirty().active());
+        modificationLog.enable(vmcs, usesModificationLog && vmcs.enableEpt && tables12() == null && machine.memory.dirty().active());
         try {
             modes.enter(vmcs);
         } catch (IllegalStateException e) {
@@ -465,13 +524,13 @@ final class VirtualCpu implements Vcpu {
      */
     void isolation(IsolationAudit audit) {
         if (programmed != null) {
-            audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs, nested.running());
+            audit.run(inGuest && !flushRequested ? programmed : mmu.root(), vmcs, nested().running());
         }
     }
 
     /** The guest has switched to another root by itself: what follows from a MOV to CR3 is made good, but for the flush. */
     private void adoptRoot() {
-        boolean oneDimensional = !nested.running() && programmed instanceof TranslationRoot.OneDimensional;
+        boolean oneDimensional = !nested().running() && programmed instanceof TranslationRoot.OneDimensional;
         if (oneDimensional && vmcs.guestCr3 != programmed.register()) {
             programmed = null;
             loadPaging(registers.paging.withCr3(targets.guestCr3(vmcs.guestCr3)), true);
@@ -496,7 +555,7 @@ final class VirtualCpu implements Vcpu {
         }
         long before = processor.cycles().total();
         machine.exitCount.increment();
-        if (nested.running() && reflection.took(exit)) {
+        if (nested().running() && nested().took(exit)) {
             exits.add(reason, processor.cycles().total() - before + transition);
             return true;
         }
@@ -534,8 +593,8 @@ final class VirtualCpu implements Vcpu {
     public void loadPaging(PagingState state, boolean keepPcid) {
         registers.paging = state;
         RealRegisters.load(vmcs, state, demand);
-        if (nested.running()) {
-            NestedEntry.shadows(nested.vmcs12().fields, state, vmcs);
+        if (nested().running()) {
+            nested().shadows(state, vmcs);
         }
         if (vmcs.enableEpt) {
             vmcs.guestCr3 = state.cr3();
@@ -555,8 +614,8 @@ final class VirtualCpu implements Vcpu {
 
     /** Injects the exception {@code vector}; one of a guest's guest that its hypervisor intercepts is an exit to that instead. */
     void injectException(int vector, int errorCode, long address) {
-        if (nested.running() && reflection.intercepts(vector)) {
-            reflection.exception(vector, errorCode, address);
+        if (nested().running() && nested().intercepts(vector)) {
+            nested().exception(vector, errorCode, address);
             return;
         }
         if (tracer.on(TracePoint.KVM_INJ_EXCEPTION)) {
@@ -627,7 +686,7 @@ final class VirtualCpu implements Vcpu {
         }
         // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
         processor.invvpidContext(vmcs01.vpid);
-        if (nested.ran()) {
+        if (nestedVmx.ran()) {
             // Each root of a guest's guests tags what is cached by it.
             processor.invvpidContext(vmcs02.vpid);
             processor.inveptAll();
@@ -696,7 +755,7 @@ final class VirtualCpu implements Vcpu {
 
     /** KVM: kvm_arch_vcpu_runnable. */
     private boolean wakes() {
-        return (registers.rflags & ControlBits.RFLAGS_IF) != 0 && machine.interrupts.pending(id);
+        return (registers.rflags & ControlBits.RFLAGS_IF) != 0 && nestedSvm.globalInterruptFlag() && machine.interrupts.pending(id);
     }
 
     Attachment attachment() {
@@ -710,7 +769,7 @@ final class VirtualCpu implements Vcpu {
 
     /** What was booted, which may run a guest of its own now. */
     GuestState booted() {
-        return nested.running() ? nested.hypervisor() : guest;
+        return nested().running() ? nested().hypervisor() : guest;
     }
 
     MemoryPort port() {

@@ -8,7 +8,7 @@ public final class GuestOperation {
     /** What the operation does. */
     public enum Kind {
         FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, MOV_FROM_CR3, IN, RDMSR, CPUID,
-        SHUTDOWN, VMX, CHANGE_PRIVILEGE
+        SHUTDOWN, VMX, SVM, CHANGE_PRIVILEGE
     }
 
     public Kind kind;
@@ -31,7 +31,7 @@ public final class GuestOperation {
     /**
      * For VMX, an instruction of a hypervisor: {@link #function} is the number of its {@link org.penumbra.api.vmx.ExitReason}, this the
      * encoding of a field, or the type of INVEPT and INVVPID; {@link #value} the pointer to a VMCS or VMXON region, the source of VMWRITE, or
-     * the first 8 bytes of a descriptor.
+     * the first 8 bytes of a descriptor. For SVM {@link #function} is the same, the operands are in the registers.
      */
     public int field;
 }

@@ -24,5 +24,8 @@ public final class Msr {
     public static final int IA32_KERNEL_GS_BASE = 0xc000_0102;
     public static final int IA32_TSC_AUX = 0xc000_0103;
 
+    /** Where VMRUN may save what the host is (APM vol. 2, "VM_HSAVE_PA MSR"). */
+    public static final int VM_HSAVE_PA = 0xc001_0117;
+
     private Msr() {}
 }

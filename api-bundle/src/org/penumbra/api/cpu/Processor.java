@@ -131,6 +131,15 @@ public interface Processor {
      */
     int vmx(int instruction, int field, long value);
 
+    /**
+     * An instruction of SVM for a guest that is a hypervisor: VMRUN, VMLOAD, VMSAVE, STGI, CLGI or INVLPGA, with its operands in RAX and RCX.
+     * In a guest of SVM each exits after the checks of EFER.SVME and CPL (APM vol. 2, "Instruction Intercepts"). An {@link Outcome}; #UD
+     * elsewhere, since SVM for a guest without a hypervisor is not modelled.
+     *
+     * @param instruction number of its {@link org.penumbra.api.vmx.ExitReason}
+     */
+    int svm(int instruction);
+
     /** What the last VMREAD that was done by the processor itself has read. */
     long vmread();
 

@@ -1,6 +1,8 @@
 package org.penumbra.api.experiment;
 
+import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 
@@ -26,7 +28,12 @@ public interface Workload {
         return prepare(seed, PagingMode.FOUR_LEVEL);
     }
 
-    /** True if the guest is a hypervisor with EPT tables of its own, which needs a design that nests. */
+    /** The extension that the guest uses as a hypervisor; empty if it is none. */
+    default Optional<VirtualizationExtension> needsExtension() {
+        return Optional.empty();
+    }
+
+    /** True if the guest is a hypervisor with EPT or nested tables of its own, which needs a design that nests. */
     default boolean needsNestedPaging() {
         return false;
     }

@@ -36,7 +36,7 @@ public final class GuestState {
     public long digest = FNV_OFFSET;
 
     /**
-     * The guests of this guest, by the gpa of the VMCS that they are entered with. Of such a guest GUEST_RIP is the number of its next step,
+     * The guests of this guest, by the gpa of the VMCS or VMCB that they are entered with. Of such a guest GUEST_RIP, or RIP, is the number of its next step,
      * and each step is one byte long.
      */
     public final Map<Long, GuestState> guests = new TreeMap<>();

@@ -31,6 +31,7 @@ import org.penumbra.api.vmx.VmcsField;
  *  WRMSR         MSR                  new value
  *  VMX           datum 2   field      datum             an instruction of a hypervisor, function: its exit reason; VMREAD: acc = the field
  *  MOV_CR2                            new value
+ *  SVM           RCX                  RAX               an instruction of a hypervisor, function: its exit reason; the operands in its registers
  * </pre>
  *
  * <p>Programs append by the methods, or by {@link #reserve} and the arrays where millions of steps come from arrays already. Engines
@@ -59,6 +60,7 @@ public final class StepBuffer {
     public static final byte MOV_CR3_SLOT = 19;
     public static final byte VMX = 20;
     public static final byte MOV_CR2 = 21;
+    public static final byte SVM = 22;
 
     /** Beside an update function: the operand is a paging-structure entry. */
     public static final byte ENTRY = 1 << 6;
@@ -240,6 +242,18 @@ public final class StepBuffer {
         function[count - 1] = (byte) instruction.number();
     }
 
+    /** VMRUN, VMLOAD or VMSAVE of the VMCB at {@code gpa}; STGI or CLGI. */
+    public void svm(ExitReason instruction, long gpa) {
+        add(SVM, 0, 0, gpa);
+        function[count - 1] = (byte) instruction.number();
+    }
+
+    /** INVLPGA of {@code gva} under {@code asid}. */
+    public void invlpga(long gva, int asid) {
+        add(SVM, asid, 0, gva);
+        function[count - 1] = (byte) ExitReason.INVLPGA.number();
+    }
+
     public void movToCr2(long newValue) {
         add(MOV_CR2, 0, 8, newValue);
     }
@@ -286,6 +300,8 @@ public final class StepBuffer {
                 return "VMCALL";
             case VMX:
                 return String.format("%s 0x%x, 0x%x", ExitReason.of(function[i]), width[i], value[i]);
+            case SVM:
+                return String.format("%s 0x%x", ExitReason.of(function[i]), value[i]);
             case MOV_CR2:
                 return String.format("MOV CR2, 0x%x", value[i]);
             default:

@@ -2,6 +2,7 @@ package org.penumbra.api.mmu;
 
 import java.util.List;
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.PagingState;
 
 /**
@@ -35,6 +36,11 @@ public interface MmuFactory {
     /** True if a guest can be a hypervisor with EPT or nested tables of its own: the MMUs are {@link NestedPaging}. */
     default boolean nests() {
         return false;
+    }
+
+    /** The extension by which a processor runs guests under this design, and which a guest finds that is a hypervisor. */
+    default VirtualizationExtension extension() {
+        return VirtualizationExtension.VMX;
     }
 
     /**

@@ -20,6 +20,8 @@ public final class ControlBits {
     public static final long EFER_LME = 1L << 8;
     public static final long EFER_LMA = 1L << 10;
     public static final long EFER_NXE = 1L << 11;
+    /** SVM is enabled. */
+    public static final long EFER_SVME = 1L << 12;
 
     /** CR3 bits 11:0 hold the PCID while CR4.PCIDE = 1. */
     public static final long CR3_PCID = 0xfff;

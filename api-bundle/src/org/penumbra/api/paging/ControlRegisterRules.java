@@ -17,6 +17,7 @@ import static org.penumbra.api.paging.ControlBits.CR4_VMXE;
 import static org.penumbra.api.paging.ControlBits.EFER_LMA;
 import static org.penumbra.api.paging.ControlBits.EFER_LME;
 import static org.penumbra.api.paging.ControlBits.EFER_NXE;
+import static org.penumbra.api.paging.ControlBits.EFER_SVME;
 
 /**
  * Which values MOV to a control register takes, everything else being #GP(0): SDM vol. 2, "MOV—Move to/from Control Registers",
@@ -77,6 +78,11 @@ public final class ControlRegisterRules {
     /** May EFER become {@code value}? LME cannot change while paging is on, and LMA is not software's (SDM vol. 3, "Activating IA-32e Mode"). */
     public static boolean eferAllowed(long value, long oldEfer, long cr0) {
         return (value & ~EFER_DEFINED) == 0 && ((cr0 & CR0_PG) == 0 || ((value ^ oldEfer) & EFER_LME) == 0);
+    }
+
+    /** The same of a processor with SVM, where SVME is defined (APM vol. 2, "Extended Feature Enable Register (EFER)"). */
+    public static boolean eferAllowedWithSvm(long value, long oldEfer, long cr0) {
+        return eferAllowed(value & ~EFER_SVME, oldEfer & ~EFER_SVME, cr0);
     }
 
     /**

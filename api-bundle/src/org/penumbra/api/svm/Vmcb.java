@@ -3,20 +3,33 @@ package org.penumbra.api.svm;
 /**
  * The fields of a virtual machine control block that the processor obeys (APM vol. 2, "VMCB Layout, Control Area"), and the host's
  * registers that VMRUN would keep in the host save area. Held by the virtual machine; the guest's own registers are in its register
- * file. Fields that are absent here stand for intercepts and features that are 0.
+ * file, EFER.SVME included, which decides whether that has SVM. Fields that are absent here stand for intercepts and features that are 0,
+ * but for the intercepts of interrupts and of SVM's own instructions, which are 1.
  */
 public final class Vmcb {
-    /** Exit codes (APM vol. 2, "SVM Intercept Exit Codes"): an exception's is this plus its vector. */
+    /** Exit codes (APM vol. 2, appendix "SVM Intercept Exit Codes"): of a control register or an exception its number is added. */
+    public static final int VMEXIT_CR_READ = 0x00;
+    public static final int VMEXIT_CR_WRITE = 0x10;
     public static final int VMEXIT_EXCP = 0x40;
     public static final int VMEXIT_INTR = 0x60;
     public static final int VMEXIT_VINTR = 0x64;
     public static final int VMEXIT_CPUID = 0x72;
     public static final int VMEXIT_HLT = 0x78;
+    public static final int VMEXIT_INVLPG = 0x79;
+    public static final int VMEXIT_INVLPGA = 0x7a;
     public static final int VMEXIT_IOIO = 0x7b;
     public static final int VMEXIT_MSR = 0x7c;
     public static final int VMEXIT_SHUTDOWN = 0x7f;
+    public static final int VMEXIT_VMRUN = 0x80;
     public static final int VMEXIT_VMMCALL = 0x81;
+    public static final int VMEXIT_VMLOAD = 0x82;
+    public static final int VMEXIT_VMSAVE = 0x83;
+    public static final int VMEXIT_STGI = 0x84;
+    public static final int VMEXIT_CLGI = 0x85;
+    public static final int VMEXIT_INVPCID = 0xa2;
     public static final int VMEXIT_NPF = 0x400;
+    /** The VMCB is not consistent. */
+    public static final int VMEXIT_INVALID = -1;
 
     /** TLB_CONTROL (APM vol. 2, "TLB Control"). */
     public static final int TLB_NOTHING = 0;
@@ -26,6 +39,11 @@ public final class Vmcb {
 
     /** Bit n intercepts exception n. */
     public int exceptionIntercepts;
+    /** Bit n intercepts MOV from CRn, or to it, n being 0, 3 or 4. */
+    public int crReadIntercepts;
+    public int crWriteIntercepts;
+    public boolean invlpgIntercept;
+    public boolean invpcidIntercept;
     /** Intercepts of instructions: HLT, VMMCALL, IN and OUT on every port, RDMSR and WRMSR of every MSR. */
     public boolean hltIntercept;
     public boolean cpuidIntercept;
@@ -40,6 +58,8 @@ public final class Vmcb {
     /** EVENTINJ: an event to be injected by the next VMRUN, an external interrupt or an exception. */
     public boolean inject;
     public boolean injectExternal;
+    /** A guest that is a hypervisor injects it, for what its own tables say: see {@link org.penumbra.api.cpu.GuestException#nested}. */
+    public boolean injectNested;
     public int injectVector;
     public int injectErrorCode;
     /** With an injected #PF: the guest's CR2. */

@@ -2,7 +2,7 @@ package org.penumbra.api.vmx;
 
 /**
  * Basic exit reasons with the numbers of SDM vol. 3, appendix "VMX Basic Exit Reasons", and KVM's names. An exit of SVM has the reason
- * that means the same; the one that has no counterpart stands last, under a number of ours.
+ * that means the same; those that have no counterpart stand last, under numbers of ours.
  */
 public enum ExitReason {
     EXCEPTION_NMI(0),
@@ -71,10 +71,17 @@ public enum ExitReason {
     BUS_LOCK(74),
     NOTIFY(75),
     /** Nested page fault (APM vol. 2, "SVM Intercept Exit Codes": 400h). */
-    NPF(76);
+    NPF(76),
+    /** Instructions of SVM (80h, 82h to 85h and 7Ah there). */
+    VMRUN(77),
+    VMLOAD(78),
+    VMSAVE(79),
+    STGI(80),
+    CLGI(81),
+    INVLPGA(82);
 
     /** One more than the largest number. */
-    public static final int LIMIT = 77;
+    public static final int LIMIT = 83;
 
     private static final ExitReason[] BY_NUMBER = new ExitReason[LIMIT];
 

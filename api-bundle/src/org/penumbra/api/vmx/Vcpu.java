@@ -3,6 +3,7 @@ package org.penumbra.api.vmx;
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.LocalApic;
@@ -84,9 +85,24 @@ public interface Vcpu {
     /** Executes the VMX instruction at which the engine stopped, for a guest that is a hypervisor itself, and retires it. */
     Disposition vmxInstruction();
 
+    /** Executes the instruction of SVM at which the engine stopped, for a guest that is a hypervisor itself, and retires it. */
+    Disposition svmInstruction();
+
+    /** The extension by which the guest runs, and which it may use itself. */
+    VirtualizationExtension extension();
+
+    /** True if there is nested paging for it, by EPT or nested tables of its own. */
+    boolean nests();
+
+    /** VM_HSAVE_PA of a guest that has SVM; what a write gives up is nothing, since what the host is stays with the machine. */
+    long hostSaveArea();
+
+    /** Sets it; answers false if {@code gpa} is #GP: not aligned to 4 KiB, or beyond the physical-address width. */
+    boolean hostSaveArea(long gpa);
+
     /**
-     * The guest that runs is one of the guest's, and {@code fault} is an EPT violation or misconfiguration for that hypervisor to see: leaves
-     * to it.
+     * The guest that runs is one of the guest's, and {@code fault} is an EPT violation, misconfiguration or nested page fault for that hypervisor
+     * to see: leaves to it.
      */
     void exitToGuestHypervisor(MmuFault fault);
 

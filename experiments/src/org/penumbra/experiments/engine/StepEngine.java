@@ -44,7 +44,7 @@ final class StepEngine implements ExecutionEngine {
     private static final Kind[] EXPOSED = {
         Kind.FETCH, Kind.LOAD, Kind.STORE, Kind.STORE, Kind.UPDATE, null, null, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3,
         Kind.MOV_TO_CR4, Kind.CHANGE_PRIVILEGE, Kind.CHANGE_PRIVILEGE, Kind.HLT, Kind.OUT, Kind.VMCALL, Kind.WRMSR, Kind.HLT,
-        Kind.CHANGE_PRIVILEGE, Kind.MOV_TO_CR3, Kind.VMX, null
+        Kind.CHANGE_PRIVILEGE, Kind.MOV_TO_CR3, Kind.VMX, null, Kind.SVM
     };
 
     private GuestState guest;
@@ -287,6 +287,10 @@ final class StepEngine implements ExecutionEngine {
                     gpr[RAX] = cpu.vmread();
                 }
                 return executed;
+            case StepBuffer.SVM:
+                gpr[RAX] = s.value[i];
+                gpr[RegisterFile.RCX] = s.address[i];
+                return cpu.svm(s.function[i]);
             case StepBuffer.STI_HLT:
                 // Set before HLT exits: the hypervisor asks the flag whether an interrupt may wake this vCPU.
                 registers.rflags |= ControlBits.RFLAGS_IF;
@@ -443,7 +447,7 @@ final class StepEngine implements ExecutionEngine {
         operation.width = steps.width[next];
         operation.value = kind == StepBuffer.STORE_ACC ? gpr[RAX] : kind == StepBuffer.MOV_CR3_SLOT ? slotted : steps.value[next];
         operation.field = kind == StepBuffer.VMX ? steps.width[next] : 0;
-        operation.function = kind == StepBuffer.VMX ? steps.function[next] : kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
+        operation.function = kind == StepBuffer.VMX || kind == StepBuffer.SVM ? steps.function[next] : kind == StepBuffer.UPDATE ? steps.function[next] & ~StepBuffer.ENTRY : 0;
         if (kind == StepBuffer.ENTER_USER) {
             exposeChange(3, registers.rflags | ControlBits.RFLAGS_IF);
         } else if (operation.kind == Kind.CHANGE_PRIVILEGE) {

@@ -130,6 +130,9 @@ final class LogicalProcessor implements HostProcessor {
         if (!ControlRegisterRules.cr3Allowed(value, cr4(), unit.physicalLimit())) {
             return generalProtection();
         }
+        if (writeIntercepted(3)) {
+            return svmCrAccess(Vmcb.VMEXIT_CR_WRITE + 3, ExitQualification.movToCr(3));
+        }
         boolean keep = pcide && (value & CR3_NO_FLUSH) != 0;
         long cr3 = pcide ? value & ~CR3_NO_FLUSH : value;
         PagingState next = registers.paging.withCr3(cr3);
@@ -176,6 +179,9 @@ final class LogicalProcessor implements HostProcessor {
         if (!ControlRegisterRules.cr0Allowed(real, cr4(), efer()) || !fixed) {
             return generalProtection();
         }
+        if (writeIntercepted(0)) {
+            return svmCrAccess(Vmcb.VMEXIT_CR_WRITE, ExitQualification.movToCr(0));
+        }
         long efer = ControlRegisterRules.efer(real, efer());
         long seen = owned(registers.paging.cr0(), value, vmcs == null ? 0 : vmcs.cr0Mask);
         PagingState next = registers.paging.withCr0(seen).withEfer(ControlRegisterRules.efer(seen, registers.paging.efer()));
@@ -220,6 +226,9 @@ final class LogicalProcessor implements HostProcessor {
         if (!ControlRegisterRules.cr4Allowed(real, old, cr3(), efer(), linearBits)) {
             return generalProtection();
         }
+        if (writeIntercepted(4)) {
+            return svmCrAccess(Vmcb.VMEXIT_CR_WRITE + 4, ExitQualification.movToCr(4));
+        }
         PagingState next = registers.paging.withCr4(owned(registers.paging.cr4(), value, vmcs == null ? 0 : vmcs.cr4Mask));
         if (ControlRegisterRules.loadsPdptes(cr0(), old, cr0(), real, efer())) {
             int outcome = loadPdptes(cr3());
@@ -248,6 +257,11 @@ final class LogicalProcessor implements HostProcessor {
         if (vmcs != null && vmcs.invlpgExiting) {
             return exit(ExitReason.INVLPG, gva);
         }
+        if (vmcb != null && vmcb.invlpgIntercept) {
+            svmExit(ExitReason.INVLPG, Vmcb.VMEXIT_INVLPG, 0, 0);
+            exit.qualification = gva;
+            return Outcome.EXIT;
+        }
         refresh();
         unit.invlpg(gva);
         return charged();
@@ -260,6 +274,9 @@ final class LogicalProcessor implements HostProcessor {
         }
         if (vmcs != null && vmcs.invlpgExiting) {
             return exit(ExitReason.INVPCID, 0);
+        }
+        if (vmcb != null && vmcb.invpcidIntercept) {
+            return svmExit(ExitReason.INVPCID, Vmcb.VMEXIT_INVPCID, 0, 0);
         }
         refresh();
         if (!ControlRegisterRules.invpcidAllowed(type, ofPcid, gva, cr4(), mode())) {
@@ -363,6 +380,9 @@ final class LogicalProcessor implements HostProcessor {
         }
         if (vmcs != null && vmcs.cr3StoreExiting) {
             return exit(ExitReason.CR_ACCESS, ExitQualification.movFromCr(3));
+        }
+        if (vmcb != null && (vmcb.crReadIntercepts >>> 3 & 1) != 0) {
+            return svmCrAccess(Vmcb.VMEXIT_CR_READ + 3, ExitQualification.movFromCr(3));
         }
         result = cr3();
         return charged();
@@ -515,6 +535,37 @@ final class LogicalProcessor implements HostProcessor {
     }
 
     @Override
+    public int svm(int instruction) {
+        if (vmcb == null || (efer() & ControlBits.EFER_SVME) == 0 || (cr0() & CR0_PE) == 0) {
+            return raise(UD, 0, 0, 0);
+        }
+        if (!privileged()) {
+            return generalProtection();
+        }
+        ExitReason reason = ExitReason.of(instruction);
+        return svmExit(reason, svmCode(reason), 0, 0);
+    }
+
+    private static int svmCode(ExitReason instruction) {
+        switch (instruction) {
+            case VMRUN:
+                return Vmcb.VMEXIT_VMRUN;
+            case VMLOAD:
+                return Vmcb.VMEXIT_VMLOAD;
+            case VMSAVE:
+                return Vmcb.VMEXIT_VMSAVE;
+            case STGI:
+                return Vmcb.VMEXIT_STGI;
+            case CLGI:
+                return Vmcb.VMEXIT_CLGI;
+            case INVLPGA:
+                return Vmcb.VMEXIT_INVLPGA;
+            default:
+                throw new IllegalArgumentException(instruction + " is no instruction of SVM");
+        }
+    }
+
+    @Override
     public long vmread() {
         return vmread;
     }
@@ -603,6 +654,7 @@ final class LogicalProcessor implements HostProcessor {
         loadState();
         line.awaitWindow(next.interruptWindow);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
+        injected.nested = next.injectNested;
         next.inject = false;
     }
 
@@ -789,6 +841,20 @@ final class LogicalProcessor implements HostProcessor {
         vmcb.exitInfo2 = info2;
         vmcb = null;
         return left(reason, info2, Work.EXIT);
+    }
+
+    /**
+     * True if SVM intercepts MOV to CR{@code n}; asked when the value is allowed, since exceptions come first (APM vol. 2, "Instruction
+     * Intercepts").
+     */
+    private boolean writeIntercepted(int n) {
+        return vmcb != null && (vmcb.crWriteIntercepts >>> n & 1) != 0;
+    }
+
+    private int svmCrAccess(int code, long qualification) {
+        svmExit(ExitReason.CR_ACCESS, code, 0, 0);
+        exit.qualification = qualification;
+        return Outcome.EXIT;
     }
 
     private int exit(ExitReason reason, long qualification) {

@@ -2,6 +2,7 @@ package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitRecord;
@@ -23,6 +24,11 @@ public final class CpuidExit implements VmExitHandler {
     private static final int PKU = 1 << 3;
     private static final int LA57 = 1 << 16;
     private static final int PKS = 1 << 31;
+    /** Of leaf 8000_0001H. */
+    private static final int SVM = 1 << 2;
+    private static final int SVM_LEAF = 0x8000_000a;
+    private static final int NESTED_PAGING = 1;
+    private static final int FLUSH_BY_ASID = 1 << 6;
 
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
@@ -42,12 +48,28 @@ public final class CpuidExit implements VmExitHandler {
             answer[2] = hide(answer[2], LA57, hidden, ControlBits.CR4_LA57);
             answer[2] = hide(answer[2], PKS, hidden, ControlBits.CR4_PKS);
         }
+        if (vcpu.extension() == VirtualizationExtension.SVM) {
+            svm(leaf, vcpu.nests(), answer);
+        }
         gpr[RegisterFile.RAX] = answer[0] & 0xffff_ffffL;
         gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
         gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
         gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
         vcpu.engine().skip();
         return Disposition.RESUME;
+    }
+
+    /** APM vol. 3, "Function 8000_000Ah—SVM Features": revision 1, 2^15 ASIDs, TLB flushes by ASID, and nested paging if there is. */
+    private static void svm(int leaf, boolean nests, int[] answer) {
+        if (leaf == 0x8000_0000) {
+            answer[0] = SVM_LEAF;
+        } else if (leaf == 0x8000_0001) {
+            answer[2] |= SVM;
+        } else if (leaf == SVM_LEAF) {
+            answer[0] = 1;
+            answer[1] = 1 << 15;
+            answer[3] = FLUSH_BY_ASID | (nests ? NESTED_PAGING : 0);
+        }
     }
 
     private static int hide(int features, int feature, long hidden, long bit) {

@@ -4,6 +4,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.SystemMsrs;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitRecord;
@@ -22,6 +23,8 @@ public final class MsrReadExit implements VmExitHandler {
             value = registers.paging.efer();
         } else if (msr == Msr.IA32_PKRS && (vcpu.controlDemand().hiddenCr4() & ControlBits.CR4_PKS) == 0) {
             value = registers.paging.pkrs() & 0xffff_ffffL;
+        } else if (msr == Msr.VM_HSAVE_PA && vcpu.extension() == VirtualizationExtension.SVM) {
+            value = vcpu.hostSaveArea();
         } else if (msr == Msr.IA32_APIC_BASE) {
             value = vcpu.localApic().base();
         } else if (vcpu.localApic().holdsMsr(msr)) {

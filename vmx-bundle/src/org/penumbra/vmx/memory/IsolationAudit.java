@@ -82,7 +82,7 @@ public final class IsolationAudit {
             table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
         } else if (root instanceof TranslationRoot.Nested npt) {
             if (trees.add(npt.nCr3())) {
-                nested = true;
+                nested = !inner;
                 unprotected = false;
                 misconfigurable = false;
                 present = PRESENT;

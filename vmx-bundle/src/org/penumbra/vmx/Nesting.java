@@ -1,0 +1,50 @@
+package org.penumbra.vmx;
+
+import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.api.vmx.ExitRecord;
+import org.penumbra.api.vmx.Vmcs;
+
+/**
+ * A guest that is a hypervisor (L1), by whichever extension it is one: what the run loop asks about its guest (L2), and which exits of L2 L1
+ * sees. But for {@link #running} everything is asked while L2 runs. Used by the vCPU's thread.
+ */
+interface Nesting {
+    /** True while a guest of the guest runs. */
+    boolean running();
+
+    /** L1. */
+    GuestState hypervisor();
+
+    /** The tables of L1 that translate L2's addresses; null if L1 shadows its guest's tables. */
+    TranslationRoot tables12();
+
+    /** Merges L1's controls with those in {@code vmcs}, which are what L0 wants for its own guest. */
+    void merge(Vmcs vmcs);
+
+    /** Sets the read shadows that L2 in {@code state} sees. */
+    void shadows(PagingState state, Vmcs vmcs);
+
+    /** What CR0 or CR4, number {@code cr}, of L2 in {@code now} becomes by a MOV of {@code value}. */
+    long controlled(PagingState now, int cr, long value);
+
+    /** Leaves L2 for L1 because of {@code exit}, if L1 sees it before anybody here has looked at it; true if so. */
+    boolean took(ExitRecord exit);
+
+    /** True if L1 wants exceptions with {@code vector}. */
+    boolean intercepts(int vector);
+
+    /** Leaves L2 for L1 because of an exception that L1 wants. */
+    void exception(int vector, int errorCode, long address);
+
+    /** The same because L1's tables refuse an access. */
+    void refused(MmuFault fault);
+
+    /** True if an interrupt that is pending for the vCPU ends L2's turn. */
+    boolean interruptExits();
+
+    /** Leaves L2 for L1 because of such an interrupt, which L1 finds pending. */
+    void interrupt();
+}
