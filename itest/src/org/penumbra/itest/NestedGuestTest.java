@@ -9,7 +9,7 @@ import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.osgi.test.common.service.ServiceAware;
@@ -49,6 +49,11 @@ class NestedGuestTest {
         };
     }
 
+    /** The design by which L0 gives the hypervisor of {@code workload} the extension that it needs. */
+    private static String designOf(String workload) {
+        return workload.startsWith("nested-npt") || workload.startsWith("nested-svm") ? "npt" : "ept";
+    }
+
     private MachineConfig config(String design, int hostLevel, long memory, PagingMode mode) {
         return new MachineConfig(memory, hostLevel, Trial.hardware(profiles, mode), design, Map.of(), false);
     }
@@ -64,11 +69,14 @@ class NestedGuestTest {
         return booted.digest;
     }
 
-    @ParameterizedTest(name = "{0}")
-    @EnumSource(value = PagingMode.class, names = {"BITS_32", "PAE", "FOUR_LEVEL", "FIVE_LEVEL"})
-    @DisplayName("N03 N07 a guest's guest on EPT tables of its hypervisor loads what it loads under no more than one hypervisor, in each paging mode")
-    void sameAsAlone(PagingMode mode) {
-        try (Machine machine = vmx.create(config("ept", 1, MEMORY, mode), guest("nested-ept:fork-heavy", mode))) {
+    @ParameterizedTest(name = "{0}, {1}")
+    @CsvSource({
+        "nested-ept, BITS_32", "nested-ept, PAE", "nested-ept, FOUR_LEVEL", "nested-ept, FIVE_LEVEL",
+        "nested-npt, BITS_32", "nested-npt, PAE", "nested-npt, FOUR_LEVEL", "nested-npt, FIVE_LEVEL", "nested-npt-2m, FOUR_LEVEL"
+    })
+    @DisplayName("N03 N04 N07 a guest's guest on EPT or nested tables of its hypervisor loads what it loads under no more than one hypervisor, in each paging mode")
+    void sameAsAlone(String kind, PagingMode mode) {
+        try (Machine machine = vmx.create(config(designOf(kind), 1, MEMORY, mode), guest(kind + ":fork-heavy", mode))) {
             Trial.finish(machine);
             List<String> violations = new ArrayList<>();
             machine.hotSwap().audit(violations::add);
@@ -79,11 +87,11 @@ class NestedGuestTest {
     }
 
     @ParameterizedTest(name = "L0 with {0}")
-    @ValueSource(strings = {"shadow", "ept"})
-    @DisplayName("N01 N02 N07 a guest's guest on shadow tables of its hypervisor loads what it loads alone, and every translation is allowed")
-    void shadowed(String design) {
+    @CsvSource({"shadow, nested-shadow", "ept, nested-shadow", "npt, nested-svm-shadow"})
+    @DisplayName("N01 N02 N04 N07 a guest's guest on shadow tables of its hypervisor loads what it loads alone, and every translation is allowed")
+    void shadowed(String design, String kind) {
         MachineConfig config = new MachineConfig(MEMORY, 1, Trial.hardware(profiles, PagingMode.FOUR_LEVEL), design, Map.of(), true);
-        try (Machine machine = vmx.create(config, guest("nested-shadow:fork-heavy", PagingMode.FOUR_LEVEL))) {
+        try (Machine machine = vmx.create(config, guest(kind + ":fork-heavy", PagingMode.FOUR_LEVEL))) {
             Trial.finish(machine);
             List<String> violations = new ArrayList<>();
             machine.hotSwap().audit(violations::add);
@@ -117,6 +125,39 @@ class NestedGuestTest {
                 machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps++ % 2 == 0 ? "off" : "on"));
             }
             assertThat(swaps).isGreaterThan(20);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"nested-npt:fork-heavy", "nested-npt-2m:fork-heavy", "nested-svm-shadow:fork-heavy"})
+    @DisplayName("N04 L2 under SVM does not notice that NPT under its hypervisor is replaced while it runs, nor another design be refused")
+    void replacedUnderSvm(String workload) {
+        try (Machine machine = vmx.create(config("npt", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
+            int swaps = 0;
+            while (machine.run(20_000)) {
+                machine.hotSwap().swap("npt", Map.of("npt.large-pages", swaps++ % 2 == 0 ? "off" : "on"));
+                assertThatThrownBy(() -> machine.hotSwap().swap("ept", Map.of()))
+                        .isInstanceOf(MachineException.class).hasMessageContaining("a hypervisor by SVM");
+                if (swaps % 8 == 0) {
+                    List<String> violations = new ArrayList<>();
+                    machine.hotSwap().audit(violations::add);
+                    assertThat(violations).as("audit while L2 runs").isEmpty();
+                }
+            }
+            assertThat(swaps).isGreaterThan(20);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
+    }
+
+    @Test
+    @DisplayName("N02 a guest that is a hypervisor by VMX is not given a design under which it finds SVM")
+    void otherExtension() {
+        try (Machine machine = vmx.create(config("ept", 1, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-shadow:fork-heavy", PagingMode.FOUR_LEVEL))) {
+            machine.run(100_000);
+            assertThatThrownBy(() -> machine.hotSwap().swap("npt", Map.of()))
+                    .isInstanceOf(MachineException.class).hasMessageContaining("a hypervisor by VMX");
+            Trial.finish(machine);
         }
         assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
     }

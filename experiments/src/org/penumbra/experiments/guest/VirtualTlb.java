@@ -9,9 +9,6 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
-import org.penumbra.api.vmx.ExitReason;
-import org.penumbra.api.vmx.VmcsField;
-import org.penumbra.api.vmx.VmxControls;
 
 /**
  * Shadow paging by a hypervisor that is a guest, in its simplest form: tables that hold what a TLB of its guest's would, filled at page
@@ -22,12 +19,10 @@ final class VirtualTlb implements HypervisorMmu {
     private static final int LEVELS = 4;
     private static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     private static final long TABLE = Pte.P | Pte.W | Pte.U | Pte.A | Pte.D;
-    /** Valid, an exception with an error code, #PF. */
-    private static final long INJECT_PF = VmxControls.INTR_VALID | (long) VmxControls.INTR_HARD_EXCEPTION << VmxControls.INTR_TYPE_SHIFT
-            | VmxControls.INTR_ERROR_CODE | 14;
 
-    private enum Reading { ERROR_CODE, ADDRESS, ENTRY, CR3, INVALIDATED, RIP }
+    private enum Reading { ERROR_CODE, ADDRESS, ENTRY, NEXT }
 
+    private final ControlBlock control;
     private final FrameAllocator frames;
     private final GuestLayout layout;
     private final long base;
@@ -54,7 +49,8 @@ final class VirtualTlb implements HypervisorMmu {
      * @param initial the guest's registers at its start
      * @param guest whose operands the hypervisor decodes
      */
-    VirtualTlb(FrameAllocator frames, GuestLayout layout, long base, PagingState initial, GuestState guest) {
+    VirtualTlb(ControlBlock control, FrameAllocator frames, GuestLayout layout, long base, PagingState initial, GuestState guest) {
+        this.control = control;
         this.frames = frames;
         this.layout = layout;
         this.base = base;
@@ -66,31 +62,29 @@ final class VirtualTlb implements HypervisorMmu {
     public void start(StepBuffer out) {
         root = zeroed(out);
         cr3 = initial.cr3();
-        out.vmwrite(VmcsField.GUEST_CR3, root);
-        out.vmwrite(VmcsField.EXCEPTION_BITMAP, 1 << 14);
-        out.vmwrite(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.UNCONDITIONAL_IO_EXITING | VmxControls.HLT_EXITING
-                | VmxControls.CR3_LOAD_EXITING | VmxControls.INVLPG_EXITING);
-        out.vmwrite(VmcsField.CR0_GUEST_HOST_MASK, -1);
-        out.vmwrite(VmcsField.CR0_READ_SHADOW, initial.cr0());
-        out.vmwrite(VmcsField.CR4_GUEST_HOST_MASK, -1);
-        out.vmwrite(VmcsField.CR4_READ_SHADOW, initial.cr4());
+        control.useShadows(root, initial, out);
     }
 
     @Override
-    public boolean begin(int reason, StepBuffer out) {
-        if (reason == ExitReason.EXCEPTION_NMI.number()) {
-            out.vmread(VmcsField.VM_EXIT_INTR_ERROR_CODE);
-            reading = Reading.ERROR_CODE;
-        } else if (reason == ExitReason.CR_ACCESS.number()) {
-            out.vmread(VmcsField.EXIT_QUALIFICATION);
-            reading = Reading.CR3;
-        } else if (reason == ExitReason.INVLPG.number()) {
-            out.vmread(VmcsField.EXIT_QUALIFICATION);
-            reading = Reading.INVALIDATED;
-        } else {
-            return false;
+    public boolean begin(ControlBlock.Exit exit, StepBuffer out) {
+        switch (exit) {
+            case PAGE_FAULT:
+                control.readErrorCode(out);
+                reading = Reading.ERROR_CODE;
+                return true;
+            case CR3_LOAD:
+                // The source operand, as the instruction at which the guest stands names it; bit 63 asks for less than is done.
+                cr3 = guest.steps().value[guest.next] & ~(1L << 63);
+                empty(out);
+                advance(out);
+                return true;
+            case INVLPG:
+                drop(guest.steps().address[guest.next], out);
+                advance(out);
+                return true;
+            default:
+                return false;
         }
-        return true;
     }
 
     @Override
@@ -98,7 +92,7 @@ final class VirtualTlb implements HypervisorMmu {
         switch (reading) {
             case ERROR_CODE:
                 errorCode = (int) rax;
-                out.vmread(VmcsField.EXIT_QUALIFICATION);
+                control.readFaultAddress(out);
                 reading = Reading.ADDRESS;
                 return false;
             case ADDRESS:
@@ -111,25 +105,16 @@ final class VirtualTlb implements HypervisorMmu {
                 return false;
             case ENTRY:
                 return walked(rax, out);
-            case CR3:
-                // The source operand, as the instruction at GUEST_RIP names it; bit 63 asks for less than is done.
-                cr3 = guest.steps().value[guest.next] & ~(1L << 63);
-                empty(out);
-                return advance(out);
-            case INVALIDATED:
-                drop(rax, out);
-                return advance(out);
             default:
-                out.vmwrite(VmcsField.GUEST_RIP, rax + 1);
+                control.writeNext(rax + 1, out);
                 return true;
         }
     }
 
     /** Has the guest go on behind the instruction that exited, whose length is 1. */
-    private boolean advance(StepBuffer out) {
-        out.vmread(VmcsField.GUEST_RIP);
-        reading = Reading.RIP;
-        return false;
+    private void advance(StepBuffer out) {
+        control.readNext(out);
+        reading = Reading.NEXT;
     }
 
     /** Reads the guest's entry of {@link #level}. */
@@ -166,9 +151,7 @@ final class VirtualTlb implements HypervisorMmu {
 
     private boolean inject(int present, StepBuffer out) {
         int code = errorCode & (PageFaultError.WRITE | PageFaultError.USER | PageFaultError.FETCH) | present;
-        out.vmwrite(VmcsField.VM_ENTRY_EXCEPTION_ERROR_CODE, code);
-        out.vmwrite(VmcsField.VM_ENTRY_INTR_INFO_FIELD, INJECT_PF);
-        out.movToCr2(gva);
+        control.injectPageFault(code, gva, out);
         return true;
     }
 
@@ -206,17 +189,20 @@ final class VirtualTlb implements HypervisorMmu {
             Long below = tables.get(address >>> shift(l) << 3 | l);
             if (below == null) {
                 out.store(layout.direct(at + 8 * index(address, l)), 8, 0);
+                control.dropPage(address, out);
                 return;
             }
             at = below;
         }
         out.store(layout.direct(at + 8 * index(address, 1)), 8, 0);
+        control.dropPage(address, out);
     }
 
     private void empty(StepBuffer out) {
         tables.values().forEach(frames::release);
         tables.clear();
         out.store(layout.direct(root), (int) PAGE, 0);
+        control.drop(out);
     }
 
     private long zeroed(StepBuffer out) {

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.machine.MachineFactory;
 
 /**
@@ -16,9 +17,11 @@ import org.penumbra.api.machine.MachineFactory;
  * @param mmu the MMU by {@code mmu.name}; empty without a hypervisor
  * @param hostPageLevel 1 or 2, as in {@link org.penumbra.api.machine.MachineConfig}
  * @param settings every setting of the MMU with its value
- * @param nests whether a guest can be a hypervisor with EPT tables of its own
+ * @param nests whether a guest can be a hypervisor with EPT or nested tables of its own
+ * @param extension what a guest can be a hypervisor with; null without a hypervisor
  */
-public record Design(String name, String mmu, int hostPageLevel, List<Setting> settings, boolean nests) {
+public record Design(String name, String mmu, int hostPageLevel, List<Setting> settings, boolean nests,
+        VirtualizationExtension extension) {
     /** The design without a hypervisor: the denominator of every overhead. */
     public static final String NATIVE = "native";
     /** What the name of a design on 2 MiB host pages ends with. */

@@ -107,7 +107,8 @@ public final class Designs {
             }
         }
         boolean nests = offer.mmu() != null && offer.mmu().service().nests();
-        return new Design(variant.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings, nests);
+        return new Design(variant.name(), offer.mmu() == null ? "" : offer.mmu().name(), offer.hostPageLevel(), settings, nests,
+                offer.mmu() == null ? null : offer.mmu().service().extension());
     }
 
     /** @param by the option that carries the settings; {@code option} names the designs */

@@ -61,9 +61,9 @@ public record Experiment(
             new Experiment(
                     "nested",
                     Kind.NESTING,
-                    "what does a hypervisor under a hypervisor cost: shadow on shadow, shadow on EPT, EPT on EPT",
-                    List.of("nested-shadow:*", "nested-ept:*", "nested-ept-2m:*"),
-                    List.of("shadow", "ept", "ept-2m"),
+                    "what does a hypervisor under a hypervisor cost: shadow on shadow, shadow on EPT or NPT, EPT on EPT, NPT on NPT",
+                    List.of("nested-shadow:*", "nested-ept:*", "nested-ept-2m:*", "nested-svm-shadow:*", "nested-npt:*", "nested-npt-2m:*"),
+                    List.of("shadow", "ept", "ept-2m", "npt", "npt-2m"),
                     List.of(1),
                     false),
             study("dirty-logging", "what does it cost to know which pages a guest writes: write protection, dirty flags, page-modification log and"

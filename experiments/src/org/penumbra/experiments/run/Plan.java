@@ -3,6 +3,7 @@ package org.penumbra.experiments.run;
 import java.util.ArrayList;
 import java.util.List;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.paging.PagingMode;
 
 /**
@@ -45,10 +46,16 @@ public record Plan(
             return;
         }
         for (Design d : designs) {
-            if (experiment.kind() == Experiment.Kind.NESTING && workload.workload().needsNestedPaging() && !d.nests()) {
+            if (experiment.kind() == Experiment.Kind.NESTING && !serves(d, workload.workload())) {
                 continue;
             }
             trials.add(new Trial(trials.size() + 1, workload, d, seed, n, null));
         }
+    }
+
+    /** True if a guest can be the hypervisor that {@code workload} needs under {@code design}. */
+    private static boolean serves(Design design, Workload workload) {
+        return (!workload.needsNestedPaging() || design.nests())
+                && (workload.needsExtension().isEmpty() || workload.needsExtension().get() == design.extension());
     }
 }

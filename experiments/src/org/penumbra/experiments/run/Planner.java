@@ -69,9 +69,9 @@ public final class Planner {
         requireBootable(workloads, paging, vcpus, request);
         Plan plan = new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
         if (plan.trials().isEmpty()) {
-            throw new RefusedException("nothing to run: the workloads' guest needs EPT of its own, which "
-                    + String.join(", ", designs.stream().map(Design::name).toList()) + " cannot give it; "
-                    + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(Named::name).toList()) + " would");
+            throw new RefusedException("nothing to run: the workloads' guest needs VMX with EPT, or SVM with NPT, of its own, which "
+                    + String.join(", ", designs.stream().map(Design::name).toList()) + " cannot give it; try "
+                    + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(Named::name).toList()));
         }
         return plan;
     }

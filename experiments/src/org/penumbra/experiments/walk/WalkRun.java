@@ -54,7 +54,7 @@ public final class WalkRun {
         }
         boolean twoDimensions = parts.stream().anyMatch(p -> p.hostReferences() > 0);
         if (!request.design().mmu().isEmpty() && !twoDimensions) {
-            try (Bench bench = new Bench(new Design(Design.NATIVE, "", 1, List.of(), false), without)) {
+            try (Bench bench = new Bench(new Design(Design.NATIVE, "", 1, List.of(), false, null), without)) {
                 bench.access(GUEST_TABLES, request.gva());
             }
         }

@@ -1,5 +1,7 @@
 package org.penumbra.experiments.workload;
 
+import java.util.Optional;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
@@ -27,8 +29,13 @@ final class NestedWorkload implements Workload {
     }
 
     @Override
+    public Optional<VirtualizationExtension> needsExtension() {
+        return Optional.of(mmu.extension());
+    }
+
+    @Override
     public boolean needsNestedPaging() {
-        return mmu != HypervisorGuest.Mmu.SHADOW;
+        return !mmu.shadows();
     }
 
     @Override

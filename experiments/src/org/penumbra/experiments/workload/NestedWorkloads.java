@@ -10,9 +10,9 @@ import org.penumbra.api.experiment.Workload;
 import org.penumbra.experiments.guest.HypervisorGuest;
 
 /**
- * Publishes some workloads again as those of a guest's guest: {@code nested-ept:NAME}, {@code
- * nested-ept-2m:NAME} and {@code nested-shadow:NAME}, by how its hypervisor virtualises its memory. The framework withdraws
- * the services when the bundle stops.
+ * Publishes some workloads again as those of a guest's guest, by how its hypervisor virtualises its memory: {@code nested-ept:NAME}, {@code
+ * nested-ept-2m:NAME} and {@code nested-shadow:NAME} by VMX, {@code nested-npt:NAME}, {@code nested-npt-2m:NAME} and {@code
+ * nested-svm-shadow:NAME} by SVM. The framework withdraws the services when the bundle stops.
  */
 @Component(service = {}, immediate = true)
 public final class NestedWorkloads {
@@ -26,6 +26,9 @@ public final class NestedWorkloads {
             publish(context, "nested-ept:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT));
             publish(context, "nested-ept-2m:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT_2M));
             publish(context, "nested-shadow:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.SHADOW));
+            publish(context, "nested-npt:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.NPT));
+            publish(context, "nested-npt-2m:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.NPT_2M));
+            publish(context, "nested-svm-shadow:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.SVM_SHADOW));
         });
     }
 

@@ -6,12 +6,14 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.osgi.framework.Constants;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.MachineConfig;
@@ -78,7 +80,12 @@ public final class FakeContainer {
 
             @Override
             public boolean nests() {
-                return name.equals("ept");
+                return name.equals("ept") || name.equals("npt");
+            }
+
+            @Override
+            public VirtualizationExtension extension() {
+                return name.equals("npt") ? VirtualizationExtension.SVM : VirtualizationExtension.VMX;
             }
 
             @Override
@@ -118,7 +125,7 @@ public final class FakeContainer {
         return Map.of(key, value, Constants.SERVICE_BUNDLEID, BUNDLE_ID, Constants.SERVICE_ID, SERVICE_ID);
     }
 
-    /** A workload whose guest the fake machine recognises by seed and name; one by the name "nested-ept" needs nested paging. */
+    /** A workload whose guest the fake machine recognises by seed and name; one by the name "nested-ept" or "nested-npt" needs nested paging. */
     public record FakeWorkload(String name) implements Workload {
         @Override
         public String description() {
@@ -132,7 +139,13 @@ public final class FakeContainer {
 
         @Override
         public boolean needsNestedPaging() {
-            return name.equals("nested-ept");
+            return name.startsWith("nested-");
+        }
+
+        @Override
+        public Optional<VirtualizationExtension> needsExtension() {
+            return Optional.of(name).filter(n -> n.startsWith("nested-"))
+                    .map(n -> n.equals("nested-npt") ? VirtualizationExtension.SVM : VirtualizationExtension.VMX);
         }
 
         @Override

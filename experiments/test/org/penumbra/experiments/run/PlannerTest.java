@@ -62,13 +62,17 @@ class PlannerTest {
     }
 
     @Test
-    @DisplayName("a guest with EPT of its own is left out under designs that give it none; if none is left, there is no plan")
+    @DisplayName("N03 N04 a guest with EPT or NPT of its own is left out under designs that give it none; if none is left, there is no plan")
     void nothingToRun() {
         container.workload("nested-ept");
+        container.workload("nested-npt");
+        container.mmu("npt");
+        assertThat(new Requests().experiment("nested").workloads("nested-ept", "nested-npt").designs("shadow", "ept", "npt").plan(container).trials())
+                .extracting(Trial::title).containsExactly("nested-ept under ept", "nested-npt under npt");
         Requests request = new Requests().experiment("nested").workloads("nested-ept");
         assertThat(request.designs("shadow", "ept").plan(container).trials()).extracting(Trial::title).containsExactly("nested-ept under ept");
-        refused(request.designs("shadow", "native"), "nothing to run: the workloads' guest needs EPT of its own, which "
-                + "shadow, native cannot give it; ept would");
+        refused(request.designs("shadow", "native"), "nothing to run: the workloads' guest needs VMX with EPT, or SVM with NPT, of its own, which "
+                + "shadow, native cannot give it; try ept, npt");
     }
 
     @Test

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.cpu.WalkListener.Cache;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.EntryFormat;
@@ -41,7 +42,7 @@ class WalkTextTest {
 
     private List<String> text(WalkPart.Kind kind, long guest, long host) {
         WalkRequest request = new WalkRequest(0x401000, PagingMode.FOUR_LEVEL, PageSize.SMALL, Access.USER,
-                new Design("ept", "ept", 1, List.of(), true), new FakeContainer().registry.costProfiles().orElseThrow().all().get(1));
+                new Design("ept", "ept", 1, List.of(), true, VirtualizationExtension.VMX), new FakeContainer().registry.costProfiles().orElseThrow().all().get(1));
         WalkPart part = new WalkPart(kind, 0x401000, 0x1800000, recorder.take(), guest, host, 1200);
         return WalkText.lines(new WalkResult(request, List.of(part)), UnaryOperator.identity());
     }

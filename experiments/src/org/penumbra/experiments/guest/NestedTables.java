@@ -5,23 +5,18 @@ import static org.penumbra.experiments.guest.GuestLayout.PAGE;
 import java.util.HashMap;
 import java.util.Map;
 import org.penumbra.api.guest.StepBuffer;
-import org.penumbra.api.vmx.ExitReason;
-import org.penumbra.api.vmx.VmcsField;
-import org.penumbra.api.vmx.VmxControls;
 
 /**
- * The EPT tables that a hypervisor which is a guest itself keeps for its own guest (EPT12): one slot, filled page by page at violations,
- * as KVM does (SDM vol. 3, "EPT Translation Mechanism").
+ * The EPT or nested tables that a hypervisor which is a guest itself keeps for its own guest (EPT12, NPT12): one slot, filled page by page when
+ * they refuse an access, as KVM does (SDM vol. 3, "EPT Translation Mechanism"; APM vol. 2, "Nested Paging"). An entry that names a table has
+ * bits 2:0 set in both: R, W and X, or P, R/W and U/S.
  */
-final class GuestEpt implements HypervisorMmu {
+final class NestedTables implements HypervisorMmu {
     private static final long RIGHTS = 7;
-    private static final long WRITE_BACK = 6 << 3;
     private static final long LARGE = 1 << 7;
-    /** EPTP: write-back, 4 levels, accessed and dirty flags. */
-    private static final long EPTP = 6 | 3 << 3 | 1 << 6;
     private static final int LEVELS = 4;
-    private static final long VPID = 1;
 
+    private final ControlBlock control;
     private final FrameAllocator frames;
     private final GuestLayout layout;
     private final long base;
@@ -38,7 +33,8 @@ final class GuestEpt implements HypervisorMmu {
      * @param leafLevel 1: pages of 4 KiB; 2: of 2 MiB
      * @param unpaged the guest begins without paging
      */
-    GuestEpt(FrameAllocator frames, GuestLayout layout, long base, int leafLevel, boolean unpaged) {
+    NestedTables(ControlBlock control, FrameAllocator frames, GuestLayout layout, long base, int leafLevel, boolean unpaged) {
+        this.control = control;
         this.frames = frames;
         this.layout = layout;
         this.base = base;
@@ -49,21 +45,15 @@ final class GuestEpt implements HypervisorMmu {
     @Override
     public void start(StepBuffer out) {
         root = table(out);
-        out.vmwrite(VmcsField.SECONDARY_VM_EXEC_CONTROL,
-                VmxControls.ENABLE_EPT | VmxControls.ENABLE_VPID | (unpaged ? VmxControls.UNRESTRICTED_GUEST : 0));
-        out.vmwrite(VmcsField.VIRTUAL_PROCESSOR_ID, VPID);
-        out.vmwrite(VmcsField.EPT_POINTER, root | EPTP);
-        out.vmwrite(VmcsField.CPU_BASED_VM_EXEC_CONTROL,
-                VmxControls.ACTIVATE_SECONDARY | VmxControls.UNCONDITIONAL_IO_EXITING | VmxControls.HLT_EXITING);
+        control.useTables(root, unpaged, out);
     }
 
     @Override
-    public boolean begin(int reason, StepBuffer out) {
-        if (reason != ExitReason.EPT_VIOLATION.number()) {
+    public boolean begin(ControlBlock.Exit exit, StepBuffer out) {
+        if (exit != ControlBlock.Exit.REFUSED) {
             return false;
         }
-        out.vmread(VmcsField.EXIT_QUALIFICATION);
-        out.vmread(VmcsField.GUEST_PHYSICAL_ADDRESS);
+        control.readRefused(out);
         return true;
     }
 
@@ -89,7 +79,7 @@ final class GuestEpt implements HypervisorMmu {
             table = below;
         }
         long page = base + (gpa & -1L << shift(leafLevel));
-        out.store(entry(table, gpa, leafLevel), 8, page | RIGHTS | WRITE_BACK | (leafLevel > 1 ? LARGE : 0));
+        out.store(entry(table, gpa, leafLevel), 8, page | control.pageBits() | (leafLevel > 1 ? LARGE : 0));
     }
 
     private long table(StepBuffer out) {
