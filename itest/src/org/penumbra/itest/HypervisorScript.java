@@ -1,8 +1,10 @@
 package org.penumbra.itest;
 
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.Queue;
 import java.util.function.Consumer;
+import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestProgram;
 import org.penumbra.api.guest.GuestState;
@@ -24,6 +26,8 @@ final class HypervisorScript implements GuestBoot, GuestProgram {
     private final Queue<Consumer<StepBuffer>> batches = new ArrayDeque<>();
     private RegisterFile registers;
     private GuestState inner;
+    /** Vectors of the interrupts that it was given; null if it has no handler. */
+    private List<Integer> interrupts;
 
     /** Adds a batch; what it does first sees what the batch before has left. */
     HypervisorScript then(Consumer<StepBuffer> batch) {
@@ -34,6 +38,12 @@ final class HypervisorScript implements GuestBoot, GuestProgram {
     /** {@code guest} is what the VMCS at {@link #VMCS} enters. */
     HypervisorScript runs(GuestState guest) {
         inner = guest;
+        return this;
+    }
+
+    /** It has a handler that ends each interrupt and writes it down. */
+    HypervisorScript handles(List<Integer> vectors) {
+        interrupts = vectors;
         return this;
     }
 
@@ -86,6 +96,10 @@ final class HypervisorScript implements GuestBoot, GuestProgram {
 
     @Override
     public void interrupt(int vector, StepBuffer handler) {
-        throw new IllegalStateException("interrupt " + vector);
+        if (interrupts == null) {
+            throw new IllegalStateException("interrupt " + vector);
+        }
+        interrupts.add(vector);
+        handler.wrmsr(Msr.X2APIC_EOI, 0);
     }
 }

@@ -3,6 +3,8 @@ package org.penumbra.itest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -223,7 +225,7 @@ class NestedSvmTest {
     }
 
     @Test
-    @DisplayName("V13 N01 N05 what L1 intercepts it sees, with SVM's codes and information: writes of CR0, CR3 and CR4, INVLPG, HLT, I/O, MSRs, SVM's instructions, #PF, VMMCALL")
+    @DisplayName("V13 N02 N05 what L1 intercepts it sees, with SVM's codes and information: writes of CR0, CR3 and CR4, INVLPG, HLT, I/O, MSRs, SVM's instructions, #PF, VMMCALL")
     void reflected() {
         GuestState l2 = new GuestState(new Steps(s -> {
             s.movToCr3(0x1000);
@@ -342,6 +344,17 @@ class NestedSvmTest {
         run();
     }
 
+    @ParameterizedTest(name = "{0} = {1}")
+    @CsvSource({"V_INTR, 0x100", "V_INTR, 0x1000000", "EVENTINJ, 0x80000202", "EVENTINJ, 0x80000480"})
+    @DisplayName("V13 what VMCB12 asks for and is not modelled stops the machine with a line that says so: virtual interrupts, NMIs, software interrupts")
+    void notModelled(VmcbField field, String value) {
+        configured().runs(new GuestState(new Steps(s -> {}))).then(s -> {
+            put(s, field, Long.decode(value));
+            vmrun(s);
+        });
+        assertThatThrownBy(this::run).isInstanceOf(MachineException.class).hasMessageContaining("not modelled");
+    }
+
     @ParameterizedTest(name = "INVLPGA of ASID {0}: new {1}")
     @CsvSource({"1, true", "2, false", "0, false"})
     @DisplayName("V13 INVLPGA drops one page of the ASID that it names: what L1 has changed in L2's shadow tables counts then")
@@ -395,6 +408,61 @@ class NestedSvmTest {
             s.svm(ExitReason.VMSAVE, VMCB);
         });
         expect(VmcbField.LSTAR, 0x5555_5000);
+        run();
+    }
+
+    /** L1 with RFLAGS.IF = 1. */
+    private List<Integer> interruptible() {
+        List<Integer> vectors = new ArrayList<>();
+        l1.handles(vectors).then(s -> {
+            interrupt(0x50);
+            s.stiHlt();
+        }).then(s -> assertThat(vectors).containsExactly(0x50));
+        return vectors;
+    }
+
+    private void interrupt(int vector) {
+        running.interrupts().msi(0xfee0_0000L, vector);
+    }
+
+    @Test
+    @DisplayName("V13 while GIF is 0 an interrupt is held back whatever RFLAGS.IF, and taken at STGI")
+    void globalInterruptFlag() {
+        List<Integer> vectors = interruptible();
+        on().then(s -> {
+            s.svm(ExitReason.CLGI, 0);
+            s.load(0x5000, 8);
+        }).then(s -> {
+            interrupt(0x51);
+            s.load(0x5000, 8);
+            s.load(0x5000, 8);
+        }).then(s -> {
+            assertThat(vectors).containsExactly(0x50);
+            s.svm(ExitReason.STGI, 0);
+            s.load(0x5000, 8);
+        }).then(s -> assertThat(vectors).containsExactly(0x50, 0x51));
+        run();
+    }
+
+    @ParameterizedTest(name = "intercepted: {0}, masked by L1's flag: {1}")
+    @CsvSource({"true, true, 0x60", "true, false, 0x81", "false, false, 0x81"})
+    @DisplayName("V13 N05 an interrupt for L1 while L2 runs is an exit if L1 intercepts it and the flag that masks it is 1; L1 takes it at STGI, GIF being 0")
+    void interruptsExit(boolean intercepted, boolean byHost, String code) {
+        List<Integer> vectors = interruptible();
+        configured().runs(new GuestState(new Steps(s -> {
+            interrupt(0x51);
+            s.load(0x5000, 8);
+            s.load(0x5000, 8);
+        }))).then(s -> {
+            put(s, VmcbField.INTERCEPT_MISC1, intercepted ? SvmIntercepts.INTR : 0);
+            put(s, VmcbField.V_INTR, byHost ? 1 << 24 : 0);
+        });
+        expectExit(Integer.decode(code));
+        l1.then(s -> {
+            assertThat(vectors).as("GIF is 0 after #VMEXIT").containsExactly(0x50);
+            s.svm(ExitReason.STGI, 0);
+            s.load(0x5000, 8);
+        }).then(s -> assertThat(vectors).containsExactly(0x50, 0x51));
         run();
     }
 

@@ -29,7 +29,6 @@ final class NestedSvm {
     /** The global interrupt flag. */
     private boolean gif = true;
     private long hostSaveArea;
-    private boolean used;
     /** What L1 is while L2 runs; null while it runs itself. */
     private GuestState hypervisor;
     private Vmcb12 vmcb12;
@@ -89,7 +88,6 @@ final class NestedSvm {
 
     /** Executes the instruction {@code operation} in the guest's stead; the processor has looked at EFER.SVME and CPL. */
     Disposition execute(GuestOperation operation) {
-        used = true;
         long rax = vcpu.registers().gpr[RegisterFile.RAX];
         switch (ExitReason.of(operation.function)) {
             case STGI:
@@ -245,10 +243,5 @@ final class NestedSvm {
         pending.inject = false;
         boolean code = !pending.injectExternal && pending.injectVector != GuestException.UD;
         return SvmControls.event(pending.injectVector, pending.injectExternal, code, pending.injectErrorCode);
-    }
-
-    /** True if the guest has used SVM, and would miss it. */
-    boolean used() {
-        return used;
     }
 }

@@ -101,6 +101,9 @@ final class SvmControls {
         if (injects() && eventType() != EVENT_EXTERNAL && eventType() != EVENT_EXCEPTION) {
             return "injection of NMIs and software interrupts";
         }
+        if (hostMasksInterrupts() && !intercepts(Vmcb.VMEXIT_INTR)) {
+            return "interrupts for a guest whose RFLAGS.IF does not mask them (V_INTR_MASKING without the intercept of INTR)";
+        }
         return (vIntr & V_IRQ) != 0 ? "virtual interrupts (V_IRQ)" : "";
     }
 

@@ -256,9 +256,10 @@ final class VirtualCpu implements Vcpu {
         return tables12() != null;
     }
 
-    /** The extension that the guest has used as a hypervisor, which it would miss; null if it has used none. */
+    /** The extension that the guest has switched on as a hypervisor, and would miss; null if it has none. Of its guests EFER.SVME is 1, too. */
     VirtualizationExtension used() {
-        return nestedSvm.used() ? VirtualizationExtension.SVM : nestedVmx.on() ? VirtualizationExtension.VMX : null;
+        boolean svm = registers.paging.hasEfer(ControlBits.EFER_SVME);
+        return svm ? VirtualizationExtension.SVM : nestedVmx.on() ? VirtualizationExtension.VMX : null;
     }
 
     /** What is derived from the tables that {@code tables12} names, or from all of them, is to be as they are: INVEPT, or a flush by VMRUN. */
