@@ -9,6 +9,8 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
@@ -58,6 +60,55 @@ class SvmInterceptTest {
         assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.UD);
         rig.registers.cpl = 3;
         assertThat(rig.cpu.hlt()).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.GP);
+    }
+
+    @Test
+    @DisplayName("V13 writes of CR0, CR3 and CR4, reads of CR3, INVLPG and INVPCID exit if their bits are set, a value that is not allowed being #GP before")
+    void paging() {
+        rig.vmcb.crWriteIntercepts = 1 | 1 << 3 | 1 << 4;
+        rig.vmcb.crReadIntercepts = 1 << 3;
+        rig.vmcb.invlpgIntercept = true;
+        rig.vmcb.invpcidIntercept = true;
+        rig.vmrun();
+        PagingState state = rig.registers.paging;
+        int outcome = rig.cpu.movToCr0(state.cr0());
+        assertThat(rig.cpu.exit().qualification).isEqualTo(ExitQualification.movToCr(0));
+        exited(outcome, 0x10, ExitReason.CR_ACCESS);
+        exited(rig.cpu.movToCr3(0x7000), 0x13, ExitReason.CR_ACCESS);
+        exited(rig.cpu.movToCr4(state.cr4()), 0x14, ExitReason.CR_ACCESS);
+        outcome = rig.cpu.movFromCr3();
+        assertThat(rig.cpu.exit().qualification).isEqualTo(ExitQualification.movFromCr(3));
+        exited(outcome, 0x03, ExitReason.CR_ACCESS);
+        outcome = rig.cpu.invlpg(0x5000);
+        assertThat(rig.cpu.exit().qualification).isEqualTo(0x5000);
+        assertThat(rig.vmcb.exitInfo1).as("without decode assists").isZero();
+        exited(outcome, 0x79, ExitReason.INVLPG);
+        exited(rig.cpu.invpcid(2, 0, 0), 0xa2, ExitReason.INVPCID);
+        assertThat(rig.registers.paging).as("nothing took effect").isEqualTo(state);
+        assertThat(rig.cpu.movToCr0(1L << 40)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.movToCr3(-1)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.movToCr4(1L << 40)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.GP);
+    }
+
+    @Test
+    @DisplayName("V13 SVM's own instructions are #UD while EFER.SVME is 0, and outside of SVM; then #GP of a user; then they exit")
+    void ownInstructions() {
+        ExitReason[] instructions = {ExitReason.VMRUN, ExitReason.VMLOAD, ExitReason.VMSAVE, ExitReason.STGI, ExitReason.CLGI, ExitReason.INVLPGA};
+        int[] codes = {0x80, 0x82, 0x83, 0x84, 0x85, 0x7a};
+        assertThat(rig.cpu.svm(ExitReason.VMRUN.number())).isEqualTo(Outcome.FAULT);
+        rig.vmrun();
+        for (ExitReason i : instructions) {
+            assertThat(rig.cpu.svm(i.number())).isEqualTo(Outcome.FAULT);
+            assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.UD);
+        }
+        rig.registers.paging = rig.registers.paging.withEfer(rig.registers.paging.efer() | ControlBits.EFER_SVME);
+        for (int i = 0; i < codes.length; i++) {
+            exited(rig.cpu.svm(instructions[i].number()), codes[i], instructions[i]);
+        }
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.svm(ExitReason.VMRUN.number())).isEqualTo(Outcome.FAULT);
         assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.GP);
     }
 
