@@ -28,6 +28,7 @@ import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.NestedPageFault;
+import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.svm.SvmIntercepts;
 import org.penumbra.api.svm.Vmcb;
@@ -61,11 +62,11 @@ class NestedSvmTest {
     }
 
     private Machine run() {
-        return run("npt", zen());
+        return run("npt", zen(), Map.of());
     }
 
-    private Machine run(String design, CostProfile hardware) {
-        MachineConfig config = new MachineConfig(MEMORY, 1, hardware, design, Map.of(), false);
+    private Machine run(String design, CostProfile hardware, Map<String, String> settings) {
+        MachineConfig config = new MachineConfig(MEMORY, 1, hardware, design, settings, false);
         try (Machine machine = vmx.create(config, l1)) {
             running = machine;
             return Trial.finish(machine);
@@ -148,7 +149,7 @@ class NestedSvmTest {
     @DisplayName("V13 under a design by VMX a guest finds no SVM: EFER.SVME is reserved")
     void notUnderVmx(String design) {
         on();
-        assertThatThrownBy(() -> run(design, Trial.skylake(profiles))).isInstanceOf(MachineException.class).hasMessageContaining("#GP");
+        assertThatThrownBy(() -> run(design, Trial.skylake(profiles), Map.of())).isInstanceOf(MachineException.class).hasMessageContaining("#GP");
     }
 
     @Test
@@ -466,10 +467,10 @@ class NestedSvmTest {
         run();
     }
 
-    @ParameterizedTest(name = "L1 with nested paging: {0}")
-    @ValueSource(booleans = {true, false})
-    @DisplayName("N02 N04 a walk of L2 without caches takes 24 references on NPT, be L1's tables shadow tables or nested tables")
-    void references(boolean nestedPaging) {
+    @ParameterizedTest(name = "L1 with nested paging: {0}, NPT of {1} levels: {2} references")
+    @CsvSource({"true, 4, 24", "false, 4, 24", "true, 5, 29", "false, 5, 29"})
+    @DisplayName("N02 N04 a walk of L2 without caches takes 24 references on NPT of 4 levels, 29 of 5, be L1's tables shadow tables or nested tables")
+    void references(boolean nestedPaging, int levels, long expected) {
         long page = 0x40_0000;
         if (nestedPaging) {
             nested();
@@ -496,20 +497,21 @@ class NestedSvmTest {
             vmrun(s);
         }).then(s -> {
             assertThat(running.translation().completedWalks() - before[1]).isEqualTo(1);
-            assertThat(running.translation().completedReferences() - before[0]).isEqualTo(24);
+            assertThat(running.translation().completedReferences() - before[0]).isEqualTo(expected);
         });
-        run("npt", withoutCaches());
+        CostProfile hardware = levels == 5 ? Trial.hardware(profiles, PagingMode.FIVE_LEVEL) : zen();
+        run("npt", withoutCaches(hardware), Map.of("npt.levels", Integer.toString(levels)));
     }
 
     /** A processor on which no reference of a walk spares the next one. */
-    private CostProfile withoutCaches() {
+    private CostProfile withoutCaches(CostProfile hardware) {
         Map<String, Long> none = new TreeMap<>();
-        for (CostProfile.Figure f : zen().figures()) {
+        for (CostProfile.Figure f : hardware.figures()) {
             if (f.key().matches("(ept-)?paging-structure-cache\\..*\\.entries|nested-tlb\\.entries")) {
                 none.put(f.key(), 0L);
             }
         }
-        return profiles.with(zen(), none);
+        return profiles.with(hardware, none);
     }
 
     /** An L2 that does one batch, and calls its hypervisor then. */

@@ -35,7 +35,7 @@ final class Tables02 implements TableProtection {
         if (shadows == null) {
             ShadowOptions options =
                     new ShadowOptions(true, true, PREVIOUS_ROOTS, mmu.largePages(), true, false, 0, true, false, 0, false, false, false);
-            shadows = mmu.format.shadows(mmu.host, options, this);
+            shadows = mmu.format.shadows(mmu.host, options, this, mmu.levels());
         }
         return shadows;
     }

@@ -125,9 +125,9 @@ enum TdpFormat {
         return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty);
     }
 
-    /** The shadows, in this format, of a guest hypervisor's tables in this format. */
-    ShadowPaging shadows(MmuHost host, ShadowOptions options, TableProtection protection) {
-        return this == NPT ? ShadowPaging.ofNested(host, options, protection) : ShadowPaging.ofEpt(host, options, protection);
+    /** The shadows, in this format, of a guest hypervisor's tables in this format; nested tables have at least {@code levels}. */
+    ShadowPaging shadows(MmuHost host, ShadowOptions options, TableProtection protection, int levels) {
+        return this == NPT ? ShadowPaging.ofNested(host, options, protection, levels) : ShadowPaging.ofEpt(host, options, protection);
     }
 
     /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */

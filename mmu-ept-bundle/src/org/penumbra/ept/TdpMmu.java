@@ -431,6 +431,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         return tree;
     }
 
+    /** Levels of the tree. */
+    int levels() {
+        return levels;
+    }
+
     /** True if leaves of 2 MiB are made. */
     boolean largePages() {
         return settings.largePages();

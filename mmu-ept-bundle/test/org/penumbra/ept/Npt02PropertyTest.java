@@ -24,7 +24,7 @@ class Npt02PropertyTest extends NestedNptFixture {
     @Label("N04 N05 after any entries, flushes and host events, in any order, an access of L2 ends as NPT12 says")
     void asNpt12Says(@ForAll long seed) {
         random = new Random(seed);
-        host = new FixtureHost(factory(), 1 + random.nextInt(2));
+        host = new FixtureHost(factory(), 1 + random.nextInt(2)).with("npt.levels", random.nextBoolean() ? "4" : "5");
         start(4 + random.nextInt(2), random.nextInt(4) != 0);
         for (int n = 0; n < 300; n++) {
             edit();

@@ -44,7 +44,7 @@ class Npt02Test extends NestedNptFixture {
 
     @ParameterizedTest(name = "NPT12 of {0} levels")
     @ValueSource(ints = {4, 5})
-    @DisplayName("N04 NPT02 has as many levels as NPT12, and no-execute whatever L1's EFER.NXE")
+    @DisplayName("N04 on a host of 4 levels NPT02 has as many as NPT12, and no-execute whatever L1's EFER.NXE")
     void root(int levels) {
         start(levels, false);
         assertThat(l2.root()).isInstanceOfSatisfying(TranslationRoot.Nested.class, npt -> {
@@ -53,6 +53,28 @@ class Npt02Test extends NestedNptFixture {
         });
         ept12.map(GPA, 300, 1, LEAF);
         assertThat(access(GPA, FETCH)).isEqualTo(hpa(300 << 12));
+    }
+
+    @ParameterizedTest(name = "NPT12 of {0} levels")
+    @ValueSource(ints = {4, 5})
+    @DisplayName("N04 E08 on a host of 5 levels NPT02 has 5, whatever NPT12 has; what 4 levels do not translate is not present")
+    void fiveLevels(int levels) {
+        host = new FixtureHost(factory(), 1).with("npt.levels", "5");
+        start(levels, true);
+        ept12.map(GPA, 300, 1, LEAF);
+        assertThat(access(GPA, WRITE)).isEqualTo(hpa(300 << 12));
+        assertThat(((TranslationRoot.Nested) l2.root()).levels()).isEqualTo(5);
+        assertThat(access(GPA | 1L << 48, READ)).isEqualTo(-1);
+        assertThat(fault.qualification).isEqualTo(USER | FINAL);
+        // As many other roots as are kept, and one more: the first is given up.
+        TranslationRoot first = l2.root();
+        for (int n = 1; n <= 5; n++) {
+            l2.enter(new TranslationRoot.Nested(ept12.root() + ((long) n << 20), levels));
+            l2.root();
+        }
+        enter(tables12);
+        assertThat(access(GPA, READ)).isEqualTo(hpa(300 << 12));
+        assertThat(l2.root()).isNotSameAs(first);
     }
 
     @ParameterizedTest(name = "bits {0}")

@@ -53,13 +53,13 @@ record GuestRoot(Kind kind, GuestFormat format, int mode, long register, boolean
         }
     }
 
-    /** What the processor is given whose tables begin at {@code top}. EPT has flags if the guest hypervisor's has. */
-    TranslationRoot root(long top) {
+    /** What the processor is given whose tables of {@code levels} begin at {@code top}. EPT has flags if the guest hypervisor's has. */
+    TranslationRoot root(long top, int levels) {
         switch (kind) {
             case EPT:
-                return TranslationRoot.TwoDimensional.of(top, format.levels(), (register & GuestFormat.EPTP_FLAGS) != 0);
+                return TranslationRoot.TwoDimensional.of(top, levels, (register & GuestFormat.EPTP_FLAGS) != 0);
             case NESTED:
-                return new TranslationRoot.Nested(top, format.levels());
+                return new TranslationRoot.Nested(top, levels);
             default:
                 return new TranslationRoot.OneDimensional(top | pcid, kind == Kind.DEPRIVILEGED_PAGES);
         }

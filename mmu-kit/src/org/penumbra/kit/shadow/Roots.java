@@ -20,7 +20,9 @@ import org.penumbra.kit.ShadowPage;
  *
  * <p>A guest in 4- or 5-level paging has one top-level shadow page. Every other guest runs on PAE tables: four page directories of
  * 1 GiB each, and the PDPTEs that name them in a frame of their own (KVM: {@code pae_root}), from where VM entry loads the PDPTE
- * registers (SDM vol. 3, "Loading Page-Directory-Pointer-Table Entries").
+ * registers (SDM vol. 3, "Loading Page-Directory-Pointer-Table Entries"). Nested tables have at least as many levels as the host's paging (APM
+ * vol. 2, "Nested Paging"): above one of 4 levels on a host of 5 a frame has one entry, for the addresses that 4 levels translate (KVM: {@code
+ * role.passthrough}, {@code pml5_root}).
  */
 final class Roots {
     /** CR3 has 32 bits outside IA-32e mode. */
@@ -33,13 +35,16 @@ final class Roots {
         /** The top-level shadow page, or a page directory for each GiB, null where the guest has none. */
         final ShadowPage[] pages;
         final TranslationRoot value;
+        /** {@link #value} names a frame of its own, above the pages. */
+        final boolean above;
         /** Something that the guest dropped since may still be in the sptes below. */
         boolean stale;
 
-        Root(GuestRoot of, ShadowPage[] pages, long top) {
+        Root(GuestRoot of, ShadowPage[] pages, long top, boolean above) {
             this.of = of;
             this.pages = pages;
-            this.value = of.root(top);
+            this.value = of.root(top, mmu.rootLevels(of));
+            this.above = above;
         }
 
         ShadowPage page(long gva) {
@@ -112,9 +117,9 @@ final class Roots {
                 mmu.tree.putRoot(page);
             }
         }
-        mmu.tree.commit(w.clock, false);
-        if (root.pages.length > 1) {
-            // The processor has the four entries in registers and looks at them in memory at entry only.
+        // Of PAE paging the processor has the four entries in registers and looks at them in memory at entry only.
+        mmu.tree.commit(w.clock, root.above && root.pages.length == 1);
+        if (root.above) {
             mmu.host.lease().free(Spte.address(root.value.register()));
         }
     }
@@ -159,23 +164,24 @@ final class Roots {
 
     /** KVM: mmu_alloc_shadow_roots, mmu_alloc_direct_roots. */
     private Root build(GuestRoot of) {
-        if (of.format().levels() > 3) {
-            ShadowPage page = pin(of.gfn(), Role.of(of.format().levels(), Rights.ALL, of.mode(), 0));
-            return new Root(of, new ShadowPage[] {page}, page.spt);
+        boolean whole = of.format().levels() > 3;
+        if (whole && mmu.rootLevels(of) == of.format().levels()) {
+            ShadowPage page = whole(of);
+            return new Root(of, new ShadowPage[] {page}, page.spt, false);
         }
         long top = mmu.host.lease().allocate(w.clock);
-        if (top >= PAE_LIMIT) {
+        if (!whole && top >= PAE_LIMIT) {
             mmu.host.lease().free(top);
             throw new IllegalStateException(String.format("PDPTEs must lie below 4 GiB, and the host has no frame there but 0x%x", top));
         }
-        ShadowPage[] pages = new ShadowPage[QUARTERS];
-        Root root = new Root(of, pages, top);
+        ShadowPage[] pages = new ShadowPage[whole ? 1 : QUARTERS];
+        Root root = new Root(of, pages, top, true);
         boolean done = false;
         try {
-            for (int i = 0; i < QUARTERS; i++) {
-                pages[i] = directory(of, i);
+            for (int i = 0; i < pages.length; i++) {
+                pages[i] = whole ? whole(of) : directory(of, i);
                 if (pages[i] != null) {
-                    w.sptes.store(top + 8L * i, SpteFormat.pdpte(pages[i].spt));
+                    w.sptes.store(top + 8L * i, whole ? mmu.format.table(pages[i].spt) : SpteFormat.pdpte(pages[i].spt));
                 }
             }
             done = true;
@@ -185,6 +191,11 @@ final class Roots {
             }
         }
         return root;
+    }
+
+    /** The top-level shadow page of tables of 4 or 5 levels. */
+    private ShadowPage whole(GuestRoot of) {
+        return pin(of.gfn(), Role.of(of.format().levels(), Rights.ALL, of.mode(), 0));
     }
 
     /** The page directory for GiB {@code i} of the linear addresses. */

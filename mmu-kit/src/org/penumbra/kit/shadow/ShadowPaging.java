@@ -49,6 +49,8 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
     final ShadowOptions options;
     /** Of the sptes. */
     final SpteFormat format;
+    /** That the processor's tables have, whatever those that are shadowed have. */
+    private final int leastLevels;
     final MmuLock lock;
     final ShadowCounters counters;
     final ShadowTree tree;
@@ -65,7 +67,7 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
 
     /** Shadow paging with {@code options} for the machine behind {@code host}. */
     public ShadowPaging(MmuHost host, ShadowOptions options) {
-        this(host, options, SpteFormat.LEGACY, TableProtection.NONE);
+        this(host, options, SpteFormat.LEGACY, TableProtection.NONE, 0);
     }
 
     /**
@@ -73,18 +75,23 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
      * does not write its tables unnoticed.
      */
     public static ShadowPaging ofEpt(MmuHost host, ShadowOptions options, TableProtection protection) {
-        return new ShadowPaging(host, options, SpteFormat.EPT, protection);
+        return new ShadowPaging(host, options, SpteFormat.EPT, protection, 0);
     }
 
-    /** The same of nested tables: NPT02, whose entries are those of page tables (APM vol. 2, "Nested Paging"). */
-    public static ShadowPaging ofNested(MmuHost host, ShadowOptions options, TableProtection protection) {
-        return new ShadowPaging(host, options, SpteFormat.LEGACY, protection);
+    /**
+     * The same of nested tables: NPT02, whose entries are those of page tables (APM vol. 2, "Nested Paging").
+     *
+     * @param levels of the host's paging
+     */
+    public static ShadowPaging ofNested(MmuHost host, ShadowOptions options, TableProtection protection, int levels) {
+        return new ShadowPaging(host, options, SpteFormat.LEGACY, protection, levels);
     }
 
-    private ShadowPaging(MmuHost host, ShadowOptions options, SpteFormat format, TableProtection protection) {
+    private ShadowPaging(MmuHost host, ShadowOptions options, SpteFormat format, TableProtection protection, int leastLevels) {
         this.host = host;
         this.options = options;
         this.format = format;
+        this.leastLevels = leastLevels;
         this.lock = new MmuLock(options.singleLock());
         this.counters = new ShadowCounters(host.counters());
         this.tree = new ShadowTree(host, options, format, protection, counters);
@@ -258,6 +265,11 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
             zapAllFast(w);
             mmioEpoch = epoch;
         }
+    }
+
+    /** Levels of the tables that the processor is given for those of {@code of}. */
+    int rootLevels(GuestRoot of) {
+        return Math.max(of.format().levels(), leastLevels);
     }
 
     /** {@code roots} are those of a vCPU from now on. */
