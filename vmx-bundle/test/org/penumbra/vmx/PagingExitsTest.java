@@ -5,6 +5,7 @@ import static org.penumbra.api.paging.ControlBits.*;
 
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -15,6 +16,7 @@ import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.ControlDemand;
 import org.penumbra.api.paging.PagingMode;
@@ -26,7 +28,9 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
+import org.penumbra.api.vmx.VmxProcessor;
 import org.penumbra.vmx.apic.ApicRegisters;
+import org.penumbra.vmx.exit.CpuidExit;
 import org.penumbra.vmx.exit.CrAccessExit;
 import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.MsrWriteExit;
@@ -46,6 +50,14 @@ class PagingExitsTest {
     private final List<String> told = new ArrayList<>();
     private ControlDemand demand = ControlDemand.NONE;
     private int linearAddressBits = 57;
+    private VirtualizationExtension extension = VirtualizationExtension.VMX;
+    /** A processor whose CPUID answers 0. */
+    private final VmxProcessor processor = (VmxProcessor) Proxy.newProxyInstance(
+            PagingExitsTest.class.getClassLoader(), new Class<?>[] {VmxProcessor.class}, (proxy, method, arguments) -> {
+                assertThat(method.getName()).isEqualTo("hostCpuid");
+                Arrays.fill((int[]) arguments[2], 0);
+                return null;
+            });
 
     private final ExecutionEngine engine = (ExecutionEngine) Proxy.newProxyInstance(
             PagingExitsTest.class.getClassLoader(), new Class<?>[] {ExecutionEngine.class}, (proxy, method, arguments) -> {
@@ -79,6 +91,15 @@ class PagingExitsTest {
                         return 46;
                     case "linearAddressBits":
                         return linearAddressBits;
+                    case "extension":
+                        return extension;
+                    case "nests":
+                        return true;
+                    case "processor":
+                        return processor;
+                    case "hostSaveArea":
+                        told.add("VM_HSAVE_PA");
+                        return true;
                     case "injectGeneralProtection":
                         told.add("#GP");
                         return null;
@@ -208,6 +229,29 @@ class PagingExitsTest {
         movToCr(0, CR0_PE);
         assertThat(registers.paging.efer()).isEqualTo(EFER_LME);
         assertThat(wrmsr(Msr.IA32_EFER, 1L << 1)).as("a reserved bit").containsExactly("#GP");
+    }
+
+    @Test
+    @DisplayName("V13 EFER.SVME, VM_HSAVE_PA and CPUID's SVM are there for a guest that finds SVM, and for no other")
+    void svm() {
+        registers.paging = PagingState.longMode(0x1000);
+        long efer = registers.paging.efer() | EFER_SVME;
+        assertThat(wrmsr(Msr.IA32_EFER, efer)).containsExactly("#GP");
+        assertThat(wrmsr(Msr.VM_HSAVE_PA, 0x5000)).containsExactly("#GP");
+        assertThat(cpuid(0x8000_0001, RegisterFile.RCX) & 1 << 2).isZero();
+        extension = VirtualizationExtension.SVM;
+        assertThat(wrmsr(Msr.IA32_EFER, efer)).containsExactly("load keep", "skip");
+        assertThat(registers.paging.efer()).isEqualTo(efer);
+        assertThat(wrmsr(Msr.VM_HSAVE_PA, 0x5000)).containsExactly("VM_HSAVE_PA", "skip");
+        assertThat(cpuid(0x8000_0000, RegisterFile.RAX)).isEqualTo(0x8000_000aL);
+        assertThat(cpuid(0x8000_0001, RegisterFile.RCX) & 1 << 2).as("SVM").isNotZero();
+        assertThat(cpuid(0x8000_000a, RegisterFile.RDX)).as("NP, FlushByAsid").isEqualTo(1 | 1 << 6);
+    }
+
+    private long cpuid(int leaf, int register) {
+        registers.gpr[RegisterFile.RAX] = leaf & 0xffff_ffffL;
+        handle(new CpuidExit(), ExitReason.CPUID, 0);
+        return registers.gpr[register];
     }
 
     @Test
