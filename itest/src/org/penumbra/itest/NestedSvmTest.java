@@ -298,6 +298,61 @@ class NestedSvmTest {
     }
 
     @Test
+    @DisplayName("V13 N05 VMSAVE, STGI and CLGI of L2 that L1 does not intercept L0 executes as L1's: RAX is an address of L1")
+    void ownInstructionsOfL2() {
+        GuestState l2 = new GuestState(new Steps(s -> {
+            s.wrmsr(Msr.IA32_LSTAR, 0x3333_3000);
+            s.svm(ExitReason.CLGI, 0);
+            s.svm(ExitReason.STGI, 0);
+            s.svm(ExitReason.VMSAVE, 0x50_0000);
+        }));
+        nested().runs(l2).then(s -> {
+            identity(s);
+            s.store(leaf(0x500), 8, 0x60_0000 | PWU);
+        });
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        l1.then(s -> s.load(0x50_0000 + VmcbField.LSTAR.offset(), 8)).then(s -> assertThat(l1.rax()).isEqualTo(0x3333_3000));
+        run();
+    }
+
+    @Test
+    @DisplayName("N04 N05 a write of L2 to a table of NPT12 that is shadowed is emulated: the entry is there, and L1 sees no exit")
+    void emulated() {
+        long unused = NPT + 0x2000 + 8 * 3;
+        nested().runs(new GuestState(new Steps(s -> {
+            s.load(0x40_0000, 8);
+            s.store(unused, 8, 0x1234_5000);
+        })));
+        l1.then(NestedSvmTest::identity);
+        long[] before = new long[1];
+        l1.then(s -> before[0] = running.counters().get("insn_emulation"));
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        l1.then(s -> {
+            assertThat(running.counters().get("insn_emulation")).isGreaterThan(before[0]);
+            s.load(unused, 8);
+        }).then(s -> assertThat(l1.rax()).isEqualTo(0x1234_5000));
+        assertThat(run().counters().get("nested_exits_reflected")).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("V13 N05 a HLT and an interrupt that L1 does not intercept are L2's: the vCPU waits, and L2 takes the interrupt that wakes it")
+    void haltAndInterrupt() {
+        List<Integer> vectors = interruptible();
+        Steps program = new Steps(s -> {
+            interrupt(0x51);
+            s.stiHlt();
+            s.load(0x5000, 8);
+        });
+        configured().runs(new GuestState(program));
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        l1.then(s -> {
+            assertThat(program.interrupts).containsExactly(0x51);
+            assertThat(vectors).as("L1's").containsExactly(0x50);
+        });
+        run();
+    }
+
+    @Test
     @DisplayName("V13 N05 EVENTINJ is delivered to L2 with its error code and VMCB12's CR2, and is valid no more after the exit; RAX and CR2 are L2's")
     void injection() {
         Steps program = new Steps(s -> s.load(VMCB + VmcbField.ASID.offset(), 4));
@@ -519,6 +574,7 @@ class NestedSvmTest {
         private final Consumer<StepBuffer> first;
         private int batch;
         private String faults = "";
+        private final List<Integer> interrupts = new ArrayList<>();
 
         Steps(Consumer<StepBuffer> first) {
             this.first = first;
@@ -541,7 +597,8 @@ class NestedSvmTest {
 
         @Override
         public void interrupt(int vector, StepBuffer handler) {
-            throw new IllegalStateException();
+            interrupts.add(vector);
+            handler.wrmsr(Msr.X2APIC_EOI, 0);
         }
     }
 }

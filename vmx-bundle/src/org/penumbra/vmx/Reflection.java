@@ -18,7 +18,7 @@ import org.penumbra.api.vmx.VmxControls;
  * Which exits of a guest's guest (L2) its hypervisor (L1) sees, and with what information; the rest is handled here as for any guest. KVM:
  * nested_vmx_l0_wants_exit, nested_vmx_l1_wants_exit. The table is in the bundle's README.
  */
-final class Reflection implements Nesting {
+final class Reflection implements GuestHypervisor {
     private final VirtualCpu vcpu;
     private final NestedVmx nested;
     private final Counter exits;

@@ -17,7 +17,7 @@ import org.penumbra.api.vmx.Vmcs;
  * Which exits of a guest's guest (L2) its hypervisor (L1) sees under SVM, and with what information: those that it intercepts, as VMCB02 has
  * told of them. KVM: nested_svm_exit_special, nested_svm_intercept. The table is in the bundle's README.
  */
-final class SvmReflection implements Nesting {
+final class SvmReflection implements GuestHypervisor {
     private final VirtualCpu vcpu;
     private final NestedSvm nested;
     /** By which L2 runs, with L0's intercepts and L1's. */

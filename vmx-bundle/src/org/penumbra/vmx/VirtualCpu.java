@@ -77,8 +77,8 @@ final class VirtualCpu implements Vcpu {
     private Vmcs vmcs = vmcs01;
     private final NestedVmx nestedVmx;
     private final NestedSvm nestedSvm;
-    private final Nesting byVmx;
-    private final Nesting bySvm;
+    private final GuestHypervisor byVmx;
+    private final GuestHypervisor bySvm;
     private final GuestModes modes;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
@@ -187,7 +187,7 @@ final class VirtualCpu implements Vcpu {
     }
 
     /** The guest as a hypervisor, by the extension that it runs a guest with, if it runs one. */
-    private Nesting nested() {
+    private GuestHypervisor nested() {
         return nestedSvm.running() ? bySvm : byVmx;
     }
 

@@ -11,7 +11,7 @@ import org.penumbra.api.vmx.Vmcs;
  * A guest that is a hypervisor (L1), by whichever extension it is one: what the run loop asks about its guest (L2), and which exits of L2 L1
  * sees. But for {@link #running} everything is asked while L2 runs. Used by the vCPU's thread.
  */
-interface Nesting {
+interface GuestHypervisor {
     /** True while a guest of the guest runs. */
     boolean running();
 
