@@ -496,7 +496,17 @@ class NestedSvmTest {
             assertThat(vectors).containsExactly(0x50);
             s.svm(ExitReason.STGI, 0);
             s.load(0x5000, 8);
-        }).then(s -> assertThat(vectors).containsExactly(0x50, 0x51));
+        }).then(s -> {
+            assertThat(vectors).containsExactly(0x50, 0x51);
+            s.svm(ExitReason.CLGI, 0);
+        }).then(s -> {
+            interrupt(0x52);
+            s.load(0x5000, 8);
+        }).then(s -> {
+            assertThat(vectors).containsExactly(0x50, 0x51);
+            s.wrmsr(Msr.IA32_EFER, HypervisorScript.state().efer());
+            s.load(0x5000, 8);
+        }).then(s -> assertThat(vectors).as("without SVM GIF is 1").containsExactly(0x50, 0x51, 0x52));
         run();
     }
 

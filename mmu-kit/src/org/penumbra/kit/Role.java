@@ -26,8 +26,8 @@ import org.penumbra.api.paging.TranslationRoot;
  *
  * A direct page has level, direct, rights, kernel and kernel_smep only: what it maps depends on nothing but its frame and its rights.
  * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); guest_mode is what the format says,
- * since EPT tables are shadowed for nested guests alone; passthrough and smm have no situation without a guest's own flat paging under
- * SVM, and without system-management mode.
+ * since EPT tables are shadowed for nested guests alone, and nested tables apart from others; passthrough is a frame above the top page ({@code
+ * Roots}); smm has no situation without system-management mode.
  */
 public final class Role {
     public static final int EFER_NX = 1 << 8;

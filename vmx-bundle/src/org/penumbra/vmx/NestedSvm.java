@@ -69,6 +69,11 @@ final class NestedSvm {
         return gif;
     }
 
+    /** EFER.SVME is 0: GIF is 1, as KVM has it (svm_set_efer). */
+    void disabled() {
+        gif = true;
+    }
+
     long hostSaveArea() {
         return hostSaveArea;
     }

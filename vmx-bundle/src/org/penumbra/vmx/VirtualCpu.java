@@ -600,6 +600,9 @@ final class VirtualCpu implements Vcpu {
         if (vmcs.enableEpt) {
             vmcs.guestCr3 = state.cr3();
         }
+        if (!state.hasEfer(ControlBits.EFER_SVME)) {
+            nestedSvm.disabled();
+        }
         mmu.load(state, keepPcid);
     }
 

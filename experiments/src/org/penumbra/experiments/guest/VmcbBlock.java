@@ -15,7 +15,7 @@ import org.penumbra.api.vmx.ExitReason;
 
 /**
  * A VMCB (APM vol. 2, "Secure Virtual Machine"): plain memory, in which VMRUN finds the guest's RAX and #VMEXIT leaves it. Its hypervisor has no
- * devices and does without CLGI and STGI; nor does its guest need VMLOAD and VMSAVE. What is cached for the guest stays until TLB_CONTROL or
+ * devices and leaves GIF as it is; nor does its guest need VMLOAD and VMSAVE. What is cached for the guest stays until TLB_CONTROL or
  * INVLPGA drops it.
  */
 final class VmcbBlock implements ControlBlock {
@@ -171,6 +171,8 @@ final class VmcbBlock implements ControlBlock {
 
     @Override
     public void off(StepBuffer out) {
+        // #VMEXIT has cleared GIF, which has to be 1 before SVM is switched off (APM vol. 2, "Enabling SVM").
+        out.svm(ExitReason.STGI, 0);
         out.wrmsr(Msr.IA32_EFER, registers.paging.efer() & ~ControlBits.EFER_SVME);
     }
 
