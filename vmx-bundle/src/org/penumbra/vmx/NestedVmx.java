@@ -69,6 +69,11 @@ final class NestedVmx {
         return running() && NestedEntry.secondary(current.fields, VmxControls.ENABLE_EPT);
     }
 
+    /** VPID12: 0 without "enable VPID". */
+    long vpid() {
+        return NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
+    }
+
     /** The guest whose guest runs; null while none does. */
     GuestState hypervisor() {
         return hypervisor;
@@ -229,8 +234,7 @@ final class NestedVmx {
         if (type < 0 || type > 3 || type != 2 && vpid == 0) {
             return INVALID_INVALIDATION;
         }
-        // All of L2s' translations have one VPID; dropping more is allowed.
-        vcpu.flushNestedVpid();
+        vcpu.invalidateVpid(type, (int) vpid, gva);
         return 0;
     }
 
@@ -265,7 +269,7 @@ final class NestedVmx {
         runs.increment();
         hypervisor = vcpu.guest();
         l2.next = (int) current.fields.get(VmcsField.GUEST_RIP);
-        long vpid = NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
+        long vpid = vpid();
         boolean keep = vpid != 0 && vpid == lastVpid;
         lastVpid = vpid;
         vcpu.become(l2, entry.load(), keep);

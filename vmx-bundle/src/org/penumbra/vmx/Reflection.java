@@ -3,6 +3,7 @@ package org.penumbra.vmx;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.ExitRecord;
@@ -113,6 +114,10 @@ final class Reflection {
     /** The same because EPT12 refuses an access. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
     void ept(MmuFault fault) {
         boolean misconfigured = fault.misconfigured;
+        TranslationObserver observer = vcpu.processor().observer();
+        if (observer != null) {
+            observer.eptRefused(vcpu.id(), fault.gpa, misconfigured ? -1 : fault.qualification);
+        }
         information(misconfigured ? 0 : fault.qualification, misconfigured ? 0 : fault.gva, fault.gpa, 0, 0);
         nested.exit(misconfigured ? ExitReason.EPT_MISCONFIG : ExitReason.EPT_VIOLATION);
     }

@@ -28,6 +28,7 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
@@ -206,9 +207,6 @@ final class VirtualCpu implements Vcpu {
      * @param keep nothing that was cached for it is dropped
      */
     void become(GuestState other, PagingState state, boolean keep) {
-        if (machine.checker() != null && nested.withEpt()) {
-            throw new MachineException("the specification that a checked run is compared with knows no EPT tables of a guest; run without --check");
-        }
         guest = other;
         registers.paging = state;
         chooseContext();
@@ -219,8 +217,11 @@ final class VirtualCpu implements Vcpu {
             flushVpid();
         }
         engine.switchTo(other);
-        if (machine.checker() != null) {
-            machine.checker().loaded(id, state, false);
+        TranslationObserver observer = machine.checker();
+        if (observer != null && nested.running()) {
+            observer.enteredNested(id, (int) nested.vpid(), nested.withEpt() ? nested.vmcs12().fields.get(VmcsField.EPT_POINTER) : 0, state);
+        } else if (observer != null) {
+            observer.leftNested(id, state);
         }
     }
 
@@ -244,10 +245,20 @@ final class VirtualCpu implements Vcpu {
         if (nests()) {
             attachment.nestedContext(id).invalidateEpt(all, eptp12);
         }
+        if (machine.checker() != null) {
+            machine.checker().invalidatedEpt(id, all, eptp12);
+        }
     }
 
-    /** INVVPID of the guest: what is cached for its guests. */
-    void flushNestedVpid() {
+    /** INVVPID of the guest. All of its guests' translations have one VPID; dropping more is allowed. */
+    void invalidateVpid(int type, int vpid, long gva) {
+        flushNestedVpid();
+        if (machine.checker() != null) {
+            machine.checker().invalidatedVpid(id, type, vpid, gva);
+        }
+    }
+
+    private void flushNestedVpid() {
         processor.cycles().charge(Work.FLUSH_CONTEXT);
         processor.invvpidContext(vmcs02.vpid);
         if (demand.interceptCr3Loads()) {
