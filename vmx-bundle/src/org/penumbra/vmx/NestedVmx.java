@@ -59,6 +59,11 @@ final class NestedVmx {
         return ran;
     }
 
+    /** True in VMX operation. */
+    boolean on() {
+        return vmxonPointer != NONE;
+    }
+
     /** True while a guest of the guest runs. */
     boolean running() {
         return hypervisor != null;

@@ -235,6 +235,11 @@ final class VirtualCpu implements Vcpu {
         return attachment.mmu().nests();
     }
 
+    /** True if the guest has executed VMXON. */
+    boolean inVmxOperation() {
+        return nested.on();
+    }
+
     /** True while a guest of the guest runs on EPT tables of its hypervisor. */
     boolean nestedEpt() {
         return nested.withEpt();

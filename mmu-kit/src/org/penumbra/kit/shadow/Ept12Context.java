@@ -100,7 +100,7 @@ final class Ept12Context extends FaultPath implements NestedContext {
             if (all) {
                 roots.staleAll();
             } else {
-                roots.stale(GuestRoot.ofEpt(eptp));
+                roots.staleEpt(GuestRoot.ofEpt(eptp).gfn());
             }
             roots.freshen();
         }
