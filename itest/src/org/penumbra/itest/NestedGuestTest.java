@@ -9,6 +9,7 @@ import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
@@ -26,6 +27,8 @@ import org.penumbra.api.paging.PagingMode;
 /** A whole guest under a hypervisor that is a guest itself. */
 class NestedGuestTest {
     private static final long MEMORY = 256 << 20;
+    /** Operations between two swaps. */
+    private static final long EVERY = 800;
     /** What the guest hypervisor keeps for itself of so much memory. */
     private static final long INNER = MEMORY - (9 << 20) & -(2 << 20);
 
@@ -99,14 +102,15 @@ class NestedGuestTest {
     }
 
     @Test
-    @DisplayName("E05 N01 N02 L2 on shadow tables of its hypervisor does not notice swaps between shadow paging and EPT below it")
+    @DisplayName("E05 N01 N02 P01 L2 on shadow tables of its hypervisor does not notice thousands of swaps between shadow paging and EPT below it")
     void replacedBelowShadows() {
         try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest("nested-shadow:fork-heavy", PagingMode.FOUR_LEVEL))) {
             int swaps = 0;
-            while (machine.run(50_000)) {
+            while (machine.run(EVERY)) {
                 machine.hotSwap().swap(swaps++ % 2 == 0 ? "shadow" : "ept", Map.of());
             }
-            assertThat(swaps).isGreaterThan(10);
+            assertThat(swaps).isGreaterThan(2_000);
+            assertThat(machine.hotSwap().misconduct()).isEmpty();
             checked(machine);
         }
         assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
@@ -114,14 +118,32 @@ class NestedGuestTest {
 
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"nested-ept:fork-heavy", "nested-ept-2m:fork-heavy"})
-    @DisplayName("E05 N03 L2 does not notice that the MMU under its hypervisor is replaced while it runs")
+    @DisplayName("E05 N03 P01 L2 on EPT tables of its hypervisor does not notice that the MMU below is replaced thousands of times while it runs")
     void replaced(String workload) {
         try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
             int swaps = 0;
-            while (machine.run(20_000)) {
-                machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps++ % 2 == 0 ? "off" : "on"));
+            while (machine.run(EVERY)) {
+                machine.hotSwap().swap("ept", Map.of("ept.accessed-dirty", swaps % 2 == 0 ? "off" : "on", "ept.large-pages", swaps % 3 == 0 ? "off" : "on"));
+                swaps++;
             }
-            assertThat(swaps).isGreaterThan(20);
+            assertThat(swaps).isGreaterThan(2_000);
+            assertThat(machine.hotSwap().misconduct()).isEmpty();
+            checked(machine);
+        }
+        assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
+    }
+
+    @ParameterizedTest(name = "{0} to {1} with {2}")
+    @CsvSource({"nested-shadow:fork-heavy, npt, large-pages=on", "nested-ept:fork-heavy, npt, large-pages=on",
+        "nested-shadow:fork-heavy, shadow, deprivileged=on"})
+    @DisplayName("N07 P01 while L1 is in VMX operation a design under which a guest has no VMX is refused, and the guest goes on")
+    void refusedWithoutVmx(String workload, String design, String setting) {
+        String[] s = setting.split("=");
+        try (Machine machine = vmx.create(config("ept", 1, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
+            machine.run(100_000);
+            assertThatThrownBy(() -> machine.hotSwap().swap(design, Map.of(design + "." + s[0], s[1])))
+                    .isInstanceOf(MachineException.class).hasMessageMatching(".*(no VMX|no nested paging).*");
+            Trial.finish(machine);
             checked(machine);
         }
         assertThat(digestOfInner()).isEqualTo(digest("fork-heavy", PagingMode.FOUR_LEVEL));
