@@ -26,7 +26,7 @@ class MutantsTest {
     void killed() {
         List<Row> rows = new ArrayList<>();
         mutants.run(new Request("", Map.of(), List.of(), 1, 1), rows::add, () -> false);
-        assertThat(rows).hasSize(12).allSatisfy(row -> {
+        assertThat(rows).hasSize(16).allSatisfy(row -> {
             assertThat(row.good()).as("%s: %s", row.subject(), row.finding()).isTrue();
             assertThat(contract.names()).contains(row.what());
         });

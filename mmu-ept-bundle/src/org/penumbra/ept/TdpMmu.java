@@ -241,7 +241,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             }
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
-            return collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
+            boolean done = collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
+            if (done) {
+                fixed.increment();
+            }
+            return done;
         }
         if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
@@ -286,7 +290,6 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             mapped.add(1, format.present(entry) ? -1 : 0);
         }
         mapped.add(2, 1);
-        fixed.increment();
         removed.add(TdpFormat.address(table));
         return true;
     }

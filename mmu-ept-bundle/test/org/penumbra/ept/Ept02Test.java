@@ -298,4 +298,29 @@ class Ept02Test extends NestedFixture {
     private long entry(int level) {
         return host.guest64(ept12.entryAt(GPA, level));
     }
+
+    @ParameterizedTest(name = "bits 6:3 of the EPT12 leaf: {0}")
+    @ValueSource(longs = {0, 1, 4, 5, 6, 8, 9, 12, 13, 14})
+    @DisplayName("N03 T16 a page of L2 has the memory type that EPT12 gives it, L0's being write-back, which leaves it alone; in a piece of a large page too")
+    void memoryType(long type) {
+        ept12.map(GPA, 300, 1, RWX | type << 3);
+        ept12.map(GPA + (4 << 20), 1024, 2, RWX | type << 3 | 1 << 7);
+        for (long gpa : new long[] {GPA, GPA + (4 << 20)}) {
+            access(gpa, READ);
+            assertThat(walk.memoryType).isEqualTo((int) type & 7);
+            assertThat(walk.ignorePat).isEqualTo((type & 8) != 0);
+        }
+    }
+
+    @Test
+    @DisplayName("N03 T16 a memory type that L1 changes in EPT12 counts after INVEPT")
+    void memoryTypeChanges() {
+        ept12.map(GPA, 300, 1, PAGE);
+        access(GPA, WRITE);
+        assertThat(walk.memoryType).isEqualTo(6);
+        ept12.map(GPA, 300, 1, RWX | 3 << 8);
+        l2.invalidateTables(false, named(eptp12));
+        access(GPA, READ);
+        assertThat(walk.memoryType).isZero();
+    }
 }

@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.mmu.DirtyLogging;
+import org.penumbra.api.mmu.PageAgeing;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.TranslationRoot;
 
-/** What is different under EPT when the processor sets no accessed and dirty flags. */
+/** EPT with and without the accessed and dirty flags that a processor sets. */
 class EptFlagsTest extends TdpFixture {
     @Override
     TdpFormat format() {
@@ -43,5 +44,39 @@ class EptFlagsTest extends TdpFixture {
         assertThat(host.takeDirty()).containsExactly(5L);
         log.rearmDirty(5, host.clock());
         assertThat(TdpFormat.writable(leaf(0x5000))).isFalse();
+    }
+
+    @Test
+    @DisplayName("E05 E09 ageing takes the accessed flag of a leaf that was used, and tells once that it was; what is mapped stays mapped")
+    void ageingByFlags() {
+        start();
+        violate(0x5000, EptViolation.READ);
+        long accessed = TdpFormat.EPT.accessed;
+        host.memory().store64(leafAt(0x5000), leaf(0x5000) | accessed);
+        PageAgeing ageing = (PageAgeing) mmu;
+        assertThat(ageing.testAge(5, 1, host.clock())).isTrue();
+        assertThat(ageing.age(5, 1, host.clock())).isTrue();
+        assertThat(leaf(0x5000) & accessed).isZero();
+        assertThat(TdpFormat.EPT.present(leaf(0x5000))).isTrue();
+        assertThat(ageing.testAge(5, 1, host.clock())).isFalse();
+        assertThat(ageing.age(5, 1, host.clock())).isFalse();
+    }
+
+    @Test
+    @DisplayName("E05 E09 without accessed flags ageing takes the leaf itself: the next access is a violation, after which the frame is young again")
+    void ageingWithoutFlags() {
+        host = host(1, TdpSettings.ACCESSED_DIRTY, "off");
+        start();
+        violate(0x5000, EptViolation.READ);
+        PageAgeing ageing = (PageAgeing) mmu;
+        assertThat(ageing.testAge(5, 1, host.clock())).isTrue();
+        host.takeFlushes();
+        assertThat(ageing.age(5, 1, host.clock())).isTrue();
+        assertThat(host.takeFlushes()).as("flushes").isPositive();
+        assertThat(TdpFormat.EPT.present(leaf(0x5000))).isFalse();
+        assertThat(ageing.testAge(5, 1, host.clock())).isFalse();
+        assertThat(ageing.age(5, 1, host.clock())).isFalse();
+        violate(0x5000, EptViolation.READ);
+        assertThat(ageing.testAge(5, 1, host.clock())).isTrue();
     }
 }

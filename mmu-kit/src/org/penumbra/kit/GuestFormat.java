@@ -247,6 +247,11 @@ public enum GuestFormat {
         return rights | ((gpte & (isEpt() ? PRESENT : USER)) != 0 ? Rights.USER : 0);
     }
 
+    /** The memory type that the leaf {@code gpte} gives its page, as it is in {@link Rights}; 0 but for EPT, where tables alone say it. */
+    public int memoryType(long gpte) {
+        return isEpt() ? Rights.memoryType(gpte) : 0;
+    }
+
     /** The protection key in the leaf {@code gpte}; it has a meaning in 4- and 5-level paging only. */
     static int key(long gpte) {
         return (int) (gpte >>> KEY_SHIFT) & 15;

@@ -183,6 +183,7 @@ public final class GuestWalker {
             // The first write has to fault, so that D is set then (KVM: protect_clean_gpte).
             rights &= ~Rights.WRITE;
         }
+        rights |= format.memoryType(gpte[level]);
         return true;
     }
 

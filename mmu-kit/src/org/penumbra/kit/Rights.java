@@ -11,6 +11,8 @@ import org.penumbra.api.paging.PagingState;
  *  bit 0  EXEC   no entry has XD set
  *  bit 1  WRITE  every entry has R/W set
  *  bit 2  USER   every entry has U/S set; of EPT, where all may read who may anything, R
+ *  bits 6:3      of a leaf of EPT: its memory type and "ignore PAT", each bit as it differs from write-back with PAT; no right, but it goes
+ *                where rights go
  * </pre>
  */
 public final class Rights {
@@ -19,7 +21,22 @@ public final class Rights {
     public static final int USER = 4;
     public static final int ALL = EXEC | WRITE | USER;
 
+    /** Bits 6:3. */
+    public static final int MEMORY_TYPE = 15 << 3;
+    /** Write-back, in bits 5:3 of an EPT leaf, where an EPT entry also has the type. */
+    private static final int WRITE_BACK = 6 << 3;
+
     private Rights() {}
+
+    /** What bits 6:3 of an EPT leaf say: {@link #MEMORY_TYPE} of {@code leaf}. */
+    public static int memoryType(long leaf) {
+        return (int) leaf & MEMORY_TYPE ^ WRITE_BACK;
+    }
+
+    /** Bits 6:3 of an EPT leaf with the memory type in {@code rights}. */
+    public static int leafType(int rights) {
+        return rights & MEMORY_TYPE ^ WRITE_BACK;
+    }
 
     /**
      * True if {@code rights} allow {@code access} in {@code state}, protection keys aside (SDM vol. 3, "Determination of Access

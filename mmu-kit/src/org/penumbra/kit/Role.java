@@ -24,7 +24,8 @@ import org.penumbra.api.paging.TranslationRoot;
  *  bit  20     ad_disabled: of EPT tables without accessed and dirty flags
  * </pre>
  *
- * A direct page has level, direct, rights, kernel and kernel_smep only: what it maps depends on nothing but its frame and its rights.
+ * A direct page has level, direct, rights, kernel and kernel_smep only, and in bits 11:8 the memory type of {@link Rights}: what it maps
+ * depends on nothing but its frame, its rights and that.
  * Of KVM's other parts invalid is a state of the page, not of its key ({@link ShadowPage#invalid}); guest_mode is what the format says,
  * since EPT tables are shadowed for nested guests alone, and nested tables apart from others; passthrough is a frame above the top page ({@code
  * Roots}); smm has no situation without system-management mode.
@@ -40,6 +41,7 @@ public final class Role {
     public static final int AD_DISABLED = 1 << 20;
 
     private static final int DIRECT = 1 << 4;
+    /** Of a direct page the memory type follows the rights, as in {@link Rights}. */
     private static final int RIGHTS_SHIFT = 5;
     private static final int FORMAT_SHIFT = 12;
     private static final int QUADRANT_SHIFT = 15;
@@ -112,7 +114,7 @@ public final class Role {
 
     /** The role of a page that maps a linear range, for a guest with the mode bits {@code mode}. */
     public static int direct(int level, int rights, int mode) {
-        return level | DIRECT | rights << RIGHTS_SHIFT | mode & (KERNEL | KERNEL_SMEP);
+        return level | DIRECT | (rights & (Rights.ALL | Rights.MEMORY_TYPE)) << RIGHTS_SHIFT | mode & (KERNEL | KERNEL_SMEP);
     }
 
     /** The mode bits of {@code role}. */
@@ -133,9 +135,9 @@ public final class Role {
         return (role & DIRECT) != 0;
     }
 
-    /** {@link Rights} of the path to the page. */
+    /** {@link Rights} of the path to the page; of a direct page with the memory type. */
     public static int rights(int role) {
-        return role >> RIGHTS_SHIFT & 7;
+        return role >> RIGHTS_SHIFT & (isDirect(role) ? Rights.ALL | Rights.MEMORY_TYPE : Rights.ALL);
     }
 
     public static int quadrant(int role) {

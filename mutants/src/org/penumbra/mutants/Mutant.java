@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.penumbra.api.verify.Nesting;
 
 /**
  * One mutant: a design with one historical bug, as a few lines that differ from the production code.
@@ -18,8 +19,10 @@ import java.util.Map;
  * @param factory its class
  * @param property the property that is tried first
  * @param except a part of the names of configurations that functional tests have to leave out for the mutant to pass; empty if none
+ * @param nesting the guest hypervisor under which the defect shows; none if it needs none
  */
-record Mutant(String name, String origin, String defect, String design, String factory, String property, String except) {
+record Mutant(String name, String origin, String defect, String design, String factory, String property, String except,
+        Nesting nesting) {
     private static final String FOLDER = "/mutants/";
 
     /** All mutants, in alphabetical order. */
@@ -34,7 +37,7 @@ record Mutant(String name, String origin, String defect, String design, String f
             header.put(line.substring(0, colon), line.substring(colon + 2));
         }
         return new Mutant(name, header.get("origin"), header.get("defect"), header.get("design"), header.get("factory"), header.get("property"),
-                header.getOrDefault("except", ""));
+                header.getOrDefault("except", ""), Nesting.named(header.getOrDefault("nested", Nesting.NONE.label())).orElseThrow());
     }
 
     /** The changed class {@code className}, null if it is that of the production code. */

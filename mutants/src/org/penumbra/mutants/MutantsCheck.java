@@ -15,6 +15,7 @@ import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.verify.DesignCheck;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.testkit.contract.ContractKit;
 import org.penumbra.testkit.contract.Designs;
 import org.penumbra.testkit.contract.Laboratory;
@@ -87,8 +88,13 @@ public final class MutantsCheck implements DesignCheck {
 
     private Row row(Mutant m, FunctionalTests functional, Request request, BooleanSupplier stop) {
         MmuFactory production = designs.named(m.design());
-        Subject ours = new Subject(m.design(), production, Map.of(), laboratory, Subject.models(profiles));
-        Subject mutated = new Subject(m.name(), new MutantLoader(m, production).factory(), Map.of(), laboratory, Subject.models(profiles));
+        Nesting nesting = request.nesting() == Nesting.NONE ? m.nesting() : request.nesting();
+        if (nesting.hasEpt() && !production.nests()) {
+            return new Row(m.name(), "", 0, 0, m.design() + " has no nested paging", true);
+        }
+        Subject ours = new Subject(m.design(), production, Map.of(), laboratory, Subject.models(profiles)).nested(nesting);
+        Subject mutated = new Subject(m.name(), new MutantLoader(m, production).factory(), Map.of(), laboratory, Subject.models(profiles))
+                .nested(nesting);
         String apart = functional.apart(ours, mutated, m.except());
         if (!apart.isEmpty()) {
             return new Row(m.name(), FUNCTIONAL, 1, 0, apart, false);

@@ -98,6 +98,33 @@ final class SpecificationChecker implements TranslationChecker {
     }
 
     @Override
+    public synchronized void enteredNested(int vcpu, int vpid, long eptp, PagingState state) {
+        tlb.entered(vcpu, vpid, eptp, state);
+    }
+
+    @Override
+    public synchronized void leftNested(int vcpu, PagingState state) {
+        tlb.left(vcpu, state);
+    }
+
+    @Override
+    public synchronized void invalidatedEpt(int vcpu, boolean all, long eptp) {
+        tlb.invalidatedEpt(vcpu, all, eptp);
+    }
+
+    @Override
+    public synchronized void invalidatedVpid(int vcpu, int type, int vpid, long gva) {
+        tlb.invalidatedVpid(vcpu, type, vpid, gva);
+    }
+
+    @Override
+    public synchronized void eptRefused(int vcpu, long gpa, long qualification) {
+        if (count(tlb.eptRefused(vcpu, gpa, qualification))) {
+            complaints.add(tlb.eptComplaint(vcpu, gpa, qualification));
+        }
+    }
+
+    @Override
     public synchronized long compared() {
         return compared;
     }

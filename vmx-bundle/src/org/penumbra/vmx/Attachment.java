@@ -5,7 +5,10 @@ import java.util.function.Consumer;
 import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.mmu.ControlDemand;
+import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.vmx.memory.IsolationAudit;
 import org.penumbra.vmx.memory.Lease;
 
@@ -43,8 +46,8 @@ final class Attachment {
         extension = guard.call("MmuFactory.extension", factory::extension);
         for (VirtualCpu vcpu : machine.vcpus) {
             String objection = guard.call("MmuFactory.objection", () -> factory.objection(vcpu.registers().paging));
-            if (objection.isEmpty() && vcpu.used() != null && vcpu.used() != extension()) {
-                objection = "it is a hypervisor by " + vcpu.used() + ", and finds " + extension() + " under the design";
+            if (objection.isEmpty() && vcpu.hasSvmEnabled() && extension != VirtualizationExtension.SVM) {
+                objection = "it has SVM enabled, and under the design a guest has none";
             }
             if (!objection.isEmpty()) {
                 throw new MachineException("design " + plugin.title() + " cannot run the guest as it is now: " + objection);
@@ -63,8 +66,19 @@ final class Attachment {
                         + " cannot run the guest as it is now: it runs a guest of its own on tables of its own, and the design has no nested paging");
             }
             contexts[i] = made.newContext(vcpu.contextHost(lease.fence()), vcpu.processor().guestTime(), machine.memory.events());
+            if (vcpu.inVmxOperation() && !underVmx(contexts[i], vcpu.registers().paging)) {
+                throw new MachineException("design " + plugin.title()
+                        + " cannot run the guest as it is now: it is a hypervisor in VMX operation, and under the design a guest has no VMX");
+            }
         }
         mmu = made;
+    }
+
+    /** True if a guest in {@code state} is entered by VMX. */
+    private static boolean underVmx(MmuContext context, PagingState state) {
+        context.load(state, false);
+        TranslationRoot root = context.root();
+        return !(root instanceof TranslationRoot.Nested) && !(root instanceof TranslationRoot.OneDimensional one && one.deprivileged());
     }
 
     /** Shuts every handle that the MMU was given; what had begun with one is done when this returns. */

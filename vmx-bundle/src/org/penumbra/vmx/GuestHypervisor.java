@@ -21,6 +21,9 @@ interface GuestHypervisor {
     /** The tables of L1 that translate L2's addresses; null if L1 shadows its guest's tables. */
     TranslationRoot tables12();
 
+    /** The VPID or ASID that L1 gave L2, 0 if it gave none. */
+    int tag();
+
     /** Merges L1's controls with those in {@code vmcs}, which are what L0 wants for its own guest. */
     void merge(Vmcs vmcs);
 

@@ -143,7 +143,7 @@ final class NestedSvm {
     /** Under ASID 0 it is L1's own address space; of the others that of the last L2 alone has anything cached. */
     private void invlpga(long gva, int asid) {
         if (asid == 0 || asid == lastAsid) {
-            vcpu.invlpga(asid != 0, gva);
+            vcpu.invlpga(asid, gva);
         }
     }
 
@@ -196,7 +196,7 @@ final class NestedSvm {
             return;
         }
         lastAsid = controls.asid;
-        vcpu.flushInner(controls.tlbControl == Vmcb.TLB_FLUSH_ALL);
+        vcpu.flushInner(controls.tlbControl == Vmcb.TLB_FLUSH_ALL, controls.asid);
         TranslationRoot tables = tables12();
         if (tables != null) {
             vcpu.invalidateTables(true, tables);

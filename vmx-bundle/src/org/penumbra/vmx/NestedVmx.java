@@ -59,7 +59,7 @@ final class NestedVmx {
         return ran;
     }
 
-    /** True from VMXON to VMXOFF. */
+    /** True in VMX operation. */
     boolean on() {
         return vmxonPointer != NONE;
     }
@@ -72,6 +72,11 @@ final class NestedVmx {
     /** True while one runs whose hypervisor has EPT tables for it. */
     boolean withEpt() {
         return running() && NestedEntry.secondary(current.fields, VmxControls.ENABLE_EPT);
+    }
+
+    /** VPID12: 0 without "enable VPID". */
+    long vpid() {
+        return NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
     }
 
     /** The guest whose guest runs; null while none does. */
@@ -234,8 +239,7 @@ final class NestedVmx {
         if (type < 0 || type > 3 || type != 2 && vpid == 0) {
             return INVALID_INVALIDATION;
         }
-        // All of L2s' translations have one VPID; dropping more is allowed.
-        vcpu.flushNestedVpid();
+        vcpu.invalidateVpid(type, (int) vpid, gva);
         return 0;
     }
 
@@ -270,7 +274,7 @@ final class NestedVmx {
         runs.increment();
         hypervisor = vcpu.guest();
         l2.next = (int) current.fields.get(VmcsField.GUEST_RIP);
-        long vpid = NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
+        long vpid = vpid();
         boolean keep = vpid != 0 && vpid == lastVpid;
         lastVpid = vpid;
         vcpu.become(l2, entry.load(), keep);

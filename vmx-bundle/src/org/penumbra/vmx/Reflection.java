@@ -4,6 +4,7 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.Counters.Counter;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.ExitQualification;
@@ -42,6 +43,11 @@ final class Reflection implements GuestHypervisor {
     @Override
     public TranslationRoot tables12() {
         return nested.withEpt() ? new TranslationRoot.TwoDimensional(nested.vmcs12().fields.get(VmcsField.EPT_POINTER)) : null;
+    }
+
+    @Override
+    public int tag() {
+        return (int) nested.vpid();
     }
 
     @Override
@@ -150,6 +156,10 @@ final class Reflection implements GuestHypervisor {
     @Override
     public void refused(MmuFault fault) {
         boolean misconfigured = fault.misconfigured;
+        TranslationObserver observer = vcpu.processor().observer();
+        if (observer != null) {
+            observer.eptRefused(vcpu.id(), fault.gpa, misconfigured ? -1 : fault.qualification);
+        }
         information(misconfigured ? 0 : fault.qualification, misconfigured ? 0 : fault.gva, fault.gpa, 0, 0);
         nested.exit(misconfigured ? ExitReason.EPT_MISCONFIG : ExitReason.EPT_VIOLATION);
     }

@@ -46,6 +46,11 @@ final class SvmReflection implements GuestHypervisor {
         return nested.tables12();
     }
 
+    @Override
+    public int tag() {
+        return nested.controls().asid;
+    }
+
     /** KVM: nested_vmcb02_recalc_intercepts. What L0 intercepts of every guest VMCB02 has anyway; VMMCALLs of L2 are none of L0's. */
     @Override
     public void merge(Vmcs vmcs) {

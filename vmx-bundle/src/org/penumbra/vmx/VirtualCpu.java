@@ -29,6 +29,7 @@ import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
@@ -223,8 +224,8 @@ final class VirtualCpu implements Vcpu {
      * @param keep nothing that was cached for it is dropped
      */
     void become(GuestState other, PagingState state, boolean keep) {
-        if (machine.checker() != null && tables12() != null) {
-            throw new MachineException("the specification that a checked run is compared with knows no EPT or nested tables of a guest; run without --check");
+        if (machine.checker() != null && tables12() instanceof TranslationRoot.Nested) {
+            throw new MachineException("the specification that a checked run is compared with knows no nested tables of a guest; run without --check");
         }
         guest = other;
         registers.paging = state;
@@ -236,8 +237,12 @@ final class VirtualCpu implements Vcpu {
             flushVpid();
         }
         engine.switchTo(other);
-        if (machine.checker() != null) {
-            machine.checker().loaded(id, state, false);
+        TranslationObserver observer = machine.checker();
+        if (observer != null && nested().running()) {
+            TranslationRoot tables = tables12();
+            observer.enteredNested(id, nested().tag(), tables == null ? 0 : tables.register(), state);
+        } else if (observer != null) {
+            observer.leftNested(id, state);
         }
     }
 
@@ -251,15 +256,19 @@ final class VirtualCpu implements Vcpu {
         return attachment.mmu().nests();
     }
 
+    /** True if the guest has executed VMXON. */
+    boolean inVmxOperation() {
+        return nestedVmx.on();
+    }
+
+    /** True if the guest has SVM enabled; its guests have, too. */
+    boolean hasSvmEnabled() {
+        return registers.paging.hasEfer(ControlBits.EFER_SVME);
+    }
+
     /** True while a guest of the guest runs on EPT or nested tables of its hypervisor. */
     boolean onNestedTables() {
         return tables12() != null;
-    }
-
-    /** The extension that the guest has switched on as a hypervisor, and would miss; null if it has none. Of its guests EFER.SVME is 1, too. */
-    VirtualizationExtension used() {
-        boolean svm = registers.paging.hasEfer(ControlBits.EFER_SVME);
-        return svm ? VirtualizationExtension.SVM : nestedVmx.on() ? VirtualizationExtension.VMX : null;
     }
 
     /** What is derived from the tables that {@code tables12} names, or from all of them, is to be as they are: INVEPT, or a flush by VMRUN. */
@@ -267,10 +276,16 @@ final class VirtualCpu implements Vcpu {
         if (nests()) {
             attachment.nestedContext(id).invalidateTables(all, tables12);
         }
+        if (machine.checker() != null && tables12 instanceof TranslationRoot.TwoDimensional) {
+            machine.checker().invalidatedEpt(id, all, tables12.register());
+        }
     }
 
-    /** VMRUN of the guest flushes: what is cached for its guests, and {@code own} for itself. */
-    void flushInner(boolean own) {
+    /** VMRUN of the guest flushes: what is cached for its guests, under {@code asid}, and {@code own} for itself. */
+    void flushInner(boolean own, int asid) {
+        if (machine.checker() != null) {
+            machine.checker().invalidatedVpid(id, 1, asid, 0);
+        }
         processor.cycles().charge(Work.FLUSH_CONTEXT);
         if (own) {
             modes.svm().flush();
@@ -279,14 +294,26 @@ final class VirtualCpu implements Vcpu {
         }
     }
 
-    /** INVLPGA of the guest: of what is cached for its guests, or for itself. */
-    void invlpga(boolean inner, long gva) {
+    /** INVLPGA of the guest: of what is cached for its guests under {@code asid}, or for itself under 0. */
+    void invlpga(int asid, long gva) {
         processor.cycles().charge(Work.FLUSH_PAGE);
-        modes.svm().flushPage(inner, gva);
+        modes.svm().flushPage(asid != 0, gva);
+        if (machine.checker() != null && asid != 0) {
+            machine.checker().invalidatedVpid(id, 0, asid, gva);
+        } else if (machine.checker() != null) {
+            machine.checker().invalidatedPage(id, gva);
+        }
     }
 
-    /** INVVPID of the guest: what is cached for its guests. */
-    void flushNestedVpid() {
+    /** INVVPID of the guest. All of its guests' translations have one VPID; dropping more is allowed. */
+    void invalidateVpid(int type, int vpid, long gva) {
+        flushNestedVpid();
+        if (machine.checker() != null) {
+            machine.checker().invalidatedVpid(id, type, vpid, gva);
+        }
+    }
+
+    private void flushNestedVpid() {
         processor.cycles().charge(Work.FLUSH_CONTEXT);
         processor.invvpidContext(vmcs02.vpid);
         if (demand.interceptCr3Loads()) {

@@ -33,6 +33,7 @@ import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.PmlFullExit;
 import org.penumbra.vmx.exit.VmcallExit;
+import org.penumbra.vmx.exit.VmxInstructionExit;
 import org.penumbra.vmx.memory.HostMemory;
 
 /** A hypervisor without a container: designs and engines are put in by hand, and guests are engines with a script. */
@@ -78,6 +79,8 @@ final class Rig {
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
         dispatch.add(new PmlFullExit(), 0, List.of("PML_FULL"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
+        dispatch.add(new VmxInstructionExit(), 0, List.of("VMXON", "VMXOFF", "VMCLEAR", "VMPTRLD", "VMREAD", "VMWRITE", "VMLAUNCH", "VMRESUME",
+                "INVEPT", "INVVPID"));
     }
 
     /** Adds a design; answers the id by which it is removed. */

@@ -42,4 +42,31 @@ public interface TranslationObserver {
      * @param keepPcid it was a MOV to CR3, with bit 63 of its operand set and CR4.PCIDE = 1
      */
     void loaded(int vcpu, PagingState state, boolean keepPcid);
+
+    /**
+     * The guest, which is a hypervisor, has entered a guest of its own: from now on the calls for this vCPU are about that.
+     *
+     * @param vpid that the guest gave it, 0 without "enable VPID"
+     * @param eptp the EPT pointer by which the guest translates its guest-physical addresses, 0 without "enable EPT"; its tables are in the
+     *     guest's memory
+     * @param state its paging state
+     */
+    default void enteredNested(int vcpu, int vpid, long eptp, PagingState state) {}
+
+    /** The guest of the guest has left for its hypervisor, whose paging state is {@code state}. */
+    default void leftNested(int vcpu, PagingState state) {}
+
+    /** The guest's INVEPT retired: of everything, or of what is tagged with {@code eptp}. */
+    default void invalidatedEpt(int vcpu, boolean all, long eptp) {}
+
+    /** The guest's INVVPID of {@code type} retired (SDM vol. 3, "INVVPID—Invalidate Translations Based on VPID"). */
+    default void invalidatedVpid(int vcpu, int type, int vpid, long gva) {}
+
+    /**
+     * The guest is told that its EPT tables refuse its guest an access to the guest-physical address {@code gpa}; called before
+     * {@link #leftNested}.
+     *
+     * @param qualification the exit qualification of the EPT violation; −1 for an EPT misconfiguration
+     */
+    default void eptRefused(int vcpu, long gpa, long qualification) {}
 }

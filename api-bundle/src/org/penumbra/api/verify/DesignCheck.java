@@ -23,8 +23,14 @@ public interface DesignCheck {
      * @param names of subjects or properties, to which the check is confined; empty for all
      * @param seed the seed of the first run of each kind; the next run has the next seed
      * @param effort how often each run is made
+     * @param nesting under which guest hypervisor guests run
      */
-    record Request(String design, Map<String, String> settings, List<String> names, long seed, int effort) {}
+    record Request(String design, Map<String, String> settings, List<String> names, long seed, int effort, Nesting nesting) {
+        /** Without a guest hypervisor. */
+        public Request(String design, Map<String, String> settings, List<String> names, long seed, int effort) {
+            this(design, settings, names, seed, effort, Nesting.NONE);
+        }
+    }
 
     /**
      * One line of the outcome.

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.penumbra.api.verify.DesignCheck;
 import org.penumbra.api.verify.DesignCheck.Row;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.experiments.report.ConsoleTable;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.report.RunJson;
@@ -13,6 +14,7 @@ import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.Designs;
 import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.Suggestions;
+import org.penumbra.experiments.run.Verifier;
 
 /** {@code penumbra verify} with a check of whole designs. */
 final class DesignChecking {
@@ -32,9 +34,10 @@ final class DesignChecking {
      * Runs the check and prints its rows.
      *
      * @param mmu the design as a person named it
+     * @param nesting under which guest hypervisor
      * @return the exit code
      */
-    int run(String mmu, Map<String, String> settings, List<String> only, long seed, int effort) {
+    int run(String mmu, Nesting nesting, Map<String, String> settings, List<String> only, long seed, int effort) {
         for (String chosen : only) {
             if (!check.names().contains(chosen)) {
                 throw new RefusedException("--only: " + Suggestions.unknown("name", chosen, check.names()));
@@ -47,6 +50,7 @@ final class DesignChecking {
             if (selected.mmu().isEmpty()) {
                 throw new RefusedException("--mmu: " + name + " is about a design with an MMU; 'penumbra list designs' names them");
             }
+            Verifier.requireNesting(session.services(), selected, nesting);
             design = selected.mmu();
             changed = selected.changedSettings();
         } else if (!settings.isEmpty()) {
@@ -58,7 +62,7 @@ final class DesignChecking {
             StatusLine status = new StatusLine(session.console(), quiet);
             int planned = only.isEmpty() ? check.names().size() : only.size();
             status.show(name, 0, 0);
-            check.run(new DesignCheck.Request(design, changed, only, seed, effort), row -> {
+            check.run(new DesignCheck.Request(design, changed, only, seed, effort, nesting), row -> {
                 rows.add(row);
                 double share = (double) rows.size() / planned;
                 status.show(name + ": " + row.subject() + ", " + row.what(), share, share);

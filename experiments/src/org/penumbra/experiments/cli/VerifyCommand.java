@@ -7,12 +7,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.penumbra.api.verify.DesignCheck;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.api.verify.VerificationReport.Disagreement;
 import org.penumbra.experiments.report.Figures;
 import org.penumbra.experiments.report.VerifyReport;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
+import org.penumbra.experiments.run.Suggestions;
 import org.penumbra.experiments.run.Verifier;
 import org.penumbra.experiments.run.VerifyRequest;
 import org.penumbra.experiments.run.VerifyResult;
@@ -44,7 +46,9 @@ import picocli.CommandLine.Parameters;
             "  penumbra verify lattice --mmu shadow --mode 4level",
             "  penumbra verify lattice --mmu ept-2m --mode pae --sample 100000 --seed 7",
             "  penumbra verify lattice --mmu shadow --first 123456 --vectors 1     a vector that disagreed, alone",
+            "  penumbra verify lattice --mmu ept --nested ept                      in a guest's guest: EPT on EPT",
             "  penumbra verify contract --mmu shadow",
+            "  penumbra verify contract --mmu shadow --nested shadow               shadow on shadow",
             "  penumbra verify contract --mmu shadow --only races --seed 17 --effort 1",
             "  penumbra verify mutants"
         },
@@ -66,6 +70,11 @@ final class VerifyCommand implements Callable<Integer> {
             description = "The design to verify: native, any installed MMU, or an MMU with -2m added for a host that uses 2 MiB pages "
                     + "(default: ${DEFAULT-VALUE}).")
     private String mmu;
+
+    @Option(names = "--nested", paramLabel = "NAME", defaultValue = "none",
+            description = "What stands between the machine and the guest that is verified: none, or a guest hypervisor whose guest that is then: "
+                    + "shadow (without EPT), ept or ept-2m (with EPT pages of 4 KiB or 2 MiB) (default: ${DEFAULT-VALUE}).")
+    private String nested;
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "4level",
             description = "The guest's paging mode: none, 32bit, pae, 4level or 5level (default: ${DEFAULT-VALUE}).")
@@ -121,20 +130,22 @@ final class VerifyCommand implements Callable<Integer> {
             return ExitCodes.OK;
         }
         requireAtLeast(1, "--effort", effort);
+        Nesting nesting = Nesting.named(nested)
+                .orElseThrow(() -> new RefusedException("--nested: " + Suggestions.unknown("guest hypervisor", nested, Nesting.labels())));
         Optional<DesignCheck> check = session.services().checks().stream().filter(c -> c.name().equals(name)).map(Named::service).findFirst();
         if (check.isPresent()) {
-            return new DesignChecking(session, check.get(), name, quiet).run(mmu, settings, only, seed, effort);
+            return new DesignChecking(session, check.get(), name, quiet).run(mmu, nesting, settings, only, seed, effort);
         }
         requireAtLeast(0, "--first", first);
         requireAtLeast(0, "--sample", sample);
         requireAtLeast(1, "--vectors", most);
         Verifier verifier = new Verifier(session.services(), session.traceWorkload(),
-                new VerifyRequest(name, mmu, mode, hardware, figures, settings, first, most, sample, seed));
+                new VerifyRequest(name, mmu, nesting, mode, hardware, figures, settings, first, most, sample, seed));
         try (Interrupt interrupt = session.interrupts().get()) {
             StatusLine status = new StatusLine(session.console(), quiet);
             VerifyResult result = verifier.run(done -> {
                 double share = (double) done / verifier.planned();
-                status.show(name + " " + mode + " under " + mmu, share, share);
+                status.show(name + " " + mode + " under " + VerifyReport.arrangement(mmu, nesting), share, share);
             }, interrupt::asked);
             status.clear();
             session.console().answer(() -> VerifyReport.document(result), () -> VerifyReport.lines(result, session.console().emphasis()));

@@ -19,6 +19,7 @@ import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.api.verify.VerificationGuest;
@@ -43,15 +44,32 @@ public final class Verifier {
         hardware = planner.hardware(request.hardware(), request.figures()).profile();
         PagingModes.require("--mode", mode, hardware, services.costProfiles().map(CostProfiles::all).orElse(List.of()));
         design = new Designs(services).select(List.of(request.mmu()), request.settings(), "--mmu").get(0);
+        requireNesting(services, design, request.nesting());
         machines = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new RefusedException("no machine of kind '" + design.machineKind() + "' is in the container"));
         Function<PagingState, String> objection = services.mmus().stream().filter(m -> m.name().equals(design.mmu()))
                 .map(m -> objection(m.service())).findFirst().orElse(state -> "");
         guest = guest(verification, new VectorSelection(mode, (int) hardware.figure("cpu.maxphyaddr"), request.first(), request.most(),
-                request.sample(), request.seed(), objection));
+                request.sample(), request.seed(), objection, request.nesting()));
         String refused = objection.apply(guest.bootState());
         if (!refused.isEmpty()) {
             throw new RefusedException(request.mmu() + ": " + refused);
+        }
+    }
+
+    /**
+     * Refuses {@code nesting} for a design that has no place for it.
+     *
+     * @throws RefusedException saying which design would do
+     */
+    public static void requireNesting(ServiceRegistry services, Design design, Nesting nesting) {
+        if (nesting != Nesting.NONE && design.mmu().isEmpty()) {
+            throw new RefusedException("--nested: without a hypervisor a guest is none either; choose a design with an MMU");
+        }
+        if (nesting.hasEpt() && !design.nests()) {
+            throw new RefusedException("--nested: " + design.name() + " has no nested paging, which a guest hypervisor with EPT needs; "
+                    + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(ServiceRegistry.Named::name).toList())
+                    + " would do");
         }
     }
 

@@ -16,6 +16,7 @@ import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.verify.DesignCheck;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.api.verify.VerificationGuest;
@@ -184,7 +185,20 @@ class VerifyCommandTest {
         refuses("--first: -2; 0 or more is needed", "verify", "things", "--first", "-2");
         refuses("value for option '--figure' (KEY=VALUE) is 'foo'; write KEY=VALUE", "verify", "things", "--figure", "foo");
         refuses("unexpected argument 'more' (see 'penumbra verify --help')", "verify", "things", "more");
+        refuses("--nested: unknown guest hypervisor 'epd'; did you mean 'ept'? known: none, shadow, ept, ept-2m", "verify", "things", "--nested", "epd");
+        refuses("--nested: without a hypervisor a guest is none either", "verify", "things", "--nested", "shadow");
+        refuses("--nested: shadow has no nested paging, which a guest hypervisor with EPT needs", "verify", "things", "--mmu", "shadow", "--nested", "ept");
         assertThat(line.container.made).isEmpty();
+    }
+
+    @Test
+    @DisplayName("--nested puts a guest hypervisor between the machine and the guest that is verified")
+    void nested() {
+        assertThat(line.run("verify", "things", "--mmu", "shadow", "--nested", "shadow", "--json")).isZero();
+        assertThat(asked.nesting()).isEqualTo(Nesting.SHADOW);
+        assertThat(line.json().get("nested").asText()).isEqualTo("shadow");
+        assertThat(line.run("verify", "things", "--mmu", "shadow")).isZero();
+        assertThat(asked.nesting()).isEqualTo(Nesting.NONE);
     }
 
     private void refuses(String message, String... arguments) {

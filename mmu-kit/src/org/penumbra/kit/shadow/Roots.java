@@ -227,9 +227,12 @@ final class Roots {
         all(root -> root.stale |= root.of.pcid() == pcid);
     }
 
-    /** The guest drops what is cached of {@code root}. */
-    void stale(GuestRoot root) {
-        all(r -> r.stale |= r.of.serves(root));
+    /**
+     * The guest drops what is cached by the EPT or nested tables that begin at {@code gfn}, whatever else their pointers say: SDM vol. 3,
+     * "Operations that Invalidate Cached Mappings", by EP4TA. KVM: nested_ept_root_matches.
+     */
+    void staleTables(long gfn) {
+        all(root -> root.stale |= root.of.gfn() == gfn);
     }
 
     /** The guest drops everything. */

@@ -113,9 +113,10 @@ final class ShadowSync {
             return NOT_MAPPED;
         }
         int rights = Role.rights(page.role) & format.rights(gpte);
-        if (Role.keptBySmap(page.role, rights)) {
+        // An EPT entry without rights is none; what the path and the leaf allow need not have a right in common.
+        if (Role.keptBySmap(page.role, rights) || format.isEpt() && rights == 0) {
             return NOT_MAPPED;
         }
-        return flags && (gpte & format.dirty()) == 0 ? rights & ~Rights.WRITE : rights;
+        return (flags && (gpte & format.dirty()) == 0 ? rights & ~Rights.WRITE : rights) | format.memoryType(gpte);
     }
 }

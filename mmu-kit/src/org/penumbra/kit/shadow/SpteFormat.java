@@ -12,7 +12,7 @@ import org.penumbra.kit.Rights;
  *  LEGACY                                                  EPT
  *  bit  0      P     present                               bit  0      R   readable: {@link Rights#USER}
  *  bit  2      U/S   user                                  bit  2      X   executable
- *  bit  5      A     accessed                              bits 5:3        memory type of a leaf; 6: write-back
+ *  bit  5      A     accessed                              bits 6:3        memory type of a leaf and "ignore PAT"
  *  bit  6      D     dirty, of a leaf                      bit  8      A   accessed, with flags enabled in EPTP
  *  bit  51     with P = 1: no mapping, but an MMIO spte    bit  9      D   dirty, of a leaf
  *              (see MmioSptes); reserved for the processor,
@@ -21,10 +21,11 @@ import org.penumbra.kit.Rights;
  * </pre>
  *
  * A is set when an entry is made, and D with the write right: the guest's own bits are kept by the walk that precedes it.
+ * The memory type is that of the guest hypervisor's leaf: L0's own tables say write-back, which leaves the choice to whoever comes after.
  */
 enum SpteFormat {
-    LEGACY(1 | SpteFormat.MMIO, 1, 1 << 2, 0, 1L << 63, 0, 1 << 5, 1 << 6),
-    EPT(7, 0, 1, 1 << 2, 0, 6 << 3, 1 << 8, 1 << 9);
+    LEGACY(1 | SpteFormat.MMIO, 1, 1 << 2, 0, 1L << 63, 1 << 5, 1 << 6),
+    EPT(7, 0, 1, 1 << 2, 0, 1 << 8, 1 << 9);
 
     /** Of a LEGACY spte. */
     private static final long MMIO = 1L << 51;
@@ -35,7 +36,6 @@ enum SpteFormat {
     private final long user;
     private final long executable;
     private final long unexecutable;
-    private final long memoryType;
     final long accessed;
     final long dirty;
 
@@ -46,13 +46,12 @@ enum SpteFormat {
      * @param executable set if it can be executed
      * @param unexecutable set if it cannot
      */
-    SpteFormat(long presence, long present, long user, long executable, long unexecutable, long memoryType, long accessed, long dirty) {
+    SpteFormat(long presence, long present, long user, long executable, long unexecutable, long accessed, long dirty) {
         this.presence = presence;
         this.present = present;
         this.user = user;
         this.executable = executable;
         this.unexecutable = unexecutable;
-        this.memoryType = memoryType;
         this.accessed = accessed;
         this.dirty = dirty;
     }
@@ -83,16 +82,17 @@ enum SpteFormat {
         return ((rights & Rights.WRITE) != 0 ? Spte.WRITABLE : 0) | ((rights & Rights.USER) != 0 ? user : 0);
     }
 
-    /** The {@link Rights} that {@code spte} grants. */
+    /** The {@link Rights} that the leaf {@code spte} grants, with its memory type. */
     int rights(long spte) {
         int rights = (spte & Spte.WRITABLE) != 0 ? Rights.WRITE : 0;
         rights |= (spte & user) != 0 ? Rights.USER : 0;
+        rights |= this == EPT ? Rights.memoryType(spte) : 0;
         return (spte & (executable | unexecutable)) == executable ? rights | Rights.EXEC : rights;
     }
 
     /** A leaf of {@code level} with {@code rights}. */
     long page(long pfn, int level, int rights) {
-        long spte = pfn << 12 | present | memoryType | accessed;
+        long spte = pfn << 12 | present | accessed | (this == EPT ? Rights.leafType(rights) : 0);
         spte |= level > 1 ? Spte.LARGE : 0;
         spte |= rightsBits(rights) | ((rights & Rights.WRITE) != 0 ? dirty : 0);
         return spte | ((rights & Rights.EXEC) != 0 ? executable : unexecutable);

@@ -88,7 +88,7 @@ final class SpteMaker {
         // Rights that only grow need no flush: a processor that uses the old entry faults, and walks again.
         int before = tree.format.rights(old);
         int after = tree.format.rights(spte);
-        boolean lost = mapped && ((before & ~after) != 0 || ((before ^ after) & Rights.USER) != 0);
+        boolean lost = mapped && ((before & ~after & Rights.ALL) != 0 || ((before ^ after) & (Rights.USER | Rights.MEMORY_TYPE)) != 0);
         if (shared) {
             if (lost || !w.sptes.compareAndSet(sptep, old, spte)) {
                 return NOT_SHARED;

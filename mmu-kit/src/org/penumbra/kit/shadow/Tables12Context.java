@@ -87,7 +87,7 @@ final class Tables12Context extends FaultPath implements NestedContext {
             if (all) {
                 roots.staleAll();
             } else {
-                roots.stale(GuestRoot.of(tables));
+                roots.staleTables(GuestRoot.of(tables).gfn());
             }
             roots.freshen();
         }

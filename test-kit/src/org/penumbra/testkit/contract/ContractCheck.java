@@ -8,6 +8,7 @@ import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.verify.DesignCheck;
+import org.penumbra.api.verify.Nesting;
 
 /** The contract of MMUs, for any design that is in the container. */
 @Component(property = DesignCheck.CHECK_NAME + "=contract")
@@ -40,7 +41,8 @@ public final class ContractCheck implements DesignCheck {
 
     @Override
     public void run(Request request, Consumer<Row> rows, BooleanSupplier stop) {
-        Subject subject = new Subject(request.design(), designs.named(request.design()), request.settings(), laboratory, Subject.models(profiles));
+        Subject subject = new Subject(request.design(), designs.named(request.design()), request.settings(), laboratory, Subject.models(profiles))
+                .nested(request.nesting());
         for (Property p : new ContractKit().properties()) {
             if (stop.getAsBoolean()) {
                 return;
@@ -49,7 +51,8 @@ public final class ContractCheck implements DesignCheck {
                 int planned = p.configurations(subject) * request.effort();
                 PropertyResult result = ContractKit.run(p, subject, request.seed(), planned, () -> { }, stop);
                 String finding = planned == 0 ? p.meaningless() : result.held() ? "" : result.configuration() + ": " + result.reason();
-                rows.accept(new Row(request.design(), p.name(), result.runs(), result.seed(), finding, result.held()));
+                String arrangement = request.nesting() == Nesting.NONE ? request.design() : request.nesting().label() + " on " + request.design();
+                rows.accept(new Row(arrangement, p.name(), result.runs(), result.seed(), finding, result.held()));
             }
         }
     }

@@ -9,6 +9,7 @@ import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.testkit.contract.Subject.Bench;
 import org.penumbra.testkit.contract.Subject.Setup;
+import org.penumbra.testkit.nested.NestedGuest;
 import org.penumbra.testkit.script.ScriptEngineFactory;
 
 /**
@@ -51,7 +52,8 @@ final class GuestProperty implements Property {
     private static Setup setup(Subject subject, long seed) {
         List<PagingMode> modes = subject.modes();
         long rest = Math.floorDiv(seed, (long) modes.size());
-        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), GuestLayout.MEMORY, 1 + (int) (rest >> 1 & 1),
+        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())),
+                NestedGuest.memoryBytes(subject.nesting(), GuestLayout.MEMORY), 1 + (int) (rest >> 1 & 1),
                 VCPUS[(int) (rest & 1)], false, true, ScriptEngineFactory.NAME);
     }
 
@@ -64,9 +66,10 @@ final class GuestProperty implements Property {
     @Override
     public String run(Subject subject, long seed) {
         Setup setup = setup(subject, seed);
-        RandomGuest guest = new RandomGuest(setup.mode(), setup.vcpus(), seed);
+        RandomGuest guest = new RandomGuest(setup.mode(), setup.vcpus(), seed, subject.nesting());
+        int bits = (int) subject.hardware(setup.mode()).figure("cpu.maxphyaddr");
         Probe probe = new Probe(subject.design());
-        try (Bench bench = subject.bench(setup, guest, probe)) {
+        try (Bench bench = subject.bench(setup, guest.booted(bits), probe)) {
             GuestRun run = new GuestRun(subject, setup, bench, probe, guest, new SplittableRandom(~seed));
             List<Disturbance> others = disturbances.apply(run);
             try {

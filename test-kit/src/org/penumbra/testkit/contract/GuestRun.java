@@ -4,6 +4,7 @@ import java.util.SplittableRandom;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.testkit.contract.Subject.Bench;
 import org.penumbra.testkit.contract.Subject.Setup;
+import org.penumbra.testkit.nested.NestedGuest;
 
 /**
  * A random guest on a machine: what disturbances work on.
@@ -20,11 +21,16 @@ record GuestRun(Subject subject, Setup setup, Bench bench, Probe probe, RandomGu
         return random.nextInt(n) == 0;
     }
 
-    /** A frame in play. */
+    /** The machine's guest-physical address at which the random guest's address 0 lies. */
+    long base() {
+        return NestedGuest.base(subject.nesting());
+    }
+
+    /** A frame in play, of the machine. */
     long gfn() {
         long[] pool = guest.layout.pool;
         long[] pages = guest.layout.pages;
         int i = random.nextInt(pool.length + pages.length);
-        return (i < pool.length ? pool[i] : pages[i - pool.length]) >>> 12;
+        return base() + (i < pool.length ? pool[i] : pages[i - pool.length]) >>> 12;
     }
 }

@@ -50,7 +50,7 @@ final class LatticeSample implements Property {
         PagingMode mode = mode(subject, seed);
         int bits = (int) subject.hardware(mode).figure("cpu.maxphyaddr");
         VerificationGuest guest =
-                lattice.guest(VectorSelection.all(mode, bits).under(subject.design()::objection).sampled(VECTORS, seed));
+                lattice.guest(VectorSelection.all(mode, bits).under(subject.design()::objection).under(subject.nesting()).sampled(VECTORS, seed));
         Setup setup = new Setup(mode, guest.memoryBytes(), hostLevel(subject, seed), 1, false, false, guest.engine());
         try (Bench bench = subject.bench(setup, guest)) {
             while (bench.machine().run(BATCH)) {

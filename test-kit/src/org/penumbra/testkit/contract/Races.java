@@ -48,10 +48,10 @@ final class Races implements Disturbance, Probe.Intruder {
 
     /** True of an entry that random guests change; others keep the guest alive. */
     private boolean inPlay(long gpa, int width) {
-        long frame = gpa & -GuestLayout.PAGE;
+        long frame = (gpa & -GuestLayout.PAGE) - run.base();
         for (long pool : run.guest().layout.pool) {
             if (pool == frame) {
-                return (gpa - frame) / width < 2;
+                return (gpa & GuestLayout.PAGE - 1) / width < 2;
             }
         }
         return false;

@@ -11,6 +11,8 @@ import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.verify.Nesting;
+import org.penumbra.testkit.nested.NestedGuest;
 
 /**
  * A guest of several vCPUs that does to its tables whatever the architecture lets software do, at random: what the vCPUs share. The
@@ -20,6 +22,7 @@ import org.penumbra.api.paging.Pdptes;
  * <p>For a deterministic scheduler: one vCPU plans at a time.
  */
 final class RandomGuest implements GuestBoot {
+    final Nesting nesting;
     final GuestLayout layout;
     final SplittableRandom random;
     final EntryMaker maker;
@@ -38,7 +41,9 @@ final class RandomGuest implements GuestBoot {
     private final int[] focus = new int[6];
     private String problem = "";
 
-    RandomGuest(PagingMode mode, int vcpus, long seed) {
+    /** @param nesting under which guest hypervisor it runs */
+    RandomGuest(PagingMode mode, int vcpus, long seed, Nesting nesting) {
+        this.nesting = nesting;
         layout = new GuestLayout(mode);
         random = new SplittableRandom(seed);
         preferred = new int[layout.pool.length];
@@ -57,6 +62,15 @@ final class RandomGuest implements GuestBoot {
             }
         }
         refocus();
+    }
+
+    /** What is booted: this guest, or its hypervisor on a processor with {@code physicalAddressBits}. */
+    GuestBoot booted(int physicalAddressBits) {
+        return switch (nesting) {
+            case NONE -> this;
+            case SHADOW -> new NestedGuest(this, nesting, physicalAddressBits, new TableMeddling(this));
+            default -> new NestedGuest(this, nesting, physicalAddressBits, new Ept12Meddling(random, layout.pool, layout.pages, true));
+        };
     }
 
     /** What the guest itself saw that cannot be, in one line; empty so far. */

@@ -9,6 +9,7 @@ import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.testkit.script.Script;
 import org.penumbra.testkit.script.ScriptedGuest;
 
@@ -17,6 +18,10 @@ import org.penumbra.testkit.script.ScriptedGuest;
  * that it needs (or not), and an access that would show a stale translation. It never invalidates more than it has a reason to.
  */
 final class RandomVcpu extends ScriptedGuest {
+    /** A guest hypervisor is called once in so many scripts. */
+    private static final int CALLS = 4;
+    private static final int NESTED_EXITS = 1_000;
+
     private final RandomGuest guest;
     private final GuestLayout layout;
     private final SplittableRandom random;
@@ -48,7 +53,16 @@ final class RandomVcpu extends ScriptedGuest {
         } else {
             plan(random.nextInt(100));
         }
+        if (guest.nesting != Nesting.NONE && random.nextInt(CALLS) == 0) {
+            script.add(Script.VMCALL, 0, 0);
+        }
         return true;
+    }
+
+    /** Each exit to a guest hypervisor can be for an entry that it has just changed. */
+    @Override
+    protected int mostExits() {
+        return guest.nesting == Nesting.NONE ? super.mostExits() : NESTED_EXITS;
     }
 
     private void judge() {
@@ -94,7 +108,7 @@ final class RandomVcpu extends ScriptedGuest {
         } else if (kind < 86) {
             registers();
             access();
-        } else if (kind < 87 && !layout.mode.isLong()) {
+        } else if (kind < 87 && !layout.mode.isLong() && guest.nesting != Nesting.SHADOW) {
             unpaged();
             access();
         } else if (kind < 92) {

@@ -23,8 +23,8 @@ final class SlotChanges implements Disturbance {
         this.slots = run.machine().memorySlots();
         GuestLayout layout = run.guest().layout;
         border = new long[] {
-            0, layout.region(1) + 2 * GuestLayout.PAGE, layout.region(2) + 3 * GuestLayout.PAGE, layout.region(3),
-            layout.region(3) + (1 << 20), GuestLayout.MEMORY
+            0, run.base() + layout.region(1) + 2 * GuestLayout.PAGE, run.base() + layout.region(2) + 3 * GuestLayout.PAGE,
+            run.base() + layout.region(3), run.base() + layout.region(3) + (1 << 20), run.setup().memoryBytes()
         };
         slots.set(0, 0, 0, 0, 0);
         for (int i = 0; i + 1 < border.length; i++) {

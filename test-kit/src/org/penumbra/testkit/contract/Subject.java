@@ -15,6 +15,7 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.verify.Nesting;
 
 /** The design under test, and what machines for it are made of. Immutable; any thread. */
 public final class Subject {
@@ -25,13 +26,22 @@ public final class Subject {
     private final Map<String, String> settings;
     private final Laboratory laboratory;
     private final List<CostProfile> hardware;
+    private final Nesting nesting;
 
     /**
+     * Guests run on the machine itself.
+     *
      * @param name what reports call the design
      * @param settings settings of the design that differ from their defaults
      * @param hardware processor models, the preferred first; a paging mode uses the first that has it
      */
     public Subject(String name, MmuFactory design, Map<String, String> settings, Laboratory laboratory, List<CostProfile> hardware) {
+        this(name, design, settings, laboratory, hardware, Nesting.NONE);
+    }
+
+    private Subject(String name, MmuFactory design, Map<String, String> settings, Laboratory laboratory, List<CostProfile> hardware,
+            Nesting nesting) {
+        this.nesting = nesting;
         this.name = name;
         this.design = design;
         this.settings = Map.copyOf(settings);
@@ -62,17 +72,31 @@ public final class Subject {
     public Subject with(String key, String value) {
         Map<String, String> more = new HashMap<>(settings);
         more.put(key, value);
-        return new Subject(name, design, more, laboratory, hardware);
+        return new Subject(name, design, more, laboratory, hardware, nesting);
     }
 
     /** The same design without its own audit, which a stranger's design may lack: then nothing is found by what it says of itself. */
     public Subject unaudited() {
-        return new Subject(name, new Unaudited(design), settings, laboratory, hardware);
+        return new Subject(name, new Unaudited(design), settings, laboratory, hardware, nesting);
     }
 
-    /** The paging modes that some processor model has and to which the design does not object. */
+    /** The same design below the guest hypervisor {@code under}. */
+    public Subject nested(Nesting under) {
+        return new Subject(name, design, settings, laboratory, hardware, under);
+    }
+
+    /** Under which guest hypervisor guests run. */
+    public Nesting nesting() {
+        return nesting;
+    }
+
+    /**
+     * The paging modes that some processor model has and to which the design does not object. Below a guest hypervisor without EPT its guest
+     * has to have paging, since it is no unrestricted guest (SDM vol. 3, "Checks on Guest Control Registers, Debug Registers, and MSRs").
+     */
     public List<PagingMode> modes() {
         return Arrays.stream(PagingMode.values())
+                .filter(m -> m != PagingMode.NONE || nesting != Nesting.SHADOW)
                 .filter(m -> hardware.stream().anyMatch(p -> has(p, m)) && design.objection(GuestLayout.state(m)).isEmpty()).toList();
     }
 

@@ -1,9 +1,12 @@
 package org.penumbra.testkit.contract;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory.Setting;
+import org.penumbra.api.mmu.MmuHost;
 
 /** The design is replaced by itself, with other settings each time. */
 final class Swaps implements Disturbance {
@@ -19,11 +22,18 @@ final class Swaps implements Disturbance {
     @Override
     public String happen() {
         if (run.chance(rarity)) {
+            Mmu mmu = run.probe().mmu;
+            MmuHost host = run.probe().host;
             try {
                 run.machine().hotSwap().swap(run.bench().design(), settings());
             } catch (MachineException e) {
                 // The design refuses these settings on this processor, and the old one goes on; if not, the next turn shows it.
-                return run.machine().hotSwap().misconduct().stream().findFirst().orElse(run.probe().afterClose);
+                List<String> misconduct = run.machine().hotSwap().misconduct();
+                if (misconduct.isEmpty()) {
+                    run.probe().mmu = mmu;
+                    run.probe().host = host;
+                }
+                return misconduct.stream().findFirst().orElse(run.probe().afterClose);
             }
         }
         return run.probe().afterClose;

@@ -4,11 +4,15 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.testkit.contract.Subject.Bench;
 import org.penumbra.testkit.contract.Subject.Setup;
+import org.penumbra.testkit.nested.Meddler;
+import org.penumbra.testkit.nested.NestedGuest;
 import org.penumbra.testkit.script.ScriptEngineFactory;
 
 /**
@@ -40,7 +44,7 @@ final class ThreadedGuests implements Property {
 
     private static Setup setup(Subject subject, long seed) {
         List<PagingMode> modes = subject.modes();
-        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), GuestLayout.MEMORY,
+        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), NestedGuest.memoryBytes(subject.nesting(), GuestLayout.MEMORY),
                 1 + (int) (Math.floorDiv(seed, (long) modes.size()) & 1), VCPUS, true, false, ScriptEngineFactory.NAME);
     }
 
@@ -62,19 +66,30 @@ final class ThreadedGuests implements Property {
         int bits = (int) subject.hardware(setup.mode()).figure("cpu.maxphyaddr");
         ThreadedGuest guest = new ThreadedGuest(setup.mode(), VCPUS, bits, seed);
         Probe probe = new Probe(subject.design());
-        try (Bench bench = subject.bench(setup, guest, probe)) {
+        long base = NestedGuest.base(subject.nesting());
+        List<Long> frames = guest.frames().stream().map(frame -> base + frame).toList();
+        try (Bench bench = subject.bench(setup, booted(guest, subject.nesting(), bits, seed), probe)) {
             Machine machine = bench.machine();
-            FrameCopies copies = new FrameCopies(machine, probe, subject.hardware(setup.mode()), guest.frames());
-            String wrong = run(subject, bench, guest, copies, seed);
+            FrameCopies copies = new FrameCopies(machine, probe, subject.hardware(setup.mode()), frames);
+            String wrong = run(subject, bench, guest, frames, copies, seed);
             return wrong.isEmpty() ? copies.compare() : wrong;
         }
     }
 
-    private static String run(Subject subject, Bench bench, ThreadedGuest guest, FrameCopies copies, long seed) {
+    /** Under a guest hypervisor that leaves pages where they are, so that the guest knows what its next access comes to. */
+    private static GuestBoot booted(ThreadedGuest guest, Nesting nesting, int physicalAddressBits, long seed) {
+        if (nesting == Nesting.NONE) {
+            return guest;
+        }
+        long[] frames = guest.frames().stream().mapToLong(f -> f).toArray();
+        Meddler meddler = nesting.hasEpt() ? new Ept12Meddling(new SplittableRandom(seed), frames, frames, false) : Meddler.NONE;
+        return new NestedGuest(guest, nesting, physicalAddressBits, meddler);
+    }
+
+    private static String run(Subject subject, Bench bench, ThreadedGuest guest, List<Long> frames, FrameCopies copies, long seed) {
         Machine machine = bench.machine();
         AtomicBoolean over = new AtomicBoolean();
         AtomicReference<String> wrong = new AtomicReference<>("");
-        List<Long> frames = guest.frames();
         SplittableRandom chance = new SplittableRandom(~seed);
         SplittableRandom hosts = chance.split();
         Thread[] others = {
@@ -82,7 +97,7 @@ final class ThreadedGuests implements Property {
             meanwhile(over, wrong, () -> {
                 switch (chance.nextInt(8)) {
                     case 0 -> machine.hotSwap().swap(bench.design(), subject.settings());
-                    case 1 -> alias(machine.memorySlots(), guest.layout, chance);
+                    case 1 -> alias(machine.memorySlots(), guest.layout, NestedGuest.base(subject.nesting()), chance);
                     case 2 -> machine.hotSwap().audit(found -> wrong.compareAndSet("", "audit: " + found));
                     default -> copies.round();
                 }
@@ -103,12 +118,12 @@ final class ThreadedGuests implements Property {
     }
 
     /** A slot that shows pages of the guest elsewhere comes, moves or goes: the guest does not look there, but what it uses is touched. */
-    private static void alias(MemorySlots slots, GuestLayout layout, SplittableRandom random) {
+    private static void alias(MemorySlots slots, GuestLayout layout, long base, SplittableRandom random) {
         boolean there = slots.all().stream().anyMatch(s -> s.id() == ALIAS);
         boolean goes = there && random.nextBoolean();
         long gpa = (2 + random.nextInt(4)) * GuestLayout.MEMORY;
         if (!there || goes || slots.all().stream().noneMatch(s -> s.baseGfn() << 12 == gpa)) {
-            slots.set(ALIAS, 0, goes ? 0 : gpa, goes ? 0 : layout.region(2) - layout.region(1), goes ? 0 : layout.region(2));
+            slots.set(ALIAS, 0, goes ? 0 : gpa, goes ? 0 : layout.region(2) - layout.region(1), goes ? 0 : base + layout.region(2));
         }
     }
 

@@ -2,6 +2,7 @@ package org.penumbra.testkit.lattice;
 
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.verify.Nesting;
 import org.penumbra.api.verify.VectorSelection;
 import org.penumbra.api.verify.Verification;
 import org.penumbra.api.verify.VerificationGuest;
@@ -21,6 +22,11 @@ public final class AccessLattice implements Verification {
 
     @Override
     public VerificationGuest guest(VectorSelection selection) {
-        return new LatticeGuest(selection);
+        LatticeGuest guest = new LatticeGuest(selection);
+        if (selection.nesting() == Nesting.SHADOW && selection.mode() == PagingMode.NONE) {
+            throw new IllegalArgumentException("without EPT of its hypervisor a guest has to have paging; choose another mode, or --nested "
+                    + Nesting.EPT.label());
+        }
+        return selection.nesting() == Nesting.NONE ? guest : new NestedLattice(guest, selection);
     }
 }

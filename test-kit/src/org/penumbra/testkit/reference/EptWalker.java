@@ -28,8 +28,8 @@ import org.penumbra.testkit.reference.EptWalk.Outcome;
  * An entry is present if R, W or X is 1, or XU with mode-based execute control. Immutable; any thread.
  */
 public final class EptWalker {
-    static final long ACCESSED = 1L << 8;
-    static final long DIRTY = 1L << 9;
+    public static final long ACCESSED = 1L << 8;
+    public static final long DIRTY = 1L << 9;
     private static final long R = 1;
     private static final long W = 1L << 1;
     private static final long X = 1L << 2;
@@ -70,7 +70,7 @@ public final class EptWalker {
         if (gpa >>> 12 + 9 * levels != 0) {
             return refuse(walk, access, 0);
         }
-        long table = eptp & FRAME;
+        long table = table(eptp);
         long rights = R | W | X | XU;
         for (int level = levels; ; level--) {
             long at = table + 8 * (gpa >>> 12 + 9 * (level - 1) & 511);
@@ -79,8 +79,8 @@ public final class EptWalker {
             if ((entry & (R | W | X | (modeBased ? XU : 0))) == 0) {
                 return refuse(walk, access, 0);
             }
-            boolean leaf = level == 1 || level <= 3 && (entry & LEAF) != 0;
-            if (misconfigured(entry, level, leaf)) {
+            boolean leaf = isLeaf(entry, level);
+            if (misconfigured(entry, level)) {
                 return walk.outcome = Outcome.MISCONFIGURATION;
             }
             rights &= entry;
@@ -98,7 +98,7 @@ public final class EptWalker {
                 walk.hpa = entry & FRAME & ~offset | gpa & offset;
                 return walk.outcome = Outcome.ALLOWED;
             }
-            table = entry & FRAME;
+            table = table(entry);
         }
     }
 
@@ -107,8 +107,19 @@ public final class EptWalker {
         return (eptp & FLAGS) != 0;
     }
 
+    /** True if {@code entry}, present at {@code level}, maps a page and not a table. */
+    public static boolean isLeaf(long entry, int level) {
+        return level == 1 || level <= 3 && (entry & LEAF) != 0;
+    }
+
+    /** The address of the table that {@code entry}, or an EPTP, refers to. */
+    public static long table(long entry) {
+        return entry & FRAME;
+    }
+
     /** SDM vol. 3, "EPT Misconfigurations", of a present entry. */
-    private boolean misconfigured(long entry, int level, boolean leaf) {
+    public boolean misconfigured(long entry, int level) {
+        boolean leaf = isLeaf(entry, level);
         boolean readable = (entry & R) != 0;
         boolean executable = (entry & (X | (modeBased ? XU : 0))) != 0;
         if (!readable && ((entry & W) != 0 || executable && !executeOnly)) {

@@ -3,6 +3,7 @@ package org.penumbra.testkit.script;
 import java.util.Arrays;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PageFaultError;
+import org.penumbra.api.vmx.ExitReason;
 
 /**
  * A few guest operations, and what became of each. Parallel arrays, reused, so that planning allocates nothing. An operation that
@@ -22,7 +23,16 @@ public final class Script {
     public static final int INVPCID = 9;
     /** A read-modify-write by {@link #function}, a {@link org.penumbra.api.cpu.UpdateFunction}, with the operand in {@link #value}. */
     public static final int UPDATE = 10;
-    public static final String[] NAMES = {"load", "store", "fetch", "INVLPG", "MOV to CR0", "MOV to CR3", "MOV to CR4", "WRMSR", "WRPKRU", "INVPCID", "UPDATE"};
+    /**
+     * A VMX instruction: the number of its exit reason in {@link #function}, a field or type in {@link #width}, the operand in {@link #value},
+     * where VMREAD leaves its result; CF and ZF are in {@link #errorCode} then.
+     */
+    public static final int VMX = 11;
+    public static final int VMCALL = 12;
+    /** The software keeps what is in RAX, in {@link #value}; no instruction of any interest. */
+    public static final int KEEP_RAX = 13;
+    public static final String[] NAMES = {"load", "store", "fetch", "INVLPG", "MOV to CR0", "MOV to CR3", "MOV to CR4", "WRMSR", "WRPKRU", "INVPCID", "UPDATE",
+        "VMX instruction", "VMCALL", "MOV from RAX"};
 
     /** No exception. */
     public static final int NONE = -1;
@@ -38,7 +48,7 @@ public final class Script {
     /** To be stored or loaded into the register; after a load or update, and after a fetch at the physical address reached: the contents. */
     public long[] value = new long[64];
     public int[] width = new int[64];
-    /** Of UPDATE and INVPCID. */
+    /** Of UPDATE, INVPCID and VMX instructions. */
     public int[] function = new int[64];
     /** Of memory accesses: a kind of {@link Access}. */
     public int[] access = new int[64];
@@ -86,6 +96,14 @@ public final class Script {
         return i;
     }
 
+    /** Appends a VMX instruction, of INVVPID with {@code gva} in its descriptor; answers its index. */
+    public int vmx(ExitReason instruction, int fieldOrType, long operand, long gva) {
+        int i = add(VMX, gva, operand);
+        function[i] = instruction.number();
+        width[i] = fieldOrType;
+        return i;
+    }
+
     /** Appends a privileged operation; answers its index. */
     public int add(int operation, long operand, long datum) {
         if (count == kind.length) {
@@ -99,6 +117,7 @@ public final class Script {
         width[count] = 8;
         function[count] = 0;
         exception[count] = NONE;
+        errorCode[count] = 0;
         return count++;
     }
 

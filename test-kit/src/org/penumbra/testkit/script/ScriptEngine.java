@@ -13,12 +13,14 @@ import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.vmx.ExitReason;
 
 /**
  * Executes the scripts of a {@link ScriptedGuest}, operation by operation, and tells the processor's observer as every engine does. An exception ends its operation and is written down. All that
@@ -27,11 +29,12 @@ import org.penumbra.api.paging.PagingState;
 final class ScriptEngine implements ExecutionEngine {
     private static final Kind[] EXPOSED = {
         Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null,
-        Kind.INVPCID, Kind.UPDATE
+        Kind.INVPCID, Kind.UPDATE, Kind.VMX, Kind.VMCALL, null
     };
 
-    private final ScriptedGuest guest;
-    private final Script script;
+    private GuestState state;
+    private ScriptedGuest guest;
+    private Script script;
     private final GuestOperation operation = new GuestOperation();
     private Processor cpu;
     private TranslationObserver observer;
@@ -47,9 +50,21 @@ final class ScriptEngine implements ExecutionEngine {
     private boolean changing;
     private long retired;
 
-    ScriptEngine(ScriptedGuest guest) {
-        this.guest = guest;
-        this.script = guest.script;
+    /** @param state of a {@link ScriptedGuest} */
+    ScriptEngine(GuestState state) {
+        select(state);
+    }
+
+    private void select(GuestState chosen) {
+        state = chosen;
+        guest = (ScriptedGuest) chosen.program;
+        script = guest.script;
+    }
+
+    @Override
+    public void switchTo(GuestState other) {
+        select(other);
+        told = registers.paging;
     }
 
     @Override
@@ -76,7 +91,7 @@ final class ScriptEngine implements ExecutionEngine {
             raised(event);
         }
         if (guest.exits > guest.mostExits()) {
-            script.exception[guest.next] = Script.STUCK;
+            script.exception[state.next] = Script.STUCK;
             done();
         }
         try {
@@ -93,9 +108,9 @@ final class ScriptEngine implements ExecutionEngine {
             if (line.raised() && cpu.interrupted() == Outcome.EXIT) {
                 return Stop.EXIT;
             }
-            int i = g.next;
+            int i = state.next;
             if (i == s.count) {
-                g.next = 0;
+                state.next = 0;
                 if (!g.advance(registers.paging)) {
                     return Stop.FINISHED;
                 }
@@ -154,6 +169,9 @@ final class ScriptEngine implements ExecutionEngine {
                 }
                 return outcome;
             }
+            case Script.KEEP_RAX:
+                s.value[i] = registers.gpr[RegisterFile.RAX];
+                return Outcome.DONE;
             default: {
                 int outcome = privileged(s, i);
                 if (outcome == Outcome.DONE) {
@@ -202,7 +220,19 @@ final class ScriptEngine implements ExecutionEngine {
             case Script.CR4:
                 return cpu.movToCr4(value);
             case Script.WRMSR:
+                registers.gpr[RegisterFile.RCX] = s.address[i];
+                registers.gpr[RegisterFile.RAX] = value & 0xffff_ffffL;
+                registers.gpr[RegisterFile.RDX] = value >>> 32;
                 return cpu.wrmsr((int) s.address[i], value);
+            case Script.VMX: {
+                int outcome = cpu.vmx(s.function[i], s.width[i], value);
+                if (outcome == Outcome.DONE && isVmread(s, i)) {
+                    registers.gpr[RegisterFile.RAX] = cpu.vmread();
+                }
+                return outcome;
+            }
+            case Script.VMCALL:
+                return cpu.vmcall();
             case Script.WRPKRU:
                 return cpu.wrpkru((int) value);
             case Script.INVPCID:
@@ -212,8 +242,16 @@ final class ScriptEngine implements ExecutionEngine {
         }
     }
 
-    /** Tells the observer that operation {@code i} took effect, if it is one that changes what may be cached. */
+    private static boolean isVmread(Script s, int i) {
+        return s.kind[i] == Script.VMX && s.function[i] == ExitReason.VMREAD.number();
+    }
+
+    /** Operation {@code i} took effect: its results, and word to the observer if it is one that changes what may be cached. */
     private void tell(Script s, int i) {
+        if (s.kind[i] == Script.VMX) {
+            s.errorCode[i] = (int) registers.rflags & (int) (ControlBits.RFLAGS_CF | ControlBits.RFLAGS_ZF);
+            s.value[i] = isVmread(s, i) ? registers.gpr[RegisterFile.RAX] : s.value[i];
+        }
         if (observer == null) {
             return;
         }
@@ -237,7 +275,7 @@ final class ScriptEngine implements ExecutionEngine {
     }
 
     private void raised(GuestException e) {
-        int i = guest.next;
+        int i = state.next;
         script.exception[i] = e.vector;
         script.errorCode[i] = e.errorCode;
         // The kernel's handler does nothing but go on with the next operation.
@@ -254,7 +292,7 @@ final class ScriptEngine implements ExecutionEngine {
     }
 
     private void done() {
-        guest.next++;
+        state.next++;
         guest.exits = 0;
         retired++;
     }
@@ -265,6 +303,7 @@ final class ScriptEngine implements ExecutionEngine {
         operation.gva = msr ? 0 : s.address[i];
         operation.msr = msr ? (int) s.address[i] : 0;
         operation.width = s.width[i];
+        operation.field = s.kind[i] == Script.VMX ? s.width[i] : 0;
         operation.value = s.value[i];
         operation.function = s.function[i];
     }
@@ -277,7 +316,7 @@ final class ScriptEngine implements ExecutionEngine {
     @Override
     public boolean complete(MemoryHooks hooks) {
         requireExit("complete");
-        int i = guest.next;
+        int i = state.next;
         int access = script.access[i] & 3;
         boolean update = operation.kind == Kind.UPDATE;
         if (!update && operation.kind != Kind.LOAD && operation.kind != Kind.STORE && operation.kind != Kind.FETCH) {
@@ -310,7 +349,7 @@ final class ScriptEngine implements ExecutionEngine {
             changing = false;
             return;
         }
-        tell(script, guest.next);
+        tell(script, state.next);
         retireExited();
     }
 

@@ -14,8 +14,8 @@ public final class ScriptEngineFactory implements EngineFactory {
 
     @Override
     public ExecutionEngine create(GuestState guest) {
-        if (guest.program instanceof ScriptedGuest scripted) {
-            return new ScriptEngine(scripted);
+        if (guest.program instanceof ScriptedGuest) {
+            return new ScriptEngine(guest);
         }
         throw new MachineException("the engine '" + NAME + "' runs the test kit's own guests only");
     }

@@ -7,13 +7,12 @@ import org.penumbra.api.paging.PagingState;
 
 /**
  * The software of one vCPU that plans a {@link Script}, looks at what became of it, and plans the next. Everything that the run is
- * between two operations is here. Used by the thread that runs the vCPU.
+ * between two operations is here; which operation is next is {@link org.penumbra.api.guest.GuestState#next}. Used by the thread that runs the vCPU.
  */
 public abstract class ScriptedGuest implements GuestProgram {
     /** What is executed now. */
     protected final Script script = new Script();
-    /** The next operation of {@link #script}, and how often it has exited. */
-    int next;
+    /** How often the next operation has exited. */
     int exits;
 
     /**

@@ -6,11 +6,18 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.ReferenceWalker;
 import org.penumbra.testkit.reference.TableFormat;
 
-/** What decides, beside the tables, which translations one vCPU may use: its registers, and what it had to drop when. */
+/**
+ * What decides, beside the tables, which translations one vCPU may use under one VPID: its registers, and what it had to drop when. A
+ * vCPU whose guest is a hypervisor is several of these: one for that, and one for each VPID that it gives its guests.
+ */
 final class AbstractProcessor {
     final InvalidationTimes times = new InvalidationTimes();
     final RootHistory roots = new RootHistory();
+    /** Shared by all VPIDs of the vCPU. */
+    final EptTimes ept;
     PagingState state = new PagingState(0, 0, 0, 0, 0, 0);
+    /** The EPT tables by which the guest's addresses are translated. */
+    long eptp = AddressSpace.NO_EPT;
     /** The paging structures in use; null while paging is off. */
     TableFormat format;
     /** EFER.NXE was 1 in [from, to): only then was an entry with XD = 1 used, being reserved otherwise. */
@@ -19,8 +26,9 @@ final class AbstractProcessor {
 
     private final ReferenceWalker walker;
 
-    AbstractProcessor(ReferenceWalker walker) {
+    AbstractProcessor(ReferenceWalker walker, EptTimes ept) {
         this.walker = walker;
+        this.ept = ept;
     }
 
     /** True if leaves with G = 1 are global. */
@@ -95,17 +103,59 @@ final class AbstractProcessor {
             times.dropAddressSpace(next.pcid(), time);
         }
         if (format != null) {
-            roots.enter(AddressSpace.of(next, format), time);
+            roots.enter(AddressSpace.of(next, eptp, format), time);
         }
         noteNxe(time);
-        roots.forget(times, globals());
+        roots.forget(globals() ? space -> times.sinceAll() : this::since);
+    }
+
+    /** The vCPU runs what has this VPID again: VM entries and VM exits drop nothing of a VPID other than 0. */
+    void enter(PagingState next, long nextEptp, long time) {
+        state = next;
+        eptp = nextEptp;
+        format = walker.format(next);
+        roots.leave(time);
+        if (format != null) {
+            roots.enter(AddressSpace.of(next, eptp, format), time);
+        }
+        noteNxe(time);
+    }
+
+    /** The vCPU runs something else. */
+    void leave(long time) {
+        roots.leave(time);
+    }
+
+    /** INVVPID of type 0 for {@code gva}: of this VPID's translations whatever their PCID. */
+    void invalidatedAddress(long gva, long time) {
+        for (int n = 0; n < roots.size(); n++) {
+            AddressSpace space = roots.space(n);
+            times.dropPage(space.pcid(), gva, space.format(), 0, time);
+            times.dropGlobalPage(gva, space.format(), 0, time);
+            times.dropCaches(space.pcid(), time);
+        }
+    }
+
+    /** No translation through {@code space} is older, unless it is global. */
+    long since(AddressSpace space) {
+        return Math.max(times.sinceAddressSpace(space.pcid()), ept.since(space.eptp()));
     }
 
     /** No translation that is not global and may still be cached is older; the end of time if there is none. */
     long oldest() {
         long oldest = Long.MAX_VALUE;
         for (int n = 0; n < roots.size(); n++) {
-            oldest = Math.min(oldest, times.sinceAddressSpace(roots.space(n).pcid()));
+            oldest = Math.min(oldest, since(roots.space(n)));
+        }
+        return oldest;
+    }
+
+    /** No translation by EPT tables that may still be cached is older; the end of time if there is none. */
+    long oldestByEpt() {
+        long oldest = eptp == AddressSpace.NO_EPT ? Long.MAX_VALUE : ept.since(eptp);
+        for (int n = 0; n < roots.size(); n++) {
+            long tables = roots.space(n).eptp();
+            oldest = tables == AddressSpace.NO_EPT ? oldest : Math.min(oldest, ept.since(tables));
         }
         return oldest;
     }

@@ -1,11 +1,10 @@
 package org.penumbra.testkit.tlb;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.AccessRights;
@@ -37,9 +36,13 @@ public final class AbstractTlb {
     private static final long SWEEP_AT_LEAST = 1 << 20;
 
     private final WatchedTables tables;
+    private final SecondStage stage;
     private final ReferenceWalker walker;
     private final WalkSearch search;
-    private final AbstractProcessor[] cpus;
+    private final AbstractVcpu[] vcpus;
+    /** The EPT tables of the walk that is going on, and whether they have refused it an entry. */
+    private long eptp;
+    private boolean refused;
     private final Walk walk = new Walk();
     private final LongUnaryOperator reader = this::read;
 
@@ -62,10 +65,11 @@ public final class AbstractTlb {
         }
         walker = new ReferenceWalker(physicalAddressBits);
         tables = new WatchedTables(memory, gpaToHpa);
-        search = new WalkSearch(tables, physicalAddressBits);
-        cpus = new AbstractProcessor[vcpus];
+        stage = new SecondStage(tables, physicalAddressBits);
+        search = new WalkSearch(tables, stage, physicalAddressBits);
+        this.vcpus = new AbstractVcpu[vcpus];
         for (int i = 0; i < vcpus; i++) {
-            cpus[i] = new AbstractProcessor(walker);
+            this.vcpus[i] = new AbstractVcpu(walker);
         }
         Arrays.fill(seenAt, -1);
     }
@@ -77,11 +81,12 @@ public final class AbstractTlb {
         if (seenKey[slot] == key && seenAt[slot] == tables.now() && tables.hpa(seenGpa[slot] | gva & 0xfff) == hpa) {
             return Verdict.CURRENT;
         }
-        AbstractProcessor cpu = cpus[vcpu];
+        AbstractProcessor cpu = vcpus[vcpu].current();
         walk(cpu, gva, access);
-        if (walk.allowed() && walk.flagsSet(Access.isWrite(access)) && tables.hpa(walk.gpa) == hpa) {
+        long gpa = walk.allowed() && walk.flagsSet(Access.isWrite(access)) ? stage.now(cpu.eptp, walk.gpa, SecondStage.of(access)) : -1;
+        if (gpa >= 0 && tables.hpa(gpa) == hpa) {
             seenKey[slot] = key;
-            seenGpa[slot] = walk.gpa & ~0xfffL;
+            seenGpa[slot] = gpa & ~0xfffL;
             seenAt[slot] = tables.now();
             return Verdict.CURRENT;
         }
@@ -90,7 +95,7 @@ public final class AbstractTlb {
 
     /** The verdict on a page fault delivered to the guest; what it invalidates is gone afterwards. */
     public Verdict pageFault(int vcpu, long gva, int errorCode, boolean ac) {
-        AbstractProcessor cpu = cpus[vcpu];
+        AbstractProcessor cpu = vcpus[vcpu].current();
         int access = accessOf(errorCode, ac);
         Verdict verdict = faultVerdict(cpu, gva, access, errorCode);
         if (verdict == Verdict.WRONG && (access & 3) == Access.READ) {
@@ -116,7 +121,7 @@ public final class AbstractTlb {
 
     /** INVLPG retired. */
     public void invalidatedPage(int vcpu, long gva) {
-        cpus[vcpu].invalidatedPage(gva, leafLevel(vcpu, gva), event());
+        vcpus[vcpu].current().invalidatedPage(gva, leafLevel(vcpu, gva), event());
     }
 
     /**
@@ -125,29 +130,84 @@ public final class AbstractTlb {
      * @param type 0 individual address, 1 single context, 2 all contexts with global translations, 3 all contexts without them
      */
     public void invalidatedPcid(int vcpu, int type, int pcid, long gva) {
-        cpus[vcpu].invalidatedPcid(type, pcid, gva, leafLevel(vcpu, gva), event());
+        vcpus[vcpu].current().invalidatedPcid(type, pcid, gva, leafLevel(vcpu, gva), event());
     }
 
     /** The registers that paging depends on are {@code state} now. */
     public void loaded(int vcpu, PagingState state, boolean keepPcid) {
-        cpus[vcpu].loaded(state, keepPcid, event());
+        vcpus[vcpu].current().loaded(state, keepPcid, event());
+    }
+
+    /**
+     * The vCPU has entered a guest of its guest, in {@code state}.
+     *
+     * @param vpid that its hypervisor gave it, 0 for none
+     * @param eptp of its hypervisor's EPT tables for it, 0 for none
+     */
+    public void entered(int vcpu, int vpid, long eptp, PagingState state) {
+        vcpus[vcpu].enter(vpid, eptp, state, event());
+    }
+
+    /** The vCPU has left a guest of its guest, and goes on with that in {@code state}. */
+    public void left(int vcpu, PagingState state) {
+        vcpus[vcpu].leave(state, event());
+    }
+
+    /** INVEPT of the guest retired. */
+    public void invalidatedEpt(int vcpu, boolean all, long eptp) {
+        vcpus[vcpu].invalidatedEpt(all, eptp, event());
+    }
+
+    /** INVVPID of the guest retired. */
+    public void invalidatedVpid(int vcpu, int type, int vpid, long gva) {
+        vcpus[vcpu].invalidatedVpid(type, vpid, gva, event());
+    }
+
+    /**
+     * The verdict on an EPT violation that a guest's guest is reported to have at {@code ngpa}.
+     *
+     * @param qualification the exit qualification; −1 of an EPT misconfiguration
+     */
+    public Verdict eptRefused(int vcpu, long ngpa, long qualification) {
+        AbstractProcessor cpu = vcpus[vcpu].current();
+        // A misconfiguration is one whatever the access.
+        int access = qualification < 0 ? EptViolation.READ : (int) qualification & (EptViolation.READ | EptViolation.WRITE | EptViolation.FETCH);
+        int refusal = qualification < 0 ? SecondStage.MISCONFIGURED
+                : (int) qualification & (EptViolation.READABLE | EptViolation.WRITABLE | EptViolation.EXECUTABLE);
+        if (stage.refusesNow(cpu.eptp, ngpa, access, refusal)) {
+            return Verdict.CURRENT;
+        }
+        return stage.mayRefuse(cpu.eptp, cpu.ept.since(cpu.eptp), ngpa, access, refusal) ? Verdict.STALE : Verdict.WRONG;
+    }
+
+    /** One line on why {@link #eptRefused} answered WRONG; asked right after it. */
+    public String eptComplaint(int vcpu, long ngpa, long qualification) {
+        stage.refusesNow(vcpus[vcpu].current().eptp, ngpa, (int) qualification & (EptViolation.READ | EptViolation.WRITE | EptViolation.FETCH), 0);
+        return String.format("vCPU %d: access to ngpa 0x%x was reported as an EPT %s; the tables say %s; no older entry explains it", vcpu, ngpa,
+                qualification < 0 ? "misconfiguration" : String.format("violation with qualification 0x%x", qualification), stage.describe(ngpa));
     }
 
     /** One line on why {@link #translated} answered WRONG; asked right after it. */
     public String complaint(int vcpu, long gva, int access, long hpa) {
-        AbstractProcessor cpu = cpus[vcpu];
+        AbstractProcessor cpu = vcpus[vcpu].current();
         walk(cpu, gva, access);
+        boolean inTables = refused;
+        if (walk.allowed()) {
+            stage.now(cpu.eptp, walk.gpa, SecondStage.of(access));
+        }
+        String nested = cpu.eptp == AddressSpace.NO_EPT ? "" : "; EPT12: "
+                + stage.describe(walk.allowed() ? walk.gpa : inTables ? walk.entryGpa(walk.lowest) : 0);
         String older = search.anyTime(cpu, gva, access, hpa);
         return String.format("vCPU %d: %s of gva 0x%x used hpa 0x%x; the tables say %s; %s", vcpu, Access.describe(access), gva, hpa,
-                tablesSay(access), older == null ? "no older entry leads there" : "there leads only " + older);
+                tablesSay(cpu, access) + nested, older == null ? "no older entry leads there" : "there leads only " + older);
     }
 
     /** One line on why {@link #pageFault} answered WRONG; asked right after it. */
     public String faultComplaint(int vcpu, long gva, int errorCode, boolean ac) {
         int access = accessOf(errorCode, ac);
-        walk(cpus[vcpu], gva, access);
+        walk(vcpus[vcpu].current(), gva, access);
         return String.format("vCPU %d: %s of gva 0x%x got #PF(%s); the tables say %s; no older entry explains it",
-                vcpu, Access.describe(access), gva, PageFaultError.describe(errorCode), tablesSay(access));
+                vcpu, Access.describe(access), gva, PageFaultError.describe(errorCode), tablesSay(vcpus[vcpu].current(), access));
     }
 
     /** Older entry values held, for the bound on memory. */
@@ -161,25 +221,32 @@ public final class AbstractTlb {
     }
 
     private void walk(AbstractProcessor cpu, long gva, int access) {
+        eptp = cpu.eptp;
+        refused = false;
         walker.walk(cpu.state, gva, access, reader, walk);
     }
 
     private int leafLevel(int vcpu, long gva) {
-        walk(cpus[vcpu], gva, Access.READ);
+        walk(vcpus[vcpu].current(), gva, Access.READ);
         return walk.level;
     }
 
-    /** The 8 bytes at {@code gpa}, which hold the next entry of {@link #walk}. */
-    private long read(long gpa) {
-        TableFormat format = walk.format;
+    /** The 8 bytes at {@code address}, which hold the next entry of {@link #walk}; where EPT refuses them, what ends the walk. */
+    private long read(long address) {
+        long gpa = stage.now(eptp, address, SecondStage.ofTable(eptp));
+        if (gpa < 0) {
+            refused = true;
+            return 0;
+        }
+        EntryKind kind = EntryKind.of(walk.format);
         int level = walk.lowest - 1;
-        long low = tables.read(gpa, level, format);
-        return format.entryBytes() == 8 ? low : low | tables.read(gpa + 4, level, format) << 32;
+        long low = tables.read(gpa, level, kind);
+        return kind.bytes == 8 ? low : low | tables.read(gpa + 4, level, kind) << 32;
     }
 
     private Verdict faultVerdict(AbstractProcessor cpu, long gva, int access, int errorCode) {
         walk(cpu, gva, access);
-        if (walk.outcome == errorCode) {
+        if (walk.outcome == errorCode && !refused) {
             return Verdict.CURRENT;
         }
         return search.fault(cpu, gva, access, errorCode) ? Verdict.STALE : Verdict.WRONG;
@@ -193,9 +260,13 @@ public final class AbstractTlb {
         return operation | (user ? Access.USER : 0) | (ac && !user && !fetch ? Access.AC : 0);
     }
 
-    private String tablesSay(int access) {
+    private String tablesSay(AbstractProcessor cpu, int access) {
         StringBuilder s = new StringBuilder();
-        if (walk.allowed()) {
+        if (refused) {
+            s.append("EPT refuses an entry, or a flag is not set in its own");
+        } else if (walk.allowed() && cpu.eptp != AddressSpace.NO_EPT) {
+            s.append(String.format("ngpa 0x%x", walk.gpa));
+        } else if (walk.allowed()) {
             s.append(String.format("gpa 0x%x at hpa 0x%x", walk.gpa, tables.hpa(walk.gpa)));
             s.append(walk.flagsSet(Access.isWrite(access)) ? "" : " but accessed or dirty bits are not set");
         } else {
@@ -216,8 +287,8 @@ public final class AbstractTlb {
 
     private long held() {
         long n = tables.entries();
-        for (AbstractProcessor cpu : cpus) {
-            n += cpu.times.pages();
+        for (AbstractVcpu vcpu : vcpus) {
+            n += vcpu.pages();
         }
         return n;
     }
@@ -226,20 +297,23 @@ public final class AbstractTlb {
     void sweep() {
         long local = Long.MAX_VALUE;
         long global = Long.MAX_VALUE;
-        for (AbstractProcessor cpu : cpus) {
-            long own = cpu.oldest();
-            local = Math.min(local, own);
-            global = Math.min(global, cpu.globals() ? cpu.times.sinceAll() : own);
-        }
-        List<AddressSpace> spaces = new ArrayList<>();
-        for (AbstractProcessor cpu : cpus) {
-            for (int n = 0; n < cpu.roots.size(); n++) {
-                spaces.add(cpu.roots.space(n));
+        long ept = Long.MAX_VALUE;
+        for (AbstractVcpu vcpu : vcpus) {
+            for (AbstractProcessor cpu : vcpu.processors()) {
+                long own = cpu.oldest();
+                local = Math.min(local, own);
+                global = Math.min(global, cpu.globals() ? cpu.times.sinceAll() : own);
+                ept = Math.min(ept, cpu.oldestByEpt());
             }
         }
-        long earliest = tables.sweep(local, global, spaces);
-        for (AbstractProcessor cpu : cpus) {
-            cpu.times.forget(earliest);
+        tables.forget(local, global, ept);
+        Reachability reachable = new Reachability(tables, stage);
+        for (AbstractVcpu vcpu : vcpus) {
+            vcpu.processors().forEach(reachable::mark);
+        }
+        long earliest = tables.drop();
+        for (AbstractVcpu vcpu : vcpus) {
+            vcpu.processors().forEach(cpu -> cpu.times.forget(earliest));
         }
         sweepAt = Math.max(SWEEP_AT_LEAST, 2 * held());
     }

@@ -1,5 +1,7 @@
 package org.penumbra.testkit.tlb;
 
+import java.util.function.ToLongFunction;
+
 /**
  * The address spaces that one vCPU had in its registers, from when to when. One that comes back keeps its first time of arrival.
  * Of more than 1024 the one that was left first is forgotten.
@@ -49,11 +51,11 @@ final class RootHistory {
         to[i] = WatchedTable.NEVER;
     }
 
-    /** Forgets those that were left before {@code times} says that everything that came through them was dropped. */
-    void forget(InvalidationTimes times, boolean globals) {
+    /** Forgets those that were left before {@code since} says that everything that came through them was dropped. */
+    void forget(ToLongFunction<AddressSpace> since) {
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            if (to[i] > (globals ? times.sinceAll() : times.sinceAddressSpace(space[i].pcid()))) {
+            if (to[i] > since.applyAsLong(space[i])) {
                 space[kept] = space[i];
                 from[kept] = from[i];
                 to[kept++] = to[i];

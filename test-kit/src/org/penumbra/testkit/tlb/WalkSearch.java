@@ -19,10 +19,14 @@ import org.penumbra.testkit.reference.TableFormat;
  * <p>The latest possible r4 for a given r1 is the earliest of r1 and the last moments of the entries above the leaf. If r1 can
  * lie before each of these ends, all entries were in memory together and no drop matters. Otherwise the smallest r1 is best.
  *
+ * <p>In a guest's guest that runs on EPT tables of its hypervisor, each entry lies where these may lead at the moment when it is read, and so
+ * does the page; nothing of it is older than the last INVEPT.
+ *
  * <p>What an entry meant was decided by CR4.PSE and EFER.NXE when it was read, what it allows is by the registers of now.
  */
 final class WalkSearch {
     private final WatchedTables tables;
+    private final SecondStage stage;
     private final int maxPhyAddr;
 
     private AbstractProcessor cpu;
@@ -36,13 +40,17 @@ final class WalkSearch {
 
     private AddressSpace space;
     private TableFormat format;
+    private EntryKind kind;
+    /** The last drop of what came by the space's EPT tables. */
+    private long sinceEpt;
     private final long[] entry = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] from = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] to = new long[TableFormat.MOST_LEVELS + 1];
     private int leaf;
 
-    WalkSearch(WatchedTables tables, int maxPhyAddr) {
+    WalkSearch(WatchedTables tables, SecondStage stage, int maxPhyAddr) {
         this.tables = tables;
+        this.stage = stage;
         this.maxPhyAddr = maxPhyAddr;
     }
 
@@ -62,6 +70,9 @@ final class WalkSearch {
             return null;
         }
         StringBuilder s = new StringBuilder();
+        if (format == null) {
+            return String.format("older EPT entries, not allowed since the INVEPT at event %d", vcpu.ept.since(vcpu.eptp));
+        }
         for (int level = format.levels(); level >= leaf; level--) {
             s.append(String.format("%s%s 0x%x", s.length() == 0 ? "" : ", ", TableFormat.name(level), entry[level]));
             if (to[level] != WatchedTable.NEVER) {
@@ -78,10 +89,17 @@ final class WalkSearch {
         this.hpa = hpa;
         this.errorCode = errorCode;
         this.atAnyTime = atAnyTime;
+        if (vcpu.format == null) {
+            format = null;
+            sinceEpt = vcpu.ept.since(vcpu.eptp);
+            return hpa >= 0 && leads(vcpu.eptp, gva & 0xffff_ffffL);
+        }
         for (int n = vcpu.roots.size() - 1; n >= 0; n--) {
             space = vcpu.roots.space(n);
             format = space.format();
-            if ((isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
+            kind = EntryKind.of(format);
+            sinceEpt = vcpu.ept.since(space.eptp());
+            if (space.eptp() == vcpu.eptp && (isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
                 return true;
             }
         }
@@ -101,19 +119,24 @@ final class WalkSearch {
         return space.pcid() == cpu.state.pcid();
     }
 
-    /** Tries every value that the entry for gva has had in the table at {@code gpa}, as far as it was read in [after, before). */
-    private boolean table(long gpa, int level, long after, long before) {
-        long at = gpa + (long) format.entryBytes() * format.index(gva, level);
-        WatchedTable table = tables.find(gpa, format);
+    /** Tries every value that the entry for gva has had in the table at {@code address}, as far as it was read in [after, before). */
+    private boolean table(long address, int level, long after, long before) {
+        long entryAt = address + (long) format.entryBytes() * format.index(gva, level);
+        return stage.anyOf(space.eptp(), atAnyTime ? 0 : sinceEpt, entryAt, SecondStage.ofTable(space.eptp()), atAnyTime,
+                (at, known) -> values(at, level, Math.max(after, known), before));
+    }
+
+    private boolean values(long at, int level, long after, long before) {
+        WatchedTable table = tables.find(at, kind);
         if (table == null) {
-            boolean explains = value(tables.peek(at, format), level, after, before);
+            boolean explains = value(tables.peek(at, kind), level, after, before);
             if (explains) {
                 // only now is it known to be a table: watch it
-                tables.read(at, level, format);
+                tables.read(at, level, kind);
             }
             return explains;
         }
-        tables.read(at, level, format);
+        tables.read(at, level, kind);
         int i = table.index(at);
         if (value(table.value(i), level, Math.max(after, table.since(i)), before)) {
             return true;
@@ -180,7 +203,7 @@ final class WalkSearch {
         if (hpa < 0) {
             return cached(level);
         }
-        if (tables.hpa(format.gpa(entry[level], level, gva)) != hpa) {
+        if (!leads(space.eptp(), format.gpa(entry[level], level, gva))) {
             return false;
         }
         leaf = level;
@@ -188,11 +211,16 @@ final class WalkSearch {
         return atAnyTime || accessed && dirty && cached(level);
     }
 
+    /** True if the page at {@code address} may be at {@link #hpa}. */
+    private boolean leads(long eptp, long address) {
+        return stage.anyOf(eptp, atAnyTime ? 0 : sinceEpt, address, SecondStage.of(access), atAnyTime, (gpa, known) -> tables.hpa(gpa) == hpa);
+    }
+
     /** True if the path down to the leaf at {@code level} may be in the TLB now, or be read now. */
     private boolean cached(int level) {
         boolean global = global(level);
         long since = since(level, global);
-        return readable(level, Math.max(from[level], since), global ? cpu.times.sinceAll() : since, global || isCurrent());
+        return readable(level, Math.max(from[level], since), global ? Math.max(cpu.times.sinceAll(), sinceEpt) : since, global || isCurrent());
     }
 
     private boolean global(int level) {
@@ -200,7 +228,7 @@ final class WalkSearch {
     }
 
     private long since(int level, boolean global) {
-        return global ? cpu.times.sinceGlobal(gva, format, level) : cpu.times.since(space.pcid(), gva, format, level);
+        return Math.max(sinceEpt, global ? cpu.times.sinceGlobal(gva, format, level) : cpu.times.since(space.pcid(), gva, format, level));
     }
 
     /**

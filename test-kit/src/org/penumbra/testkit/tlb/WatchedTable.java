@@ -1,6 +1,6 @@
 package org.penumbra.testkit.tlb;
 
-import static org.penumbra.testkit.reference.EntryBits.*;
+import static org.penumbra.testkit.reference.EntryBits.G;
 
 import java.util.Arrays;
 
@@ -8,7 +8,7 @@ import java.util.Arrays;
  * One frame that serves as a paging structure: for each of its entries the value in memory now, since when, and the older
  * values that a processor may have cached, with the time in which each was in memory.
  *
- * <p>Intervals are half-open, [from, to). Of replaced values only those with P = 1 are kept, since nothing else is ever cached.
+ * <p>Intervals are half-open, [from, to). Of replaced values only present ones are kept, since nothing else is ever cached.
  * A processor sets A and D without a report, perhaps in an entry that is not read here before it is replaced: so a replaced
  * value counts as if both had been set. Values that agree apart from these bits are merged into one interval; of more than
  * {@link #OLDER} values the ones replaced first are forgotten.
@@ -19,8 +19,8 @@ final class WatchedTable {
     /** Older values kept per entry. */
     static final int OLDER = 16;
 
-    /** Bytes of an entry, 4 or 8: a frame that serves as both is watched twice. */
-    final int entryBytes;
+    /** What its entries are: a frame that serves as two kinds is watched twice. */
+    final EntryKind kind;
     private final long[] value;
     private final long[] since;
     /** By entry: null, or value, from, to of each older value, the one replaced first at the front. */
@@ -33,11 +33,11 @@ final class WatchedTable {
     int sweep;
     int sweepLevels;
 
-    WatchedTable(int entryBytes) {
-        this.entryBytes = entryBytes;
-        value = new long[4096 / entryBytes];
-        since = new long[4096 / entryBytes];
-        older = new long[4096 / entryBytes][];
+    WatchedTable(EntryKind kind) {
+        this.kind = kind;
+        value = new long[4096 / kind.bytes];
+        since = new long[4096 / kind.bytes];
+        older = new long[4096 / kind.bytes][];
     }
 
     /** Number of entries. */
@@ -47,7 +47,7 @@ final class WatchedTable {
 
     /** Which entry lies at {@code address}. */
     int index(long address) {
-        return (int) (address & 0xfff) / entryBytes;
+        return (int) (address & 0xfff) / kind.bytes;
     }
 
     /** What is in memory when the frame is first met counts as having been there always. */
@@ -82,7 +82,7 @@ final class WatchedTable {
     /** True if the processor alone may have turned what entry {@code index} holds into {@code next}: by setting A and D. */
     boolean onlySetsFlags(int index, long next) {
         long changed = value[index] ^ next;
-        return (changed & ~(A | D)) == 0 && (changed & next) == changed;
+        return (changed & ~kind.flags) == 0 && (changed & next) == changed;
     }
 
     /** Entry {@code index} has A and D set, in {@code next}. */
@@ -96,7 +96,7 @@ final class WatchedTable {
         long from = since[index];
         value[index] = next;
         since[index] = time;
-        return (old & P) != 0 ? keep(index, old | A | D, from, time) : 0;
+        return (old & kind.present) != 0 ? keep(index, old | kind.flags, from, time) : 0;
     }
 
     private int keep(int index, long old, long from, long to) {
@@ -126,9 +126,9 @@ final class WatchedTable {
 
     /**
      * Forgets older values that ended at or before {@code local}, or {@code global} where a global translation may have used
-     * them.
+     * them; of EPT entries those that ended at or before {@code ept}.
      */
-    void forget(long local, long global) {
+    void forget(long local, long global, long ept) {
         for (int i = 0; i < older.length; i++) {
             long[] list = older[i];
             if (list == null) {
@@ -137,7 +137,7 @@ final class WatchedTable {
             int kept = 0;
             for (int at = 0; at < list.length; at += 3) {
                 boolean onlyLocal = levels == 1 << 1 && (list[at] & G) == 0;
-                if (list[at + 2] > (onlyLocal ? local : global)) {
+                if (list[at + 2] > (kind == EntryKind.EPT ? ept : onlyLocal ? local : global)) {
                     System.arraycopy(list, at, list, kept, 3);
                     kept += 3;
                 }

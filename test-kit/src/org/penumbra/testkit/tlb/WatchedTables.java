@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.eclipse.collections.impl.map.mutable.primitive.LongObjectHashMap;
 import org.penumbra.api.memory.PhysicalMemory;
-import org.penumbra.testkit.reference.EntryBits;
 import org.penumbra.testkit.reference.TableFormat;
 
 /**
@@ -18,15 +17,17 @@ import org.penumbra.testkit.reference.TableFormat;
  * that a processor sets are not reported: they are noticed when the entry is next read here, and are no event.
  */
 final class WatchedTables {
+    private static final int LEVELS = TableFormat.MOST_LEVELS + 1;
+
     private final PhysicalMemory memory;
     private final LongUnaryOperator gpaToHpa;
     /** By {@link #key}. */
     private final LongObjectHashMap<WatchedTable> byGuest = new LongObjectHashMap<>();
-    /** By host frame: one table, or several while the host shares the frame or the guest uses it in two formats. */
+    /** By host frame: one table, or several while the host shares the frame or the guest uses it as two kinds. */
     private final LongObjectHashMap<List<WatchedTable>> byHost = new LongObjectHashMap<>();
-    /** By level: the {@link #key} of the last read, and its table. */
-    private final long[] lastKey = new long[TableFormat.MOST_LEVELS + 1];
-    private final WatchedTable[] lastTable = new WatchedTable[TableFormat.MOST_LEVELS + 1];
+    /** By level, EPT's behind the others: the {@link #key} of the last read, and its table. */
+    private final long[] lastKey = new long[2 * LEVELS];
+    private final WatchedTable[] lastTable = new WatchedTable[2 * LEVELS];
     private long now;
     private long watchedEntries;
     private int olderValues;
@@ -73,31 +74,32 @@ final class WatchedTables {
      * Reads the entry at {@code gpa} for a walk at {@code level}; its table is watched from now on. Where the guest has no
      * memory there is no table either: a not-present entry.
      */
-    long read(long gpa, int level, TableFormat format) {
+    long read(long gpa, int level, EntryKind kind) {
         long hpa = hpa(gpa);
         if (hpa < 0) {
             return 0;
         }
-        long key = key(gpa, format.entryBytes());
-        WatchedTable table = lastKey[level] == key ? lastTable[level] : null;
+        long key = key(gpa, kind);
+        int last = kind == EntryKind.EPT ? LEVELS + level : level;
+        WatchedTable table = lastKey[last] == key ? lastTable[last] : null;
         if (table == null) {
-            table = watched(key, hpa >>> 12, format.entryBytes());
+            table = watched(key, hpa >>> 12, kind);
             table.levels |= 1 << level;
-            lastKey[level] = key;
-            lastTable[level] = table;
+            lastKey[last] = key;
+            lastTable[last] = table;
         }
-        return refresh(table, table.index(hpa), load(hpa, format.entryBytes()));
+        return refresh(table, table.index(hpa), load(hpa, kind));
     }
 
     /** The watched table at {@code gpa}, or null if there is none. */
-    WatchedTable find(long gpa, TableFormat format) {
-        return byGuest.get(key(gpa, format.entryBytes()));
+    WatchedTable find(long gpa, EntryKind kind) {
+        return byGuest.get(key(gpa, kind));
     }
 
     /** The entry at {@code gpa}; nothing is watched because of it. */
-    long peek(long gpa, TableFormat format) {
+    long peek(long gpa, EntryKind kind) {
         long hpa = hpa(gpa);
-        return hpa < 0 ? 0 : load(hpa, format.entryBytes());
+        return hpa < 0 ? 0 : load(hpa, kind);
     }
 
     /** Software has stored {@code bytes} bytes at {@code hpa}. */
@@ -107,15 +109,15 @@ final class WatchedTables {
             WatchedTable table = tables.get(n);
             int last = table.index(Math.min(hpa + bytes - 1, hpa | 0xfff));
             for (int i = table.index(hpa); i <= last; i++) {
-                refresh(table, i, load((hpa & ~0xfffL) + (long) table.entryBytes * i, table.entryBytes));
+                refresh(table, i, load((hpa & ~0xfffL) + (long) table.kind.bytes * i, table.kind));
             }
         }
     }
 
     /** The host has put guest frame {@code gfn} elsewhere. */
     void moved(long gfn) {
-        for (int bytes = 4; bytes <= 8; bytes += 4) {
-            WatchedTable table = byGuest.get(key(gfn << 12, bytes));
+        for (EntryKind kind : EntryKind.values()) {
+            WatchedTable table = byGuest.get(key(gfn << 12, kind));
             if (table != null) {
                 leave(table);
                 settle(table, hpa(gfn << 12) >>> 12);
@@ -123,20 +125,20 @@ final class WatchedTables {
         }
     }
 
-    private long load(long hpa, int bytes) {
-        return memory.load(hpa, bytes);
+    private long load(long hpa, EntryKind kind) {
+        return memory.load(hpa, kind.bytes);
     }
 
-    private static long key(long gpa, int entryBytes) {
-        return (gpa >>> 12) << 4 | entryBytes;
+    private static long key(long gpa, EntryKind kind) {
+        return (gpa >>> 12) << 4 | kind.ordinal() + 1;
     }
 
-    private WatchedTable watched(long key, long hostFrame, int entryBytes) {
+    private WatchedTable watched(long key, long hostFrame, EntryKind kind) {
         WatchedTable table = byGuest.get(key);
         if (table == null) {
-            table = new WatchedTable(entryBytes);
+            table = new WatchedTable(kind);
             for (int i = 0; i < table.size(); i++) {
-                table.initialise(i, load((hostFrame << 12) + (long) entryBytes * i, entryBytes));
+                table.initialise(i, load((hostFrame << 12) + (long) kind.bytes * i, kind));
             }
             byGuest.put(key, table);
             watchedEntries += table.size();
@@ -171,22 +173,38 @@ final class WatchedTables {
     }
 
     /**
-     * Forgets what no processor can have cached any more.
+     * Forgets what no processor can have cached any more. Between {@link #forget} and {@link #drop} everything is marked through which a
+     * translation may have come.
      *
      * @param local no non-global translation is older than this
      * @param global no translation at all is older than this
-     * @param spaces address spaces through which a translation may have come
-     * @return the earliest end among the values still held
+     * @param ept no translation by a guest hypervisor's EPT tables is older than this
      */
-    long sweep(long local, long global, Iterable<AddressSpace> spaces) {
-        byGuest.forEachValue(t -> t.forget(local, global));
+    void forget(long local, long global, long ept) {
+        byGuest.forEachValue(t -> t.forget(local, global, ept));
         Arrays.fill(lastTable, null);
         sweeps++;
-        for (AddressSpace space : spaces) {
-            for (int quarter = 0; quarter < 4; quarter++) {
-                mark(space.top((long) quarter << 30), space.format().levels(), space.format());
-            }
+    }
+
+    /** The table at {@code gpa}, if it is watched and not marked at {@code level} so far; it is now. */
+    WatchedTable mark(long gpa, int level, EntryKind kind) {
+        WatchedTable table = find(gpa, kind);
+        if (table == null) {
+            return null;
         }
+        if (table.sweep != sweeps) {
+            table.sweep = sweeps;
+            table.sweepLevels = 0;
+        }
+        if ((table.sweepLevels >>> level & 1) != 0) {
+            return null;
+        }
+        table.sweepLevels |= 1 << level;
+        return table;
+    }
+
+    /** Stops watching what is not marked; answers the earliest end among the values still held. */
+    long drop() {
         long earliest = WatchedTable.NEVER;
         olderValues = 0;
         for (long key : byGuest.keySet().toArray()) {
@@ -201,33 +219,5 @@ final class WatchedTables {
             }
         }
         return earliest;
-    }
-
-    private void mark(long gpa, int level, TableFormat format) {
-        WatchedTable table = gpa == AddressSpace.ABSENT ? null : find(gpa, format);
-        if (table == null) {
-            return;
-        }
-        if (table.sweep != sweeps) {
-            table.sweep = sweeps;
-            table.sweepLevels = 0;
-        }
-        if ((table.sweepLevels >>> level & 1) != 0) {
-            return;
-        }
-        table.sweepLevels |= 1 << level;
-        for (int i = 0; level > 1 && i < table.size(); i++) {
-            markEntry(table.value(i), level, format);
-            for (int n = 0; n < table.olderValues(i); n++) {
-                markEntry(table.olderValue(i, n), level, format);
-            }
-        }
-    }
-
-    private void markEntry(long entry, int level, TableFormat format) {
-        // CR4.PSE may have been 0 when it was read
-        if ((entry & EntryBits.P) != 0 && !format.isLeaf(entry, level, false)) {
-            mark(format.table(entry), level - 1, format);
-        }
     }
 }

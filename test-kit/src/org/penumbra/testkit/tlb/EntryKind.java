@@ -1,0 +1,30 @@
+package org.penumbra.testkit.tlb;
+
+import org.penumbra.testkit.reference.EntryBits;
+import org.penumbra.testkit.reference.TableFormat;
+
+/** What the entries of a watched table are. */
+enum EntryKind {
+    /** 32-bit paging. */
+    HALF(4, EntryBits.P, EntryBits.A | EntryBits.D),
+    /** The other paging modes. */
+    WORD(8, EntryBits.P, EntryBits.A | EntryBits.D),
+    /** A guest hypervisor's EPT: present if R, W or X is 1; flags in bits 8 and 9 (SDM vol. 3, "EPT Translation Mechanism"). */
+    EPT(8, 7, 3 << 8);
+
+    final int bytes;
+    /** An entry is present if one of these bits is 1. */
+    final long present;
+    /** What processors set: accessed and dirty. */
+    final long flags;
+
+    EntryKind(int bytes, long present, long flags) {
+        this.bytes = bytes;
+        this.present = present;
+        this.flags = flags;
+    }
+
+    static EntryKind of(TableFormat format) {
+        return format.entryBytes() == 4 ? HALF : WORD;
+    }
+}
