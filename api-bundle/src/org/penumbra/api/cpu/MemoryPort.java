@@ -51,7 +51,7 @@ public final class MemoryPort {
         int i = data.inSmall(gva, access);
         if (i >= 0 && plain(gva, width)) {
             accesses++;
-            long page = data.small.word[i];
+            long page = data.small.word(i);
             long[] frame = frames[i];
             if (!PhysicalMemory.holds(frame, page)) {
                 frame = memory.frame(page);

@@ -12,11 +12,13 @@ import java.util.Arrays;
  *  rights   raw rights of the translation, in the format of the hardware that fills the array
  * </pre>
  *
- * A <em>context</em> stands for the combination of VPID, PCID and EPT root that tags an entry; the hardware numbers them. The
- * arrays are public because lookups sit on the path of every access; only the hardware that owns the TLB writes them. One thread.
+ * A <em>context</em> stands for the combination of VPID, PCID and EPT root that tags an entry; the hardware numbers them. Only the
+ * hardware that owns the TLB changes it. One thread.
  *
  * <p>Entries are found by the low bits of their page number, through an index of short chains, so that a hit costs one comparison
- * whatever way it is in, and most misses none. Sets and ways only say which entry has to give way.
+ * whatever way it is in, and most misses none. Sets and ways only say which entry has to give way. What belongs to an entry stands
+ * together, in one array for all of them: an access that needs three of its words tests one length and reads one line of the host's
+ * cache.
  */
 public final class TlbArray {
     /** Bits of a tag that hold the context. */
@@ -26,18 +28,22 @@ public final class TlbArray {
 
     private static final int MOST_CHAINS = 4096;
     private static final int INDEX_BITS = 15;
-
-    public final long[] tag;
-    public final long[] word;
-    public final long[] rights;
+    /** Words of an entry, as a power of two, and which is which. */
+    private static final int STRIDE = 2;
+    private static final int TAG = 0;
+    private static final int WORD = 1;
+    private static final int RIGHTS = 2;
     /**
      * When the entry was last used, by {@link #clock}, and below that its index, so that the minimum of a set names its victim without
      * a branch; an empty entry was used at 0.
      */
-    private final long[] stamp;
+    private static final int STAMP = 3;
+
+    private final long[] all;
     /** By the low bits of a page number: the entry with which the chain of such pages begins, -1 if there is none; then entry by entry. */
     private final short[] first;
     private final short[] next;
+    private final int entries;
     private final int sets;
     private final int ways;
     private final int mask;
@@ -50,28 +56,26 @@ public final class TlbArray {
             throw new IllegalArgumentException("a TLB of " + entries + " entries and " + ways
                     + " ways: entries must be a positive multiple of ways, and at most " + (1 << INDEX_BITS));
         }
+        this.entries = entries;
         this.ways = ways;
         this.sets = entries / ways;
         this.mask = Integer.bitCount(sets) == 1 ? sets - 1 : -1;
-        tag = new long[entries];
-        word = new long[entries];
-        rights = new long[entries];
-        stamp = new long[entries];
+        all = new long[entries << STRIDE];
         first = new short[Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries))];
         next = new short[entries];
         empty();
     }
 
     private void empty() {
-        Arrays.fill(tag, -1);
         Arrays.fill(first, (short) -1);
-        for (int i = 0; i < stamp.length; i++) {
-            stamp[i] = i;
+        for (int i = 0; i < entries; i++) {
+            empty(i);
         }
     }
 
-    private void touch(int i) {
-        stamp[i] = ++clock << INDEX_BITS | i;
+    private void empty(int i) {
+        all[(i << STRIDE) + TAG] = -1;
+        all[(i << STRIDE) + STAMP] = i;
     }
 
     /** Index of the entry for {@code page} in {@code context}, now the most recently used of its set; -1 if there is none. */
@@ -84,13 +88,18 @@ public final class TlbArray {
         long wanted = page << CONTEXT_BITS | context;
         long alternative = page << CONTEXT_BITS | other;
         for (int i = first[chain(page)]; i >= 0; i = next[i]) {
-            long t = tag[i];
+            int at = i << STRIDE;
+            long t = all[at + TAG];
             if (t == wanted || t == alternative) {
-                touch(i);
+                all[at + STAMP] = stamp(i);
                 return i;
             }
         }
         return -1;
+    }
+
+    private long stamp(int i) {
+        return ++clock << INDEX_BITS | i;
     }
 
     /** Puts an entry in place of an equal tag, an empty one, or the least recently used of its set; returns its index. */
@@ -98,20 +107,26 @@ public final class TlbArray {
         int i = find(page, context);
         if (i < 0) {
             i = victim(page);
-            if (tag[i] == -1) {
-                live++;
-            } else {
-                unlink(i);
-            }
-            int c = chain(page);
-            next[i] = first[c];
-            first[c] = (short) i;
-            tag[i] = page << CONTEXT_BITS | context;
-            touch(i);
+            enter(i, page, context);
         }
-        word[i] = hpa & ~ALLOWED | allowedMask;
-        rights[i] = rawRights;
+        int at = i << STRIDE;
+        all[at + WORD] = hpa & ~ALLOWED | allowedMask;
+        all[at + RIGHTS] = rawRights;
         return i;
+    }
+
+    private void enter(int i, long page, int context) {
+        int at = i << STRIDE;
+        if (all[at + TAG] == -1) {
+            live++;
+        } else {
+            unlink(i);
+        }
+        int c = chain(page);
+        next[i] = first[c];
+        first[c] = (short) i;
+        all[at + TAG] = page << CONTEXT_BITS | context;
+        all[at + STAMP] = stamp(i);
     }
 
     private int victim(long page) {
@@ -120,21 +135,23 @@ public final class TlbArray {
         long oldest;
         if ((ways & 3) == 0) {
             // By fours, since each minimum waits for those it is of.
-            oldest = oldestOfFour(i);
+            oldest = oldestOfFour(i << STRIDE);
             for (i += 4; i < end; i += 4) {
-                oldest = older(oldest, oldestOfFour(i));
+                oldest = older(oldest, oldestOfFour(i << STRIDE));
             }
         } else {
-            oldest = stamp[i];
+            oldest = all[(i << STRIDE) + STAMP];
             for (i++; i < end; i++) {
-                oldest = older(oldest, stamp[i]);
+                oldest = older(oldest, all[(i << STRIDE) + STAMP]);
             }
         }
         return (int) oldest & (1 << INDEX_BITS) - 1;
     }
 
-    private long oldestOfFour(int i) {
-        return older(older(stamp[i], stamp[i + 1]), older(stamp[i + 2], stamp[i + 3]));
+    private long oldestOfFour(int at) {
+        long second = all[at + (1 << STRIDE) + STAMP];
+        long fourth = all[at + (3 << STRIDE) + STAMP];
+        return older(older(all[at + STAMP], second), older(all[at + (2 << STRIDE) + STAMP], fourth));
     }
 
     /** The minimum of two stamps, which are never negative: without a branch that nobody can predict. */
@@ -148,7 +165,7 @@ public final class TlbArray {
     }
 
     private void unlink(int index) {
-        int c = chain(tag[index] >>> CONTEXT_BITS);
+        int c = chain(tag(index) >>> CONTEXT_BITS);
         int i = first[c];
         if (i == index) {
             first[c] = next[index];
@@ -160,32 +177,46 @@ public final class TlbArray {
         next[i] = next[index];
     }
 
+    /** The tag of entry {@code index}. */
+    public long tag(int index) {
+        return all[(index << STRIDE) + TAG];
+    }
+
+    /** The word of entry {@code index}. */
+    public long word(int index) {
+        return all[(index << STRIDE) + WORD];
+    }
+
+    /** The raw rights of entry {@code index}. */
+    public long rights(int index) {
+        return all[(index << STRIDE) + RIGHTS];
+    }
+
     /** The hpa of the first byte of the page of entry {@code index}. */
     public long frame(int index) {
-        return word[index] & ~ALLOWED;
+        return word(index) & ~ALLOWED;
     }
 
     /** True if entry {@code index} lets an access of kind {@code access} proceed without a walk. */
     public boolean allows(int index, int access) {
-        return (word[index] >>> access & 1) != 0;
+        return (word(index) >>> access & 1) != 0;
     }
 
     /** The kinds that entry {@code index} lets proceed without a walk, a bit each. */
     public int allowed(int index) {
-        return (int) (word[index] & ALLOWED);
+        return (int) (word(index) & ALLOWED);
     }
 
     /** Sets the kinds that may proceed without a walk. */
     public void allow(int index, int allowedMask) {
-        word[index] = word[index] & ~ALLOWED | allowedMask;
+        all[(index << STRIDE) + WORD] = word(index) & ~ALLOWED | allowedMask;
     }
 
     /** Empties entry {@code index}. */
     public void drop(int index) {
-        if (tag[index] != -1) {
+        if (tag(index) != -1) {
             unlink(index);
-            tag[index] = -1;
-            stamp[index] = index;
+            empty(index);
             live--;
         }
     }
@@ -200,7 +231,7 @@ public final class TlbArray {
 
     /** Number of entries, full or empty. */
     public int entries() {
-        return tag.length;
+        return entries;
     }
 
     /** True if no entry is full. */

@@ -44,7 +44,7 @@ class TlbModelPropertyTest {
                 assertThat(i >= 0).isEqualTo(found != null);
                 if (found != null) {
                     assertThat(tlb.frame(i)).isEqualTo(found.frame);
-                    assertThat(tlb.rights[i]).isEqualTo(found.rights);
+                    assertThat(tlb.rights(i)).isEqualTo(found.rights);
                     assertThat(tlb.allowed(i)).isEqualTo(found.allowed);
                     for (int access = 0; access < 12; access++) {
                         assertThat(tlb.allows(i, access)).isEqualTo((found.allowed >>> access & 1) != 0);

@@ -159,7 +159,7 @@ final class WalkingProcessor extends FakeProcessor {
         if ((value & ControlBits.CR3_NO_FLUSH) == 0) {
             for (TlbArray array : new TlbArray[] {data.small, data.large, code.small, code.large}) {
                 for (int i = 0; i < array.entries(); i++) {
-                    if (array.tag[i] != -1 && (array.tag[i] & 0xffff) == data.context) {
+                    if (array.tag(i) != -1 && (array.tag(i) & 0xffff) == data.context) {
                         array.drop(i);
                     }
                 }

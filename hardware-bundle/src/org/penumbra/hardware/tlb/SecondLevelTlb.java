@@ -25,7 +25,10 @@ final class SecondLevelTlb {
     int find(long gva, int context, int other) {
         int i = (sizes & 1) == 0 ? -1 : shared.find(PageTag.of(gva, 12), context, other);
         if (i >= 0) {
-            hit = shared;
+            // The store of a reference costs more than the question.
+            if (hit != shared) {
+                hit = shared;
+            }
             return i;
         }
         return sizes <= 1 && (huge == null || huge == shared || huge.isEmpty()) ? -1 : findLarge(gva, context, other);

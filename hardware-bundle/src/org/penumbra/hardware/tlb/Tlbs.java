@@ -181,8 +181,8 @@ final class Tlbs {
     }
 
     private void drop(TlbArray array, long mask, long value) {
-        for (int i = 0; i < array.tag.length; i++) {
-            long tag = array.tag[i];
+        for (int i = 0; i < array.entries(); i++) {
+            long tag = array.tag(i);
             if (tag >= 0 && contexts.matches(context(tag), mask, value)) {
                 array.drop(i);
             }
@@ -253,9 +253,9 @@ final class Tlbs {
     }
 
     private void dropPieces(TlbArray array, int shift, long gva, long mask, long value) {
-        for (int i = 0; i < array.tag.length; i++) {
-            long tag = array.tag[i];
-            int guest = tag < 0 ? 0 : guestShift(array.rights[i]);
+        for (int i = 0; i < array.entries(); i++) {
+            long tag = array.tag(i);
+            int guest = tag < 0 ? 0 : guestShift(array.rights(i));
             long page = tag >>> TlbArray.CONTEXT_BITS;
             int cached = shift < 0 ? PageTag.shift(page) : shift;
             if (guest <= cached) {
@@ -279,9 +279,9 @@ final class Tlbs {
     }
 
     private static void recompute(TlbArray array, GuestRights rule) {
-        for (int i = 0; i < array.tag.length; i++) {
-            if (array.tag[i] >= 0) {
-                array.allow(i, rule.usable(array.rights[i]));
+        for (int i = 0; i < array.entries(); i++) {
+            if (array.tag(i) >= 0) {
+                array.allow(i, rule.usable(array.rights(i)));
             }
         }
     }

@@ -280,14 +280,14 @@ public final class TranslationUnit {
     private long fromSecond(FirstLevelTlb first, TlbArray second, long gva, int i) {
         secondLevelHits++;
         clock.charge(Work.STLB_HIT);
-        long tag = second.tag[i];
+        long tag = second.tag(i);
         int shift = PageTag.shift(tag >>> TlbArray.CONTEXT_BITS);
         long frame = second.frame(i);
-        tlbs.fillFirst(first, gva, shift, Tlbs.context(tag), frame, second.rights[i], second.allowed(i));
+        tlbs.fillFirst(first, gva, shift, Tlbs.context(tag), frame, second.rights(i), second.allowed(i));
         long hpa = frame | gva & (1L << shift) - 1;
         if (meter.listener != null) {
             meter.listener.served(WalkListener.Cache.SECOND_LEVEL_TLB, gva, (shift - 3) / 9, frame);
-            tell(gva, hpa, shift, second.rights[i]);
+            tell(gva, hpa, shift, second.rights(i));
         }
         return hpa;
     }

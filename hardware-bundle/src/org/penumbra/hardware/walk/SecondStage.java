@@ -266,8 +266,8 @@ public final class SecondStage {
         for (int s = 12; s <= 30; s += 9) {
             int i = nested.find(PageTag.of(gpa, s), context);
             if (i >= 0) {
-                if ((nested.rights[i] & wanted) != 0) {
-                    rights = nested.rights[i];
+                if ((nested.rights(i) & wanted) != 0) {
+                    rights = nested.rights(i);
                     shift = s;
                     hpa = nested.frame(i) | gpa & (1L << s) - 1;
                     if (meter.listener != null) {

@@ -76,7 +76,7 @@ public final class StructureCaches {
         int i = array == null || array.isEmpty() ? -1 : array.find(FirstLevelTlb.page(address, format.shift[level]), context);
         if (i >= 0) {
             table = array.frame(i);
-            rights = array.rights[i];
+            rights = array.rights(i);
         }
         return i >= 0;
     }
