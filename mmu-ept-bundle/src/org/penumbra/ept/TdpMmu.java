@@ -261,7 +261,10 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable, level == 1 || !nx.on()))) {
             return false;
         }
-        fixed.increment();
+        if (!write || writable) {
+            // Else it is emulated, which is counted as that.
+            fixed.increment();
+        }
         if (trace.on(TracePoint.KVM_MMU_SET_SPTE)) {
             trace.tell(TracePoint.KVM_MMU_SET_SPTE, gfn, entries.load(at), at, level);
         }

@@ -2,6 +2,7 @@ package org.penumbra.testkit.contract;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /** Counters under KVM's names: they never fall, and each fault that an MMU is asked about has one outcome at most. */
 final class Counting implements Disturbance {
@@ -35,6 +36,7 @@ final class Counting implements Disturbance {
         if (taken == 0 || now.getOrDefault(OUTCOMES.get(0), 0L) == 0) {
             return "a guest ran, and pf_taken or pf_fixed counts nothing";
         }
-        return outcomes > taken ? "of " + taken + " faults taken " + outcomes + " outcomes are counted" : "";
+        return outcomes > taken ? "of " + taken + " faults taken " + outcomes + " outcomes are counted: "
+                + OUTCOMES.stream().map(name -> name + " " + now.getOrDefault(name, 0L)).collect(Collectors.joining(", ")) : "";
     }
 }

@@ -38,7 +38,7 @@ final class Ept12Meddling implements Meddler {
     }
 
     @Override
-    public void meddle(Hypervisor l1) {
+    public synchronized void meddle(Hypervisor l1) {
         for (int n = random.nextInt(3); n > 0; n--) {
             once(l1);
         }
@@ -77,7 +77,7 @@ final class Ept12Meddling implements Meddler {
     private void move(Script s, Ept12 ept) {
         long page = pick(pages);
         if (moves) {
-            ept.move(page, random.nextInt(3) == 0 ? page : pick(pages), false);
+            ept.move(page, random.nextInt(3) == 0 ? page : pick(pages));
             if (!ept.isLarge(page)) {
                 ept.set(s, 1, page, ept.leaf(page));
             }
@@ -87,7 +87,7 @@ final class Ept12Meddling implements Meddler {
     private void size(Script s, Ept12 ept, long ngpa) {
         if (ept.isLarge(ngpa)) {
             ept.set(s, 2, ngpa, ept.pointer(2, ngpa));
-        } else if (moves || ept.mayBeLarge(ngpa)) {
+        } else {
             ept.set(s, 2, ngpa, ept.largeLeaf(ngpa));
         }
     }
@@ -99,7 +99,7 @@ final class Ept12Meddling implements Meddler {
         switch (random.nextInt(3)) {
             case 0 -> entry = entry & ~RIGHTS | 2;
             case 1 -> entry = leaf ? entry & ~LEAVES | TYPES[random.nextInt(TYPES.length)] : entry | 1L << 3 + random.nextInt(4);
-            default -> entry |= ept.beyond() != 0 ? ept.beyond() : 0;
+            default -> entry |= ept.beyond();
         }
         ept.set(s, level, ngpa, entry);
     }

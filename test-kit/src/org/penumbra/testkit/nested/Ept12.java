@@ -1,14 +1,12 @@
 package org.penumbra.testkit.nested;
 
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import org.penumbra.testkit.script.Script;
 
 /**
  * The EPT tables of a guest hypervisor for its guest (SDM vol. 3, "EPT Translation Mechanism"), filled at violations. They begin empty. What
- * it believes to be in them helps it to choose; flags that processors set it does not know of.
+ * it believes to be in them helps it to choose; flags that processors set it does not know of. Any thread, as vCPUs share them.
  *
  * <pre>
  *  at + 0x0000   EPT PML5 table        at + 0x3000          EPT page directory
@@ -31,11 +29,9 @@ public final class Ept12 {
     private final long bytes;
     private final boolean large;
     private final int physicalAddressBits;
-    private final Map<Long, Long> believed = new HashMap<>();
+    private final Map<Long, Long> believed = new ConcurrentHashMap<>();
     /** By frame of L2 where it is not at its place. */
-    private final Map<Long, Long> elsewhere = new HashMap<>();
-    /** Regions that stay small: some frame of theirs has moved for good. */
-    private final Set<Long> small = new TreeSet<>();
+    private final Map<Long, Long> elsewhere = new ConcurrentHashMap<>();
 
     Ept12(long at, long base, long bytes, boolean large, int physicalAddressBits) {
         this.at = at;
@@ -93,17 +89,9 @@ public final class Ept12 {
         return table(level - 1, ngpa) | ALL;
     }
 
-    /** From now on the frame at {@code ngpa} is where that at {@code other} was at first; its region stays small if {@code forGood}. */
-    public void move(long ngpa, long other, boolean forGood) {
+    /** From now on the frame at {@code ngpa} is where that at {@code other} was at first, as long as its region is not mapped whole. */
+    public void move(long ngpa, long other) {
         elsewhere.put(ngpa & -PAGE, base + (other & -PAGE));
-        if (forGood) {
-            small.add(ngpa >>> 21);
-        }
-    }
-
-    /** True if the region around {@code ngpa} may be mapped whole. */
-    public boolean mayBeLarge(long ngpa) {
-        return !small.contains(ngpa >>> 21);
     }
 
     /** A bit that no address has, 0 if each may be one. */
@@ -120,7 +108,7 @@ public final class Ept12 {
             correct(s, level, ngpa, pointer(level, ngpa));
         }
         long directory = believed(2, ngpa);
-        boolean whole = directory == 0 ? large && mayBeLarge(ngpa) : (directory & LEAF) != 0;
+        boolean whole = directory == 0 ? large : (directory & LEAF) != 0;
         correct(s, 2, ngpa, whole ? largeLeaf(ngpa) : pointer(2, ngpa));
         if (!whole) {
             correct(s, 1, ngpa, leaf(ngpa));

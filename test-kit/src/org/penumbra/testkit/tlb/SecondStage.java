@@ -1,5 +1,7 @@
 package org.penumbra.testkit.tlb;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.EptViolation;
@@ -104,7 +106,12 @@ final class SecondStage {
         return new Past(eptp, ngpa, access, true, null, refusal).search(since);
     }
 
-    /** A search through present and past entries. A place is looked for, or, if there is none to tell, a refusal. */
+    /** What an entry, or the EPT pointer, may have led to: of what differs in {@code from} alone the earliest is enough. */
+    private record Reached(long address, long rights, long accessed, long from) {}
+
+    /**
+     * A search through present and past entries, level by level. A place is looked for, or, if there is none to tell, a refusal.
+     */
     private final class Past {
         private final long eptp;
         private final long ngpa;
@@ -112,6 +119,9 @@ final class SecondStage {
         private final boolean flags;
         private final Place place;
         private final int refusal;
+        /** Tables of the next level, and pages. */
+        private List<Reached> tablesBelow = new ArrayList<>();
+        private final List<Reached> pages = new ArrayList<>();
 
         Past(long eptp, long ngpa, int access, boolean always, Place place, int refusal) {
             this.eptp = eptp;
@@ -127,23 +137,38 @@ final class SecondStage {
             if (ngpa >>> 12 + 9 * levels != 0) {
                 return refuses(0);
             }
-            return table(EptWalker.table(eptp), levels, RIGHTS, flags ? EptWalker.ACCESSED : 0, since);
+            tablesBelow.add(new Reached(EptWalker.table(eptp), RIGHTS, flags ? EptWalker.ACCESSED : 0, since));
+            for (int level = levels; level > 0; level--) {
+                List<Reached> now = tablesBelow;
+                tablesBelow = new ArrayList<>();
+                for (Reached table : now) {
+                    if (table(table, level)) {
+                        return true;
+                    }
+                }
+            }
+            for (Reached page : pages) {
+                if (place.at(page.address, page.from)) {
+                    return true;
+                }
+            }
+            return false;
         }
 
-        private boolean table(long gpa, int level, long rights, long accessed, long after) {
-            long at = gpa + 8 * (ngpa >>> 12 + 9 * (level - 1) & 511);
+        private boolean table(Reached above, int level) {
+            long at = above.address + 8 * (ngpa >>> 12 + 9 * (level - 1) & 511);
             long now = tables.read(at, level, EntryKind.EPT);
             WatchedTable table = tables.find(at, EntryKind.EPT);
             if (table == null) {
-                return value(now, level, rights, accessed, after, true);
+                return value(now, level, above, above.from, true);
             }
             int i = table.index(at);
-            if (value(now, level, rights, accessed, Math.max(after, table.since(i)), true)) {
+            if (value(now, level, above, Math.max(above.from, table.since(i)), true)) {
                 return true;
             }
             for (int n = table.olderValues(i) - 1; n >= 0; n--) {
-                long start = Math.max(after, table.olderFrom(i, n));
-                if (start < table.olderTo(i, n) && value(table.olderValue(i, n), level, rights, accessed, start, false)) {
+                long start = Math.max(above.from, table.olderFrom(i, n));
+                if (start < table.olderTo(i, n) && value(table.olderValue(i, n), level, above, start, false)) {
                     return true;
                 }
             }
@@ -151,27 +176,46 @@ final class SecondStage {
         }
 
         /** @param present in memory now: what is not present, or misconfigured, is never cached */
-        private boolean value(long entry, int level, long rights, long accessed, long start, boolean present) {
+        private boolean value(long entry, int level, Reached above, long start, boolean present) {
             if ((entry & EntryKind.EPT.present) == 0) {
                 return present && refuses(0);
             }
             if (walker.misconfigured(entry, level)) {
                 return present && refuses(MISCONFIGURED);
             }
-            long allowed = rights & entry;
-            long used = accessed & entry;
-            if (!EptWalker.isLeaf(entry, level)) {
-                return table(EptWalker.table(entry), level - 1, allowed, used, start);
-            }
-            if ((allowed & needed) != needed) {
-                return refuses((int) allowed << ALLOWED_SHIFT);
-            }
-            boolean dirty = (needed & EptViolation.WRITE) == 0 || (entry & EptWalker.DIRTY) != 0;
-            if (place == null || flags && (used == 0 || !dirty)) {
+            long allowed = above.rights & entry;
+            if (place != null && (allowed & needed) != needed) {
                 return false;
             }
-            long offset = (1L << 12 + 9 * (level - 1)) - 1;
-            return place.at(EptWalker.table(entry) & ~offset | ngpa & offset, start);
+            // Rights beyond those needed are of no interest for a place.
+            long rights = place == null ? allowed : needed;
+            long used = above.accessed & entry;
+            if (!EptWalker.isLeaf(entry, level)) {
+                note(tablesBelow, new Reached(EptWalker.table(entry), rights, used, start));
+                return false;
+            }
+            if (place == null) {
+                return (allowed & needed) != needed && refuses((int) allowed << ALLOWED_SHIFT);
+            }
+            boolean dirty = (needed & EptViolation.WRITE) == 0 || (entry & EptWalker.DIRTY) != 0;
+            if (!flags || used != 0 && dirty) {
+                long offset = (1L << 12 + 9 * (level - 1)) - 1;
+                note(pages, new Reached(EptWalker.table(entry) & ~offset | ngpa & offset, 0, 0, start));
+            }
+            return false;
+        }
+
+        private static void note(List<Reached> found, Reached next) {
+            for (int i = 0; i < found.size(); i++) {
+                Reached r = found.get(i);
+                if (r.address == next.address && r.rights == next.rights && r.accessed == next.accessed) {
+                    if (next.from < r.from) {
+                        found.set(i, next);
+                    }
+                    return;
+                }
+            }
+            found.add(next);
         }
 
         private boolean refuses(int how) {
