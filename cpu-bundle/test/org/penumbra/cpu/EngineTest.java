@@ -14,10 +14,8 @@ import org.penumbra.api.machine.MachineException;
 
 /** The engine on a processor of its own: code, its changes, faults and what is restarted. */
 class EngineTest {
-    private static final long HANDLERS = Bench.CODE + 0x10000;
-    private static final long IDT = Bench.DATA + 0x10000;
-    private static final long GDT = Bench.DATA + 0x12000;
-    private static final long STACK = Bench.DATA + 0x80000;
+    private static final long HANDLERS = Bench.HANDLERS;
+    private static final long STACK = Bench.STACK;
     private static final int RCX = RegisterFile.RCX;
     private static final int RSI = 6;
     private static final int RDI = 7;
@@ -25,24 +23,13 @@ class EngineTest {
     private final Bench bench = new Bench();
     private final RegisterFile r = bench.registers;
 
-    /** Vector v leads to HANDLERS + 16 v, where a loop stands. */
     @BeforeEach
     void handlers() {
-        r.segments.idtBase = IDT;
-        r.segments.idtLimit = 0xfff;
-        r.segments.gdtBase = GDT;
-        r.segments.gdtLimit = 15;
-        data(GDT + 8, 0x00af_9b00_0000_ffffL);
-        for (int v = 0; v < 32; v++) {
-            long at = HANDLERS + 16 * v;
-            data(IDT + 16 * v, at & 0xffff | 8 << 16 | 0x8eL << 40 | at >>> 16 << 48);
-            bench.code(at, (byte) 0xeb, (byte) 0xfe);
-        }
-        r.gpr[4] = STACK;
+        bench.handlers();
     }
 
     private void data(long gva, long value) {
-        bench.memory.store64(gva - Bench.DATA + Bench.DATA_HPA, value);
+        bench.data(gva, value);
     }
 
     private long stack(int word) {

@@ -5,6 +5,10 @@ package org.penumbra.api.cpu;
  * Plain fields; used by the thread that runs the vCPU.
  */
 public final class FpuRegisters {
+    /** Status word: exception summary; top of the stack. */
+    public static final int ES = 1 << 7;
+    public static final int TOP = 7 << 11;
+
     /** Bits 63:0 of a register; MMX registers are these. */
     public final long[] significand = new long[8];
     /** Bits 79:64: sign and exponent. */

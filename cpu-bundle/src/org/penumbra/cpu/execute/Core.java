@@ -242,6 +242,12 @@ final class Core {
         return i.addressSize == 8 ? off : i.addressSize == 4 ? off & 0xffff_ffffL : off & 0xffff;
     }
 
+    /** Effective address of the memory operand with {@code element} of its vector of indices. */
+    long offset(Insn i, long element) {
+        long off = i.disp + (i.base >= 0 ? gpr[i.base] : 0) + (element << i.scale);
+        return i.addressSize == 8 ? off : off & 0xffff_ffffL;
+    }
+
     /** Linear address of the memory operand, of {@code width} bytes. */
     long linear(Insn i, int width, boolean write) {
         return linear(i.segment, offset(i), width, write);

@@ -10,7 +10,7 @@ final class Interpreter {
     private final MiscOps misc;
     private final StringOps strings;
     private final SystemOps system;
-    private final SseOps sse;
+    private final VectorOps vectors;
     private final StateOps state;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
@@ -19,8 +19,9 @@ final class Interpreter {
         bits = new BitOps(core);
         misc = new MiscOps(core);
         strings = new StringOps(core);
-        sse = new SseOps(core);
-        state = new StateOps(core);
+        VectorUnit unit = new VectorUnit(core);
+        vectors = new VectorOps(core, unit);
+        state = new StateOps(core, unit);
         system = new SystemOps(core, loader, events, vcpu);
     }
 
@@ -45,14 +46,14 @@ final class Interpreter {
                 return true;
             case STRING:
                 return strings.execute(i);
-            case SSE:
-                sse.execute(i);
-                return true;
             case STATE:
                 state.execute(i);
                 return true;
-            default:
+            case SYSTEM:
                 system.execute(i);
+                return true;
+            default:
+                vectors.execute(i);
                 return true;
         }
     }

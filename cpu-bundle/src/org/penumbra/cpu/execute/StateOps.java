@@ -13,24 +13,29 @@ import org.penumbra.cpu.table.Op;
  * </pre>
  */
 final class StateOps {
-    static final long CR0_EM = 1 << 2;
-    static final long CR0_TS = 1 << 3;
-    static final long CR4_OSFXSR = 1 << 9;
+    private static final long CR0_EM = 1 << 2;
+    private static final long CR0_TS = 1 << 3;
     private static final int MXCSR_MASK = 0xffff;
     private static final int INITIAL_CONTROL = 0x37f;
     private static final int EXCEPTIONS = 0x80ff;
 
     private final Core core;
+    private final VectorUnit unit;
     private final FpuRegisters fpu;
 
-    StateOps(Core core) {
+    StateOps(Core core, VectorUnit unit) {
+        this.unit = unit;
         this.core = core;
         this.fpu = core.registers.fpu;
     }
 
     void execute(Insn i) {
         if (i.op == Op.LDMXCSR || i.op == Op.STMXCSR) {
-            requireSse(core);
+            if (i.vex) {
+                unit.requireAvx();
+            } else {
+                unit.requireSse();
+            }
         } else if (core.registers.paging.has0(CR0_EM | CR0_TS)) {
             throw core.fault(Core.NM, 0);
         }
@@ -73,16 +78,6 @@ final class StateOps {
                 break;
             default:
                 throw new IllegalStateException("no " + i.op + " here");
-        }
-    }
-
-    /** SDM vol. 3, "Providing Operating System Support for Executing SSE Instructions". */
-    static void requireSse(Core core) {
-        if (!core.registers.paging.has4(CR4_OSFXSR) || core.registers.paging.has0(CR0_EM)) {
-            throw core.ud();
-        }
-        if (core.registers.paging.has0(CR0_TS)) {
-            throw core.fault(Core.NM, 0);
         }
     }
 

@@ -73,7 +73,7 @@ class DecoderTest {
             }
             Encoder c = new Encoder(e);
             c.size = e.has("d64") || e.has("f64") ? 8 : 4;
-            c.memory = e.operands().stream().anyMatch(o -> o.charAt(0) == 'M');
+            c.memory = e.operands().stream().anyMatch(o -> o.charAt(0) == 'M' || o.equals("X"));
             c.reg = e.op() == Op.MOV_TO_CR || e.op() == Op.MOV_FROM_CR || e.op() == Op.MOV_TO_SEG || e.opcode() == 0x90 ? 3 : 1;
             byte[] code = e.third() >= 0 ? third(e) : c.bytes();
             byte[] longer = Arrays.copyOf(code, 15);

@@ -14,10 +14,10 @@ final class CpuidLeaves {
     private static final int[] VENDOR = {0x756e_6547, 0x4965_6e69, 0x6c65_746e};
     /** Family 6, as of the profiles' processors; model and stepping 0 since none of them is meant. */
     private static final int SIGNATURE = 0x600;
-    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, FXSR, SSE, SSE2. */
-    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 24, 25, 26);
-    /** PCID, CMPXCHG16B, MOVBE, POPCNT, and OSXSAVE's companions are absent; bit 31: a hypervisor may be there. */
-    private static final int ECX_1 = bits(13, 17, 22, 23);
+    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
+    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 23, 24, 25, 26);
+    /** SSE3, PCLMULQDQ, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES. */
+    private static final int ECX_1 = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 25);
     /** FSGSBASE, BMI1, SMEP, BMI2, ERMS, INVPCID, ADX, SMAP. */
     private static final int EBX_7 = bits(0, 3, 7, 8, 9, 10, 19, 20);
     private static final int ECX_7_PKU = bits(3);
