@@ -16,6 +16,7 @@ public final class Vmcb {
     public static final int VMEXIT_MSR = 0x7c;
     public static final int VMEXIT_SHUTDOWN = 0x7f;
     public static final int VMEXIT_VMMCALL = 0x81;
+    public static final int VMEXIT_XSETBV = 0x8d;
     public static final int VMEXIT_NPF = 0x400;
 
     /** TLB_CONTROL (APM vol. 2, "TLB Control"). */
@@ -30,6 +31,7 @@ public final class Vmcb {
     public boolean hltIntercept;
     public boolean cpuidIntercept;
     public boolean vmmcallIntercept;
+    public boolean xsetbvIntercept;
     public boolean ioioIntercept;
     public boolean msrIntercept;
     /**

@@ -141,6 +141,7 @@ public final class Decoder {
         int size = operandSize(e, bits);
         i.size = e.has("byte") ? 1 : size;
         if (e.modrm()) {
+            i.x87 = (opcode & 7) << 8 | modrm;
             at++;
             if (modrm >>> 6 != 3 && !isRegisterOnly(e)) {
                 memory(i, in64);

@@ -68,7 +68,8 @@ public final class Insn {
     public boolean vex;
     public boolean xmm;
     public boolean mmx;
-    /** x87: memory is an integer; how often the stack is popped afterwards. */
+    /** x87: opcode of 11 bits (low three of the first byte, ModRM); memory is an integer; how often the stack is popped afterwards. */
+    public int x87;
     public boolean integer;
     public int pops;
     /** 0, 0xf2 or 0xf3. */

@@ -69,6 +69,8 @@ final class Core {
     ExecutionEngine.Stop stop;
     /** An exit whose operation, when it is skipped, puts its value here. */
     LongUnaryOperator completion;
+    /** To be run when an instruction has changed the paging state. */
+    Runnable pagingChanged;
     /** Retired and not yet told to the clock of guest time. */
     long retired;
 

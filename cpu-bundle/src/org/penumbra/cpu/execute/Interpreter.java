@@ -12,6 +12,7 @@ final class Interpreter {
     private final SystemOps system;
     private final VectorOps vectors;
     private final StateOps state;
+    private final X87Control x87Control;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
         alu = new AluOps(core);
@@ -21,6 +22,8 @@ final class Interpreter {
         strings = new StringOps(core);
         VectorUnit unit = new VectorUnit(core);
         vectors = new VectorOps(core, unit);
+        X87Unit x87 = new X87Unit(core);
+        x87Control = new X87Control(x87);
         state = new StateOps(core, unit);
         system = new SystemOps(core, loader, events, vcpu);
     }
@@ -48,6 +51,9 @@ final class Interpreter {
                 return strings.execute(i);
             case STATE:
                 state.execute(i);
+                return true;
+            case X87_STATE:
+                x87Control.execute(i);
                 return true;
             case SYSTEM:
                 system.execute(i);

@@ -24,7 +24,7 @@ public enum Op {
     LAHF(Group.MISC), PUSHA(Group.MISC), POPA(Group.MISC), PUSHF(Group.MISC), POPF(Group.MISC), ENTER(Group.MISC),
     LOOPNE(Group.MISC), LOOPE(Group.MISC), LOOP(Group.MISC), JCXZ(Group.MISC), BOUND(Group.MISC), CMC(Group.MISC),
     CLC(Group.MISC), STC(Group.MISC), CLD(Group.MISC), STD(Group.MISC), CLI(Group.MISC), STI(Group.MISC),
-    FWAIT(Group.MISC), CLFLUSH(Group.MISC), RDPID(Group.MISC), UD2(Group.MISC), UD1(Group.MISC), UD0(Group.MISC),
+    CLFLUSH(Group.MISC), RDPID(Group.MISC), UD2(Group.MISC), UD1(Group.MISC), UD0(Group.MISC),
     // Strings.
     MOVS(Group.STRING), CMPS(Group.STRING), STOS(Group.STRING), LODS(Group.STRING), SCAS(Group.STRING),
     INS(Group.STRING), OUTS(Group.STRING),
@@ -36,7 +36,7 @@ public enum Op {
     HLT(Group.SYSTEM), WRMSR(Group.SYSTEM), RDMSR(Group.SYSTEM), RDTSC(Group.SYSTEM), RDTSCP(Group.SYSTEM),
     MOV_FROM_CR(Group.SYSTEM), MOV_TO_CR(Group.SYSTEM), MOV_FROM_DR(Group.SYSTEM), MOV_TO_DR(Group.SYSTEM),
     CLTS(Group.SYSTEM), INVD(Group.SYSTEM), WBINVD(Group.SYSTEM), VMCALL(Group.SYSTEM), CLAC(Group.SYSTEM),
-    STAC(Group.SYSTEM), RDPKRU(Group.SYSTEM), WRPKRU(Group.SYSTEM), SWAPGS(Group.SYSTEM), SGDT(Group.SYSTEM),
+    STAC(Group.SYSTEM), RDPKRU(Group.SYSTEM), XGETBV(Group.SYSTEM), XSETBV(Group.SYSTEM), WRPKRU(Group.SYSTEM), SWAPGS(Group.SYSTEM), SGDT(Group.SYSTEM),
     SIDT(Group.SYSTEM), LGDT(Group.SYSTEM), LIDT(Group.SYSTEM), INVLPG(Group.SYSTEM), SMSW(Group.SYSTEM),
     LMSW(Group.SYSTEM), SLDT(Group.SYSTEM), STR(Group.SYSTEM), LLDT(Group.SYSTEM), LTR(Group.SYSTEM), VERR(Group.SYSTEM),
     VERW(Group.SYSTEM), LAR(Group.SYSTEM), LSL(Group.SYSTEM), ARPL(Group.SYSTEM), INVPCID(Group.SYSTEM),
@@ -77,13 +77,17 @@ public enum Op {
     COMIS(Group.FLOATS), CVTSI(Group.FLOATS), CVTTSI(Group.FLOATS), CVT_F(Group.FLOATS), CVTDQ(Group.FLOATS),
     CVT_TO_DQ(Group.FLOATS), CVTPI(Group.FLOATS), CVT_TO_PI(Group.FLOATS),
     // State of SSE and x87.
-    FXSAVE(Group.STATE), FXRSTOR(Group.STATE), LDMXCSR(Group.STATE), STMXCSR(Group.STATE), FNINIT(Group.STATE),
-    FNCLEX(Group.STATE), FLDCW(Group.STATE), FNSTCW(Group.STATE), FNSTSW(Group.STATE),
+    FXSAVE(Group.STATE), XSAVE(Group.STATE), XSAVEOPT(Group.STATE), XRSTOR(Group.STATE), FXRSTOR(Group.STATE), LDMXCSR(Group.STATE), STMXCSR(Group.STATE),
+    // x87: its state as a whole.
+    FWAIT(Group.X87_STATE), FNINIT(Group.X87_STATE), FNCLEX(Group.X87_STATE), FLDCW(Group.X87_STATE), FNSTCW(Group.X87_STATE),
+    FNSTSW(Group.X87_STATE), FNSTENV(Group.X87_STATE), FNSAVE(Group.X87_STATE), FLDENV(Group.X87_STATE), FRSTOR(Group.X87_STATE),
     // Not in the table: no instruction, and one of more than 15 bytes.
     UNDEFINED(Group.SYSTEM), TOO_LONG(Group.SYSTEM);
 
     /** Which part of the interpreter executes it. */
-    public enum Group { ALU, SHIFT, BITS, MISC, STRING, SYSTEM, MOVES, LANES, SHUFFLES, TEXT, MASKS, CRYPTO, FLOATS, STATE }
+    public enum Group {
+        ALU, SHIFT, BITS, MISC, STRING, SYSTEM, MOVES, LANES, SHUFFLES, TEXT, MASKS, CRYPTO, FLOATS, STATE, X87_STATE
+    }
 
     public final Group group;
 

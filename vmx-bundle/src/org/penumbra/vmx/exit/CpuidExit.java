@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.ExtendedState;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.Disposition;
@@ -42,12 +43,25 @@ public final class CpuidExit implements VmExitHandler {
             answer[2] = hide(answer[2], LA57, hidden, ControlBits.CR4_LA57);
             answer[2] = hide(answer[2], PKS, hidden, ControlBits.CR4_PKS);
         }
+        if (leaf == 0xd && (hidden & ControlBits.CR4_PKE) != 0) {
+            hideKeys((int) gpr[RegisterFile.RCX], answer);
+        }
         gpr[RegisterFile.RAX] = answer[0] & 0xffff_ffffL;
         gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
         gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
         gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
         vcpu.engine().skip();
         return Disposition.RESUME;
+    }
+
+    /** The state of protection keys, component 9 of XSAVE's. */
+    private static void hideKeys(int subleaf, int[] answer) {
+        if (subleaf == 0) {
+            answer[0] &= (int) ~ExtendedState.PKRU;
+            answer[2] = ExtendedState.bytes(answer[0]);
+        } else if (1L << subleaf == ExtendedState.PKRU) {
+            answer[0] = answer[1] = answer[2] = answer[3] = 0;
+        }
     }
 
     private static int hide(int features, int feature, long hidden, long bit) {
