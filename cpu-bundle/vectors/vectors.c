@@ -2,7 +2,8 @@
  * Executes instructions on the machine this runs on, each with many register contents, and prints digests of what came out.
  *
  *   input   a line each: instruction in hexadecimal, mask of the flags that are defined (bits 31:16: of the FPU status word),
- *           1 if RBX is to lead to memory + 2 if vector registers count + 4 if MXCSR does + 8 if the FPU does, number of cases
+ *           1 if RBX is to lead to memory + 2 if vector registers count + 4 if MXCSR does + 8 if the FPU does,
+ *           + 16 with invalid operations masked, number of cases
  *   output  the same, and after it a digest of 32 bits for every GROUP cases
  *
  * The register contents follow from a generator that the test has, too (NativeVectorsTest), so that they need not be stored.
@@ -17,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { GROUP = 64, RBX = 3, RSP = 4, WORDS = 8, MEM = 1, VECTOR = 2, MXCSR = 4, FPU = 8 };
+enum { GROUP = 64, RBX = 3, RSP = 4, WORDS = 8, MEM = 1, VECTOR = 2, MXCSR = 4, FPU = 8, INVALID_MASKED = 16 };
 
 /* At an absolute address below 2 GiB, so that the stub needs no register for it. */
 struct state {
@@ -338,6 +339,7 @@ int main(void)
 			state->mxcsr = kind & MXCSR ? mxcsr() : 0x1f80;
 			if (kind & FPU) {
 				fpu();
+				state->fpu[0] |= kind & INVALID_MASKED ? 1 : 0;
 				if (next() & 1)
 					state->memory[5] = extended(&state->memory[4]);
 			}

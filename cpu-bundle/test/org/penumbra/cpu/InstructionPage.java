@@ -44,7 +44,7 @@ public final class InstructionPage {
         return s.toString();
     }
 
-    private static final List<String> ABSENT = List.of("x87 but for its state as a whole", "XSAVEC, XSAVES, XRSTORS", "FMA, F16C, SHA, GFNI, VAES and whatever EVEX encodes",
+    private static final List<String> ABSENT = List.of("XSAVEC, XSAVES, XRSTORS", "FMA, F16C, SHA, GFNI, VAES and whatever EVEX encodes",
             "RDRAND, RDSEED", "MONITOR, MWAIT", "XBEGIN and its kin", "VMX and SVM instructions but VMCALL and VMMCALL", "RSM", "RDPMC",
             "JMPE, LOADALL and others that the manuals do not have");
 

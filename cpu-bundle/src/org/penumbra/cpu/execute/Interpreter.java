@@ -12,6 +12,7 @@ final class Interpreter {
     private final SystemOps system;
     private final VectorOps vectors;
     private final StateOps state;
+    private final X87Ops x87;
     private final X87Control x87Control;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
@@ -22,8 +23,9 @@ final class Interpreter {
         strings = new StringOps(core);
         VectorUnit unit = new VectorUnit(core);
         vectors = new VectorOps(core, unit);
-        X87Unit x87 = new X87Unit(core);
-        x87Control = new X87Control(x87);
+        X87Unit stack = new X87Unit(core);
+        x87 = new X87Ops(stack);
+        x87Control = new X87Control(stack);
         state = new StateOps(core, unit);
         system = new SystemOps(core, loader, events, vcpu);
     }
@@ -51,6 +53,9 @@ final class Interpreter {
                 return strings.execute(i);
             case STATE:
                 state.execute(i);
+                return true;
+            case X87:
+                x87.execute(i);
                 return true;
             case X87_STATE:
                 x87Control.execute(i);

@@ -31,8 +31,10 @@ final class SoftFloat {
     int unmasked;
     /** Tiny results become 0 where underflow is masked. */
     boolean flush;
-    /** As the FPU does it: of two NaNs the larger counts, and unmasked overflow and underflow wrap the exponent. */
-    boolean x87;
+    /** Of two NaNs the larger counts, as the FPU does it, else the first. */
+    boolean larger;
+    /** Overflow and underflow that are not masked wrap the exponent, as the FPU does it in registers. */
+    boolean wraps;
     int raised;
     /** The last rounding has increased the magnitude. */
     boolean up;
@@ -71,7 +73,7 @@ final class SoftFloat {
         if (a.signalling() || b.signalling()) {
             raised |= IE;
         }
-        r.set(x87 ? larger(a, b) : a.kind == Real.NAN ? a : b);
+        r.set(larger ? larger(a, b) : a.kind == Real.NAN ? a : b);
         r.quiet();
         return true;
     }
@@ -304,6 +306,12 @@ final class SoftFloat {
         round(r);
     }
 
+    /** Makes an exact {@code r} what the format has for it: a denormal perhaps. */
+    void normalize(Real r) {
+        rest = 0;
+        round(r);
+    }
+
     private boolean increases(boolean negative, boolean odd, long lost) {
         switch (rounding) {
             case NEAREST:
@@ -336,7 +344,13 @@ final class SoftFloat {
         boolean trapped = tiny && (unmasked & UE) != 0;
         if (trapped) {
             raised |= UE;
-            exponent += x87 ? WRAP : 0;
+            exponent += wraps ? WRAP : 0;
+            if (wraps && exponent < least) {
+                // SDM vol. 1, "Numeric Underflow Exception": FSCALE can go further than that.
+                raised |= PE;
+                r.zero(r.negative);
+                return;
+            }
         } else if (tiny && flush) {
             raised |= UE | PE;
             r.zero(r.negative);
@@ -373,7 +387,12 @@ final class SoftFloat {
     private void overflow(Real r) {
         raised |= OE;
         if ((unmasked & OE) != 0) {
-            r.exponent -= x87 ? WRAP : 0;
+            r.exponent -= wraps ? WRAP : 0;
+            if (wraps && r.exponent > most) {
+                raised |= PE;
+                up = true;
+                r.infinite(r.negative);
+            }
             return;
         }
         raised |= PE;

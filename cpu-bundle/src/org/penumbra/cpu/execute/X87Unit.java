@@ -32,7 +32,7 @@ final class X87Unit {
     X87Unit(Core core) {
         this.core = core;
         this.fpu = core.registers.fpu;
-        soft.x87 = true;
+        soft.larger = true;
     }
 
     /** #NM while the FPU is another task's or emulated. */
@@ -63,6 +63,7 @@ final class X87Unit {
         pending();
         soft.raised = 0;
         soft.up = false;
+        soft.wraps = true;
         soft.rounding = fpu.control >>> 10 & 3;
         soft.unmasked = ~fpu.control & FpuRegisters.EXCEPTIONS;
         soft.toExtended(64);

@@ -81,12 +81,20 @@ public enum Op {
     // x87: its state as a whole.
     FWAIT(Group.X87_STATE), FNINIT(Group.X87_STATE), FNCLEX(Group.X87_STATE), FLDCW(Group.X87_STATE), FNSTCW(Group.X87_STATE),
     FNSTSW(Group.X87_STATE), FNSTENV(Group.X87_STATE), FNSAVE(Group.X87_STATE), FLDENV(Group.X87_STATE), FRSTOR(Group.X87_STATE),
+    // x87: numbers.
+    FADD(Group.X87), FSUB(Group.X87), FSUBR(Group.X87), FMUL(Group.X87), FDIV(Group.X87), FDIVR(Group.X87), FLD(Group.X87),
+    FST(Group.X87), FISTTP(Group.X87), FCOM(Group.X87), FUCOM(Group.X87), FCOMI(Group.X87), FUCOMI(Group.X87), FTST(Group.X87),
+    FXAM(Group.X87), FBLD(Group.X87), FBSTP(Group.X87), FXCH(Group.X87), FCMOV(Group.X87), FCHS(Group.X87), FABS(Group.X87),
+    FSQRT(Group.X87), FRNDINT(Group.X87), FCONST(Group.X87), FFREE(Group.X87), FINCSTP(Group.X87), FDECSTP(Group.X87),
+    FNOP(Group.X87), FPREM(Group.X87), FPREM1(Group.X87), FSCALE(Group.X87), FXTRACT(Group.X87), F2XM1(Group.X87),
+    FYL2X(Group.X87), FYL2XP1(Group.X87), FPTAN(Group.X87), FPATAN(Group.X87), FSIN(Group.X87), FCOS(Group.X87),
+    FSINCOS(Group.X87),
     // Not in the table: no instruction, and one of more than 15 bytes.
     UNDEFINED(Group.SYSTEM), TOO_LONG(Group.SYSTEM);
 
     /** Which part of the interpreter executes it. */
     public enum Group {
-        ALU, SHIFT, BITS, MISC, STRING, SYSTEM, MOVES, LANES, SHUFFLES, TEXT, MASKS, CRYPTO, FLOATS, STATE, X87_STATE
+        ALU, SHIFT, BITS, MISC, STRING, SYSTEM, MOVES, LANES, SHUFFLES, TEXT, MASKS, CRYPTO, FLOATS, STATE, X87_STATE, X87
     }
 
     public final Group group;

@@ -15,10 +15,15 @@ import org.penumbra.cpu.table.Op;
  * operand alone, in each operand size, with several registers and immediates.
  */
 public final class Encodings {
-    private static final Set<String> SECTIONS = Set.of("arithmetic and logic", "data movement", "flags", "sse moves", "sse integers", "sse floating point", "mmx", "avx");
+    private static final Set<String> SECTIONS = Set.of("arithmetic and logic", "data movement", "flags", "sse moves", "sse integers", "sse floating point", "mmx", "avx",
+            "x87 arithmetic");
     /** Not in 64-bit mode, undefined as a whole, approximations, or with addresses that depend on register contents. */
     private static final Set<String> LEFT_OUT = Set.of("MOV_FROM_SEG", "MOV_TO_SEG", "XLAT", "PAUSE", "LDMXCSR", "STMXCSR", "MASKMOV", "VGATHER_D", "VGATHER_Q", "RCP_F",
             "RSQRT_F");
+    /** What they do of an invalid operation that is not masked is not the same on all processors. */
+    private static final Set<String> UNORDERED = Set.of("FCOM", "FUCOM", "FCOMI", "FUCOMI", "FTST");
+    /** Those that define all condition codes. */
+    private static final Set<String> COMPARISONS = Set.of("FCOM", "FUCOM", "FTST", "FXAM", "FPREM", "FPREM1");
     private static final Set<String> VECTORS = Set.of("sse moves", "sse integers", "sse floating point", "mmx", "avx");
     private static final long[] IMMEDIATES = {0, 1, 0x7f, 0x80, 0xff, 0x12345678, 0x7fff_ffff, 0x8000_0000L, 0xffff_ffffL, 0x8123_4567_89ab_cdefL};
     private static final long[] COUNTS = {0, 1, 7, 8, 15, 16, 31, 33, 63, 255};
@@ -53,8 +58,9 @@ public final class Encodings {
     }
 
     private static void add(Entry e, Set<String> lines) {
-        boolean sized = e.operands().stream().anyMatch(o -> o.equals("rAX") || o.length() == 2 && (o.charAt(1) == 'v' || o.charAt(1) == 'z'))
-                || e.operands().isEmpty() && e.prefix() < 0;
+        boolean x87 = e.section().startsWith("x87");
+        boolean sized = !x87 && (e.operands().stream().anyMatch(o -> o.equals("rAX") || o.length() == 2 && (o.charAt(1) == 'v' || o.charAt(1) == 'z'))
+                || e.operands().isEmpty() && e.prefix() < 0);
         boolean y = e.operands().stream().anyMatch(o -> o.endsWith("y"));
         for (int size : sized ? new int[] {2, 4, 8} : y ? new int[] {4, 8} : new int[] {4}) {
             if (e.op().name().equals("BSWAP") && size == 2) {
@@ -92,7 +98,7 @@ public final class Encodings {
                 c.vvvv = registers[2];
                 c.memory = memory;
                 c.wide = wide;
-                c.disp = vectors ? 32 : 8;
+                c.disp = vectors || e.section().startsWith("x87") ? 32 : 8;
                 c.imm = values[k];
                 c.condition = (number * 5 + size) & 15;
                 c.rex = number == 5;
@@ -124,13 +130,14 @@ public final class Encodings {
         if (shift && !byOne) {
             mask &= ~OF;
         }
-        int status = e.section().equals("mmx") ? 0x3800 : 0xba7f;
+        int status = e.section().equals("mmx") ? 0xffff : COMPARISONS.contains(e.op().name()) ? 0xffff : e.op().name().endsWith("COMI") ? 0xb8ff : 0xbaff;
         mask |= (kind(e) & 8) != 0 ? status << 16 : 0;
         lines.add(HexFormat.of().formatHex(c.bytes()) + " " + Integer.toHexString(mask) + " " + ((memory ? 1 : 0) + kind(e)) + " "
                 + (VECTORS.contains(e.section()) ? VECTOR_CASES : CASES));
     }
 
     private static int kind(Entry e) {
-        return (VECTORS.contains(e.section()) ? 2 : 0) + (e.op().group == Op.Group.FLOATS ? 4 : 0) + (e.section().equals("mmx") ? 8 : 0);
+        return (VECTORS.contains(e.section()) ? 2 : 0) + (e.op().group == Op.Group.FLOATS ? 4 : 0) + (e.section().equals("mmx") || e.section().startsWith("x87") ? 8 : 0)
+                + (UNORDERED.contains(e.op().name()) ? 16 : 0);
     }
 }

@@ -38,6 +38,7 @@ class NativeVectorsTest {
     private static final int VECTOR = 2;
     private static final int MXCSR = 4;
     private static final int FPU = 8;
+    private static final int INVALID_MASKED = 16;
 
     private final Bench bench = new Bench();
     private final Operands random = new Operands();
@@ -135,6 +136,7 @@ class NativeVectorsTest {
         r.mxcsr = (kind & MXCSR) != 0 ? random.mxcsr() : 0x1f80;
         if ((kind & FPU) != 0) {
             random.fpu(r.fpu);
+            r.fpu.control |= (kind & INVALID_MASKED) != 0 ? 1 : 0;
             if ((random.next() & 1) != 0) {
                 int top = random.extended();
                 bench.memory.store64(Bench.DATA_HPA + 0x120, random.significand);
