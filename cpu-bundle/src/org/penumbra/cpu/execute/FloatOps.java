@@ -18,6 +18,11 @@ import org.penumbra.cpu.table.Op;
 final class FloatOps {
     private static final int DAZ = 1 << 6;
     private static final int FTZ = 1 << 15;
+    private static final int QUIET = 0x1fa0;
+    private static final long DOUBLE_EXPONENT = 0x7ffL << 52;
+    private static final long DOUBLE_LEAST = 1L << 52;
+    private static final int SINGLE_EXPONENT = 0xff << 23;
+    private static final int SINGLE_LEAST = 1 << 23;
     private static final int CR4_OSXMMEXCPT = 1 << 10;
 
     private final VectorUnit unit;
@@ -31,6 +36,8 @@ final class FloatOps {
     private final Real z = new Real();
     private final long[] products = new long[8];
     private boolean zeroDenormals;
+    /** Rounding to nearest, all masked, inexact already: nothing that normal numbers do changes MXCSR. */
+    private boolean quiet;
     private int raised;
 
     FloatOps(VectorUnit unit) {
@@ -47,6 +54,7 @@ final class FloatOps {
         soft.unmasked = ~mxcsr >>> 7 & 0x3f;
         soft.flush = (mxcsr & FTZ) != 0 && (soft.unmasked & SoftFloat.UE) == 0;
         zeroDenormals = (mxcsr & DAZ) != 0;
+        quiet = (mxcsr & ~0x1f) == QUIET;
         raised = 0;
         switch (i.op) {
             case COMIS:
@@ -208,6 +216,12 @@ final class FloatOps {
     }
 
     private long arithmetic(Op op, int lane, long first, long second) {
+        if (quiet) {
+            long bits = lane == 8 ? quick(op, first, second) : quick(op, (int) first, (int) second) & 0xffff_ffffL;
+            if (bits != 0) {
+                return bits;
+            }
+        }
         unpack(first, lane, x);
         unpack(second, lane, y);
         switch (op) {
@@ -228,6 +242,33 @@ final class FloatOps {
                 throw new IllegalStateException("no " + op + " here");
         }
         return pack(z, lane);
+    }
+
+    /** What the host makes of it, which is the same where all numbers are normal; 0 where one is not, or the result might not have been. */
+    private static long quick(Op op, long first, long second) {
+        double a = Double.longBitsToDouble(first);
+        double b = Double.longBitsToDouble(second);
+        double c = op == Op.ADD_F ? a + b : op == Op.SUB_F ? a - b : op == Op.MUL_F ? a * b : op == Op.DIV_F ? a / b : Math.sqrt(b);
+        long bits = Double.doubleToRawLongBits(c);
+        return normal(first) && normal(second) && normal(bits) && (bits & DOUBLE_EXPONENT) != DOUBLE_LEAST ? bits : 0;
+    }
+
+    private static boolean normal(long bits) {
+        long exponent = bits & DOUBLE_EXPONENT;
+        return exponent != 0 && exponent != DOUBLE_EXPONENT;
+    }
+
+    private static int quick(Op op, int first, int second) {
+        float a = Float.intBitsToFloat(first);
+        float b = Float.intBitsToFloat(second);
+        float c = op == Op.ADD_F ? a + b : op == Op.SUB_F ? a - b : op == Op.MUL_F ? a * b : op == Op.DIV_F ? a / b : (float) Math.sqrt(b);
+        int bits = Float.floatToRawIntBits(c);
+        return normal(first) && normal(second) && normal(bits) && (bits & SINGLE_EXPONENT) != SINGLE_LEAST ? bits : 0;
+    }
+
+    private static boolean normal(int bits) {
+        int exponent = bits & SINGLE_EXPONENT;
+        return exponent != 0 && exponent != SINGLE_EXPONENT;
     }
 
     /**

@@ -51,21 +51,29 @@ final class Interpreter {
                 return true;
             case STRING:
                 return strings.execute(i);
-            case STATE:
-                state.execute(i);
-                return true;
-            case X87:
-                x87.execute(i);
-                return true;
-            case X87_STATE:
-                x87Control.execute(i);
-                return true;
             case SYSTEM:
                 system.execute(i);
                 return true;
             default:
-                vectors.execute(i);
+                extended(i);
                 return true;
+        }
+    }
+
+    /** Apart, so that what most code consists of stays small enough to be compiled together with its caller. */
+    private void extended(Insn i) {
+        switch (i.op.group) {
+            case STATE:
+                state.execute(i);
+                break;
+            case X87:
+                x87.execute(i);
+                break;
+            case X87_STATE:
+                x87Control.execute(i);
+                break;
+            default:
+                vectors.execute(i);
         }
     }
 }

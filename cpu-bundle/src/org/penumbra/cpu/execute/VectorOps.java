@@ -77,7 +77,7 @@ final class VectorOps {
         unit.second(i);
         switch (i.op) {
             case MOVX:
-                System.arraycopy(b, 0, r, 0, 4);
+                System.arraycopy(b, 0, r, 0, i.words);
                 break;
             case MOVS_X:
                 // From memory it clears the rest of the register; between registers it keeps it.

@@ -95,12 +95,21 @@ final class VectorUnit {
         into[3] = upper[2 * register + 1];
     }
 
-    /** The first source into {@link #h}. */
+    /** The first source into {@link #h}; of an XMM register the lower half alone. */
     void first(Insn i) {
         if (i.mmx && !i.xmm) {
             h[0] = fpu.significand[i.hr & 7];
         } else {
-            load(h, i.hr & 15);
+            load(i, h, i.hr & 15);
+        }
+    }
+
+    private void load(Insn i, long[] into, int register) {
+        into[0] = xmm[2 * register];
+        into[1] = xmm[2 * register + 1];
+        if (i.words == 4) {
+            into[2] = upper[2 * register];
+            into[3] = upper[2 * register + 1];
         }
     }
 
@@ -108,7 +117,7 @@ final class VectorUnit {
     void second(Insn i) {
         switch (i.bk) {
             case Insn.XMM:
-                load(b, i.br);
+                load(i, b, i.br);
                 break;
             case Insn.MMX:
                 b[0] = fpu.significand[i.br];
