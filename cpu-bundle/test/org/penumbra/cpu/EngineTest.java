@@ -151,6 +151,22 @@ class EngineTest {
     }
 
     @Test
+    @DisplayName("G01 a VEX prefix is #UD in real mode, for general registers, too")
+    void vexInRealMode() {
+        r.paging = r.paging.withCr0(r.paging.cr0() & ~0x8000_0001L).withEfer(0);
+        r.segments.set(Segments.CS, 0, Bench.CODE_HPA, 0xffff, 0x93);
+        r.segments.set(Segments.SS, 0, Bench.DATA_HPA, 0xffff, 0x93);
+        r.segments.idtBase = Bench.DATA_HPA + 0x8000;
+        bench.memory.store(Bench.DATA_HPA + 0x8000 + 4 * 6, 4, 0x5000);
+        bench.memory.store(0x5000, 2, 0xfeeb);
+        code(Bench.CODE, "c4 e2 70 f2 c2");
+        r.rip = 0;
+        r.gpr[4] = 0x1000;
+        bench.run(1);
+        assertThat(r.rip).isEqualTo(0x5000);
+    }
+
+    @Test
     @DisplayName("G01 #UD of SSE without CR4.OSFXSR, #NM with CR0.TS")
     void sseEnabled() {
         code(Bench.CODE, "0f 28 c1");

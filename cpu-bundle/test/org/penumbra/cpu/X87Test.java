@@ -124,6 +124,21 @@ class X87Test {
     }
 
     @Test
+    @DisplayName("G01 a store that faults leaves the status word as it was, although the number would have been rounded")
+    void roundedStore() {
+        expect("d9 eb", DONE);
+        int status = r.fpu.status;
+        r.gpr[RSI] = Bench.DATA + 0x20_0000;
+        expect("d9 1e", PF);
+        expect("dd 1e", PF);
+        expect("df 1e", PF);
+        assertThat(r.fpu.status).isEqualTo(status);
+        r.gpr[RSI] = Bench.DATA;
+        expect("d9 1e", DONE);
+        assertThat(r.fpu.status & 0x20).as("PE").isEqualTo(0x20);
+    }
+
+    @Test
     @DisplayName("G01 an MMX register is the significand of an x87 register: TOP becomes 0, all are valid, a write makes the exponent all ones; EMMS empties them")
     void mmx() {
         expect("d9 e8", DONE);

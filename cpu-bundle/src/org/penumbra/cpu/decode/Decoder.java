@@ -410,7 +410,7 @@ public final class Decoder {
                 set(i, n, Insn.ST, modrm & 7, 10);
                 return;
             case "X":
-                set(i, n, Insn.MEM, 0, size);
+                set(i, n, Insn.MEM, 0, i.lane);
                 return;
             case "M":
                 set(i, n, Insn.MEM, 0, size);

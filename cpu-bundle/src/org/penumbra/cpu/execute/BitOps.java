@@ -162,6 +162,10 @@ final class BitOps {
     }
 
     private void bmi(Insn i) {
+        // SDM vol. 2, "AVX Instruction Exception Classification", type 13.
+        if (i.vex && (!core.protectedMode || (core.registers.rflags & Flags.VM) != 0)) {
+            throw core.ud();
+        }
         long b = core.b(i);
         int bits = i.size << 3;
         long r;

@@ -98,7 +98,7 @@ final class StateOps {
         legacy.x87(area, wide);
         legacy.mxcsr(area);
         legacy.xmm(area);
-        unit.writable(at, 512);
+        core.memory.writable(at, 512, core.writing);
         store(at, 0, LegacyArea.X87_WORDS + 2 * legacy.count());
     }
 
@@ -128,7 +128,7 @@ final class StateOps {
         long used = used() & features;
         long written = i.op == Op.XSAVEOPT ? used : features;
         long header = core.memory.load(at + ExtendedState.HEADER, 8, core.writing);
-        unit.writable(at, bytes);
+        core.memory.writable(at, bytes, core.writing);
         if ((written & ExtendedState.X87) != 0) {
             legacy.x87(area, i.size == 8);
             store(at, 0, 3);

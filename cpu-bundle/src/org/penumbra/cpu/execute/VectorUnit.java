@@ -2,7 +2,6 @@ package org.penumbra.cpu.execute;
 
 import java.util.Arrays;
 import org.penumbra.api.cpu.FpuRegisters;
-import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.cpu.decode.Insn;
 
 /**
@@ -16,7 +15,6 @@ final class VectorUnit {
     private static final long CR4_OSFXSR = 1 << 9;
     private static final long CR4_OSXSAVE = 1 << 18;
     private static final long SSE_AND_AVX = 6;
-    private static final int PAGE = PhysicalMemory.FRAME_BYTES;
 
     final Core core;
     private final long[] xmm;
@@ -207,17 +205,9 @@ final class VectorUnit {
             core.memory.store(at, i.aw, r[0], core.writing);
             return;
         }
-        writable(at, i.aw);
+        core.memory.writable(at, i.aw, core.writing);
         for (int k = 0; k < i.aw >> 3; k++) {
             core.memory.store(at + 8 * k, 8, r[k], core.writing);
-        }
-    }
-
-    /** Faults if {@code bytes} at {@code at} lie in two pages and the second cannot be written: nothing must be stored in the first then. */
-    void writable(long at, int bytes) {
-        if ((at & PAGE - 1) + bytes > PAGE) {
-            core.memory.load(at, 1, core.writing);
-            core.memory.load(at + bytes - 1, 1, core.writing);
         }
     }
 

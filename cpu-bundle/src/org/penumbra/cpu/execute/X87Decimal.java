@@ -24,8 +24,6 @@ final class X87Decimal {
         if (i.op == Op.FBLD) {
             load(core.memory.load(at, 8, core.reading), core.memory.load(at + 8, 2, core.reading));
         } else {
-            core.memory.load(at, 1, core.writing);
-            core.memory.load(at + 9, 1, core.writing);
             store(at);
         }
     }
@@ -42,11 +40,13 @@ final class X87Decimal {
     }
 
     private void store(long at) {
+        boolean masked = (unit.soft.unmasked & SoftFloat.IE) == 0;
         if (unit.empty(0)) {
-            if (unit.underflow()) {
+            if (masked) {
                 put(at, INDEFINITE, INDEFINITE_TOP);
-                unit.pop(1);
             }
+            unit.underflow();
+            unit.pop(masked ? 1 : 0);
             return;
         }
         unit.get(0, a);
@@ -56,7 +56,8 @@ final class X87Decimal {
             unit.soft.raised = before | SoftFloat.IE;
         }
         boolean invalid = (unit.soft.raised & SoftFloat.IE) != 0;
-        if (!unit.settle()) {
+        if (invalid && !masked) {
+            unit.settle();
             return;
         }
         long magnitude = Math.abs(value);
@@ -69,10 +70,12 @@ final class X87Decimal {
             top |= n < 16 ? 0 : digit << 4 * (n - 16);
         }
         put(at, invalid ? INDEFINITE : digits, invalid ? INDEFINITE_TOP : (int) top | (a.negative ? 0x8000 : 0));
+        unit.settle();
         unit.pop(1);
     }
 
     private void put(long at, long digits, int top) {
+        core.memory.writable(at, 10, core.writing);
         core.memory.store(at, 8, digits, core.writing);
         core.memory.store(at + 8, 2, top, core.writing);
     }

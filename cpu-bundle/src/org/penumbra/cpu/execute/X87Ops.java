@@ -235,32 +235,28 @@ final class X87Ops {
             }
             return;
         }
-        long at = core.linear(i, i.aw, true);
-        core.memory.load(at, 1, core.writing);
         unit.get(0, a);
         if (empty) {
-            if (unit.underflow()) {
+            boolean masked = (soft.unmasked & SoftFloat.IE) == 0;
+            if (masked) {
                 r.indefinite();
-                put(i, at, i.integer ? Long.MIN_VALUE >> 64 - 8 * i.aw : i.aw == 4 ? r.toSingle() : r.toDouble(), r.toExtendedTop(), r.significand);
-                unit.pop(i.pops);
+                put(i, i.integer ? Long.MIN_VALUE >> 64 - 8 * i.aw : i.aw == 4 ? r.toSingle() : r.toDouble(), r.toExtendedTop(), r.significand);
             }
-            return;
-        }
-        if (i.integer) {
+            unit.underflow();
+            unit.pop(masked ? i.pops : 0);
+        } else if (i.integer) {
             soft.rounding = i.op == Op.FISTTP ? SoftFloat.ZERO : soft.rounding;
-            long value = soft.integer(a, i.aw);
-            if (unit.settle()) {
-                put(i, at, value, 0, 0);
-                unit.pop(i.pops);
-            }
-            return;
-        }
-        if (i.aw == 10) {
+            stored(i, soft.integer(a, i.aw), unit.takesEffect());
+        } else if (i.aw == 10) {
+            put(i, 0, unit.top(0), unit.significand(0));
             unit.conditions(X87Unit.C1, 0);
-            put(i, at, 0, unit.top(0), unit.significand(0));
             unit.pop(i.pops);
-            return;
+        } else {
+            storeRounded(i);
         }
+    }
+
+    private void storeRounded(Insn i) {
         if (i.aw == 4) {
             soft.toSingle();
         } else {
@@ -274,15 +270,22 @@ final class X87Ops {
             // Nothing is stored, so nothing is inexact.
             soft.raised &= ~SoftFloat.PE;
         }
-        if (unit.settle() && !kept) {
-            put(i, at, i.aw == 4 ? r.toSingle() : r.toDouble(), 0, 0);
-            unit.pop(i.pops);
-        }
+        stored(i, i.aw == 4 ? r.toSingle() : r.toDouble(), unit.takesEffect() && !kept);
     }
 
-    private void put(Insn i, long at, long bits, int top, long significand) {
+    /** Memory first: if it cannot be written, nothing else has happened. */
+    private void stored(Insn i, long bits, boolean stores) {
+        if (stores) {
+            put(i, bits, 0, 0);
+        }
+        unit.settle();
+        unit.pop(stores ? i.pops : 0);
+    }
+
+    private void put(Insn i, long bits, int top, long significand) {
+        long at = core.linear(i, i.aw, true);
         if (i.aw == 10) {
-            core.memory.load(at + 9, 1, core.writing);
+            core.memory.writable(at, 10, core.writing);
             core.memory.store(at, 8, significand, core.writing);
             core.memory.store(at + 8, 2, top, core.writing);
         } else {

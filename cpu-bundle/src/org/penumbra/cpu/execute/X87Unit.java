@@ -134,9 +134,14 @@ final class X87Unit {
         fpu.status = fpu.status & ~mask | values;
     }
 
+    /** True if no exception that was met so far keeps the instruction from having an effect. */
+    boolean takesEffect() {
+        return (soft.raised & SoftFloat.BEFORE & soft.unmasked) == 0;
+    }
+
     /** Takes over what {@link #soft} has raised; false if the instruction has no effect because of it. C1 says whether the result was rounded up. */
     boolean settle() {
-        boolean early = (soft.raised & SoftFloat.BEFORE & soft.unmasked) != 0;
+        boolean early = !takesEffect();
         int raised = early ? soft.raised & SoftFloat.BEFORE : soft.raised;
         conditions(C1, !early && soft.up && (raised & SoftFloat.PE) != 0 ? C1 : 0);
         raise(raised);
