@@ -27,6 +27,10 @@ public final class Bench {
     public static final long DATA = 0x2000_0000L;
     public static final long CODE_HPA = 0x200000;
     public static final long DATA_HPA = 0x400000;
+    public static final long HANDLERS = CODE + 0x10000;
+    public static final long STACK = DATA + 0x80000;
+    private static final long IDT = DATA + 0x10000;
+    private static final long GDT = DATA + 0x12000;
     private static final int PRESENT_WRITABLE_USER = 7;
     private static final int LARGE = 0x80;
 
@@ -62,6 +66,31 @@ public final class Bench {
             memory.store(at + i - CODE + CODE_HPA, 1, code[i]);
         }
         registers.rip = at;
+    }
+
+    /** Exceptions get handlers: vector v leads to HANDLERS + 16 v, where a loop stands; RSP is {@link #STACK}. */
+    public void handlers() {
+        registers.segments.idtBase = IDT;
+        registers.segments.idtLimit = 0xfff;
+        registers.segments.gdtBase = GDT;
+        registers.segments.gdtLimit = 15;
+        data(GDT + 8, 0x00af_9b00_0000_ffffL);
+        for (int v = 0; v < 32; v++) {
+            long at = HANDLERS + 16 * v;
+            data(IDT + 16 * v, at & 0xffff | 8 << 16 | 0x8eL << 40 | at >>> 16 << 48);
+            code(at, (byte) 0xeb, (byte) 0xfe);
+        }
+        registers.gpr[4] = STACK;
+    }
+
+    /** Puts {@code value} into the data that are mapped at {@code gva}. */
+    public void data(long gva, long value) {
+        memory.store64(gva - DATA + DATA_HPA, value);
+    }
+
+    /** The eight bytes at {@code gva}, an address of data. */
+    public long data(long gva) {
+        return memory.load64(gva - DATA + DATA_HPA);
     }
 
     /** Runs {@code count} instructions. */

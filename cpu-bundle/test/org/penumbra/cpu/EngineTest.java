@@ -14,10 +14,8 @@ import org.penumbra.api.machine.MachineException;
 
 /** The engine on a processor of its own: code, its changes, faults and what is restarted. */
 class EngineTest {
-    private static final long HANDLERS = Bench.CODE + 0x10000;
-    private static final long IDT = Bench.DATA + 0x10000;
-    private static final long GDT = Bench.DATA + 0x12000;
-    private static final long STACK = Bench.DATA + 0x80000;
+    private static final long HANDLERS = Bench.HANDLERS;
+    private static final long STACK = Bench.STACK;
     private static final int RCX = RegisterFile.RCX;
     private static final int RSI = 6;
     private static final int RDI = 7;
@@ -25,24 +23,13 @@ class EngineTest {
     private final Bench bench = new Bench();
     private final RegisterFile r = bench.registers;
 
-    /** Vector v leads to HANDLERS + 16 v, where a loop stands. */
     @BeforeEach
     void handlers() {
-        r.segments.idtBase = IDT;
-        r.segments.idtLimit = 0xfff;
-        r.segments.gdtBase = GDT;
-        r.segments.gdtLimit = 15;
-        data(GDT + 8, 0x00af_9b00_0000_ffffL);
-        for (int v = 0; v < 32; v++) {
-            long at = HANDLERS + 16 * v;
-            data(IDT + 16 * v, at & 0xffff | 8 << 16 | 0x8eL << 40 | at >>> 16 << 48);
-            bench.code(at, (byte) 0xeb, (byte) 0xfe);
-        }
-        r.gpr[4] = STACK;
+        bench.handlers();
     }
 
     private void data(long gva, long value) {
-        bench.memory.store64(gva - Bench.DATA + Bench.DATA_HPA, value);
+        bench.data(gva, value);
     }
 
     private long stack(int word) {
@@ -161,6 +148,22 @@ class EngineTest {
         bench.memory.store(Bench.DATA_HPA + 5, 1, 0);
         bench.run(1);
         assertThat(r.gpr[RSI]).as("different at the fourth byte").isEqualTo(Bench.DATA + 4);
+    }
+
+    @Test
+    @DisplayName("G01 a VEX prefix is #UD in real mode, for general registers, too")
+    void vexInRealMode() {
+        r.paging = r.paging.withCr0(r.paging.cr0() & ~0x8000_0001L).withEfer(0);
+        r.segments.set(Segments.CS, 0, Bench.CODE_HPA, 0xffff, 0x93);
+        r.segments.set(Segments.SS, 0, Bench.DATA_HPA, 0xffff, 0x93);
+        r.segments.idtBase = Bench.DATA_HPA + 0x8000;
+        bench.memory.store(Bench.DATA_HPA + 0x8000 + 4 * 6, 4, 0x5000);
+        bench.memory.store(0x5000, 2, 0xfeeb);
+        code(Bench.CODE, "c4 e2 70 f2 c2");
+        r.rip = 0;
+        r.gpr[4] = 0x1000;
+        bench.run(1);
+        assertThat(r.rip).isEqualTo(0x5000);
     }
 
     @Test

@@ -44,12 +44,12 @@ public final class InstructionPage {
         return s.toString();
     }
 
-    private static final List<String> ABSENT = List.of("x87 but for its control and status words", "MMX", "SSE3 and later vector instructions", "XSAVE", "AES, CLMUL, SHA, CRC32",
+    private static final List<String> ABSENT = List.of("XSAVEC, XSAVES, XRSTORS", "FMA, F16C, SHA, GFNI, VAES and whatever EVEX encodes",
             "RDRAND, RDSEED", "MONITOR, MWAIT", "XBEGIN and its kin", "VMX and SVM instructions but VMCALL and VMMCALL", "RSM", "RDPMC",
             "JMPE, LOADALL and others that the manuals do not have");
 
     private static String encoding(Entry e) {
-        String notes = (e.has("i64") ? " (not in 64-bit mode)" : "") + (e.has("o64") ? " (64-bit mode)" : "") + (e.has("vex") ? " VEX" : "");
+        String notes = (e.has("i64") ? " (not in 64-bit mode)" : "") + (e.has("o64") ? " (64-bit mode)" : "") + (e.has("vex") ? " VEX" + (e.has("l0") ? ".128" : e.has("l1") ? ".256" : "") + (e.has("w1") ? ".W1" : "") : "");
         return "`" + e.code() + (e.operands().isEmpty() ? "" : " " + String.join(",", e.operands())) + "`" + notes;
     }
 

@@ -54,6 +54,15 @@ class BootTest {
         assertThat(o.code()).isZero();
     }
 
+    @ParameterizedTest(name = "G01 state of x87, MMX and vector registers is what the guest left it: {0}")
+    @ValueSource(strings = {"--mmu native", "--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 101 --check"})
+    void registers(String options) {
+        Outcome o = boot(KERNELS.resolve("state.elf"), options.split(" "));
+        assertThat(o.out().lines()).filteredOn(l -> !l.endsWith(" ok")).containsExactly("done");
+        assertThat(o.out().lines()).hasSize(11);
+        assertThat(o.code()).isZero();
+    }
+
     @Test
     @DisplayName("G02 a guest in machine code runs the same instructions under each design, and with swaps")
     void sameInstructions() {

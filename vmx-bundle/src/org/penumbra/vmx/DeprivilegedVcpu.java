@@ -68,6 +68,7 @@ final class DeprivilegedVcpu {
             case HLT -> decoded(trap, ExitReason.HLT, 0);
             case OUT -> decoded(trap, ExitReason.IO_INSTRUCTION, ExitQualification.out(operation.port, operation.width));
             case WRMSR -> decoded(trap, ExitReason.MSR_WRITE, 0);
+            case XSETBV -> decoded(trap, ExitReason.XSETBV, 0);
             case VMCALL -> decoded(trap, ExitReason.VMCALL, 0);
             default -> { }
         }

@@ -92,10 +92,11 @@ final class Reflection implements GuestHypervisor {
                 return v.has(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.UNCONDITIONAL_IO_EXITING);
             case CR_ACCESS:
                 return !ExitQualification.reads(exit.qualification) && wantsCr(v, ExitQualification.cr(exit.qualification));
-            // Without MSR bitmaps each access exits; CPUID and VMX instructions always do.
+            // Without MSR bitmaps each access exits; CPUID, XSETBV and VMX instructions always do.
             case MSR_READ:
             case MSR_WRITE:
             case CPUID:
+            case XSETBV:
             case TRIPLE_FAULT:
             case VMCALL:
             case VMXON:

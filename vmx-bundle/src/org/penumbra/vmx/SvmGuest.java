@@ -41,6 +41,7 @@ final class SvmGuest {
         vmcb.hltIntercept = true;
         vmcb.cpuidIntercept = true;
         vmcb.vmmcallIntercept = true;
+        vmcb.xsetbvIntercept = true;
         vmcb.ioioIntercept = true;
         vmcb.msrIntercept = true;
         vmcb.nestedPaging = true;

@@ -34,6 +34,7 @@ import org.penumbra.vmx.exit.CpuidExit;
 import org.penumbra.vmx.exit.CrAccessExit;
 import org.penumbra.vmx.exit.InvpcidExit;
 import org.penumbra.vmx.exit.MsrWriteExit;
+import org.penumbra.vmx.exit.XsetbvExit;
 import org.penumbra.vmx.memory.Fence;
 import org.penumbra.vmx.memory.HostMemory;
 
@@ -132,6 +133,25 @@ class PagingExitsTest {
         operation.msr = msr;
         operation.value = value;
         return handle(new MsrWriteExit(), ExitReason.MSR_WRITE, 0);
+    }
+
+    private List<String> xsetbv(int register, long value) {
+        operation.function = register;
+        operation.value = value;
+        return handle(new XsetbvExit(), ExitReason.XSETBV, 0);
+    }
+
+    @Test
+    @DisplayName("V06 XSETBV takes what CPUID tells of, and PKRU state only where the MMU can serve protection keys")
+    void extendedControlRegister() {
+        assertThat(xsetbv(0, 0x207)).containsExactly("skip");
+        assertThat(registers.system.xcr0).isEqualTo(0x207);
+        assertThat(xsetbv(1, 7)).containsExactly("#GP");
+        assertThat(xsetbv(0, 5)).containsExactly("#GP");
+        demand = new ControlDemand(true, true, true, 0, 0, 0, 0, 0, CR4_PKE);
+        assertThat(xsetbv(0, 0x207)).containsExactly("#GP");
+        assertThat(xsetbv(0, 7)).containsExactly("skip");
+        assertThat(registers.system.xcr0).isEqualTo(7);
     }
 
     private List<String> invpcid(int type, long pcid, long gva) {

@@ -8,7 +8,7 @@ public final class GuestOperation {
     /** What the operation does. */
     public enum Kind {
         FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, MOV_FROM_CR3, IN, RDMSR, CPUID,
-        SHUTDOWN, VMX, SVM, CHANGE_PRIVILEGE
+        SHUTDOWN, VMX, SVM, CHANGE_PRIVILEGE, XSETBV
     }
 
     public Kind kind;
@@ -22,7 +22,7 @@ public final class GuestOperation {
      * handler puts the result here before it skips the operation.
      */
     public long value;
-    /** For UPDATE: an {@link UpdateFunction}. For INVPCID: the type, as the register operand has it. For CHANGE_PRIVILEGE: the new CPL. */
+    /** For UPDATE: an {@link UpdateFunction}. For INVPCID: the type, as the register operand has it. For CHANGE_PRIVILEGE: the new CPL. For XSETBV: the register. */
     public int function;
     /** For OUT and IN: the port. */
     public int port;

@@ -66,6 +66,12 @@ public interface Processor {
     int wrpkru(int value);
 
     /**
+     * XSETBV of {@code value} to extended control register {@code register}. An {@link Outcome}; #GP unprivileged and where XCR0 must not have that
+     * value. In VMX non-root operation it always exits. Whether CR4.OSXSAVE = 1 is for the engine to look at.
+     */
+    int xsetbv(int register, long value);
+
+    /**
      * SYSCALL, SYSRET, IRET or CLI: makes {@code cpl} and {@code rflags} those of the guest. An {@link Outcome}; DONE unless the guest is
      * de-privileged. Costs nothing by itself: delivery of events has a price that includes their IRET.
      */

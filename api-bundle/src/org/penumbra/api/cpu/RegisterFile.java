@@ -37,6 +37,8 @@ public final class RegisterFile {
     public final SystemRegisters system = new SystemRegisters();
     /** XMM registers (two words each, the low one first), and MXCSR. */
     public final long[] xmm = new long[32];
+    /** Bits 255:128 of the YMM registers, as {@link #xmm} has the others. */
+    public final long[] ymm = new long[32];
     public int mxcsr = 0x1f80;
     /** The x87 FPU. */
     public final FpuRegisters fpu = new FpuRegisters();

@@ -26,6 +26,7 @@ public final class Vmcb {
     public static final int VMEXIT_VMSAVE = 0x83;
     public static final int VMEXIT_STGI = 0x84;
     public static final int VMEXIT_CLGI = 0x85;
+    public static final int VMEXIT_XSETBV = 0x8d;
     public static final int VMEXIT_INVPCID = 0xa2;
     public static final int VMEXIT_NPF = 0x400;
     /** The VMCB is not consistent. */
@@ -48,6 +49,7 @@ public final class Vmcb {
     public boolean hltIntercept;
     public boolean cpuidIntercept;
     public boolean vmmcallIntercept;
+    public boolean xsetbvIntercept;
     public boolean ioioIntercept;
     public boolean msrIntercept;
     /**

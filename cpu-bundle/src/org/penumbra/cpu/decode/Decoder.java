@@ -35,6 +35,9 @@ public final class Decoder {
     private boolean vex;
     private int vvvv;
     private int vexLength;
+    private boolean vexWide;
+    private int words;
+    private boolean sib;
     private int modrm;
 
     public Decoder(InstructionTable table) {
@@ -123,17 +126,30 @@ public final class Decoder {
         i.rep = e.has("rep") ? rep : 0;
         i.lane = e.lane();
         i.scalar = e.has("scalar");
-        i.unaligned = e.has("unaligned");
+        // SDM vol. 2, "AVX Instruction Exception Classification": only what moves aligned data checks.
+        i.unaligned = e.has("unaligned") || e.has("vex") && e.op() != Op.MOVX;
         i.rounds = e.has("rounds");
         i.ends = e.has("end") || i.rep != 0;
         i.addressSize = in64 ? asize ? 4 : 8 : bits == 32 != asize ? 4 : 2;
+        i.vex = vex;
+        i.xmm = e.vector("VWUH");
+        i.mmx = e.vector("PQN");
+        i.integer = e.has("int");
+        i.pops = e.has("pop") ? 1 : e.has("pop2") ? 2 : 0;
+        words = vex && vexLength != 0 && !e.has("lig") ? 4 : i.mmx && !i.xmm ? 1 : 2;
+        i.words = words;
         int size = operandSize(e, bits);
         i.size = e.has("byte") ? 1 : size;
         if (e.modrm()) {
+            i.x87 = (opcode & 7) << 8 | modrm;
             at++;
             if (modrm >>> 6 != 3 && !isRegisterOnly(e)) {
                 memory(i, in64);
             }
+        }
+        boolean indices = e.operands().contains("X");
+        if (indices && !sib) {
+            return false;
         }
         if (i.segment < 0) {
             i.segment = Segments.DS;
@@ -141,9 +157,17 @@ public final class Decoder {
         if (override >= 0 && !(in64 && override < Segments.FS)) {
             i.segment = override;
         }
-        for (int n = 0; n < e.operands().size(); n++) {
-            operand(i, n, e.operands().get(n), opcode, size, in64);
+        int n = 0;
+        i.hr = -1;
+        for (String o : e.operands()) {
+            if (o.equals("Hx") && n > 0) {
+                i.hr = vvvv;
+            } else {
+                operand(i, n++, o, opcode, size, in64);
+            }
         }
+        i.mmx = i.ak == Insn.MMX || i.bk == Insn.MMX;
+        i.hr = i.hr >= 0 ? i.hr : e.operands().size() > 1 && e.operands().get(0).equals("Hx") ? i.br : i.ar;
         if (map == 0 && opcode == 0x90 && i.ar == 0) {
             // SDM vol. 2, "NOP": it does not clear the upper half of RAX, as XCHG EAX, EAX would.
             i.op = Op.NOP;
@@ -237,6 +261,7 @@ public final class Decoder {
             rex = 0x40;
         }
         vvvv = ~last >>> 3 & (in64 ? 15 : 7);
+        vexWide = first == 0xc4 && (last & 0x80) != 0;
         vexLength = last >>> 2 & 1;
         int pp = last & 3;
         osize = pp == 1;
@@ -263,25 +288,28 @@ public final class Decoder {
     private boolean fits(Entry e, boolean in64) {
         int given = rep != 0 ? rep : osize ? 0x66 : 0;
         if (e.prefix() >= 0 && e.prefix() != given
-                || e.has("vex") != vex || vex && vexLength != 0
+                || e.has("vex") != vex || vex && !vexFits(e)
                 || in64 && e.has("i64") || !in64 && e.has("o64")
-                || e.third() >= 0 && e.third() != modrm
+                || e.third() >= 0 && e.third() != (e.span() == 8 ? modrm & ~7 : modrm)
                 || e.digit() >= 0 && e.digit() != (modrm >>> 3 & 7)) {
             return false;
         }
         boolean memory = modrm >>> 6 != 3;
-        if (vex && vvvv != 0 && e.operands().stream().noneMatch(o -> o.charAt(0) == 'B')) {
-            return false;
-        }
         for (String o : e.operands()) {
             char c = o.charAt(0);
-            boolean memoryOnly = c == 'M';
+            boolean memoryOnly = c == 'M' || c == 'X';
             boolean registerOnly = o.length() > 1 && Character.isLowerCase(o.charAt(1)) && (c == 'R' || c == 'U' || c == 'N');
             if (memoryOnly && !memory || registerOnly && memory && !isRegisterOnly(e)) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** SDM vol. 2, "VEX.vvvv and Instructions that …": without an operand there it has to be 1111b. */
+    private boolean vexFits(Entry e) {
+        return !(e.has("l0") && vexLength != 0 || e.has("l1") && vexLength == 0 || e.has("w0") && vexWide || e.has("w1") && !vexWide)
+                && (vvvv == 0 || e.operands().stream().anyMatch(o -> o.charAt(0) == 'B' || o.charAt(0) == 'H'));
     }
 
     private int operandSize(Entry e, int bits) {
@@ -300,15 +328,17 @@ public final class Decoder {
     private void memory(Insn i, boolean in64) {
         int mod = modrm >>> 6;
         int rm = modrm & 7;
+        sib = false;
         if (i.addressSize == 2) {
             memory16(i, mod, rm);
             return;
         }
+        sib = rm == 4;
         int bytesOfDisp = mod == 1 ? 1 : mod == 2 ? 4 : 0;
         if (rm == 4) {
             int sib = next();
             int index = sib >>> 3 & 7 | (rex & 2) << 2;
-            i.index = index == 4 ? -1 : index;
+            i.index = index == 4 && !i.entry.operands().contains("X") ? -1 : index;
             i.scale = sib >>> 6;
             rm = sib & 7;
             if (rm == 5 && mod == 0) {
@@ -373,6 +403,15 @@ public final class Decoder {
             case "GS":
                 set(i, n, Insn.SEG, "ESCSSSDSFSGS".indexOf(o) / 2, 2);
                 return;
+            case "ST0":
+                set(i, n, Insn.ST, 0, 10);
+                return;
+            case "STi":
+                set(i, n, Insn.ST, modrm & 7, 10);
+                return;
+            case "X":
+                set(i, n, Insn.MEM, 0, i.lane);
+                return;
             case "M":
                 set(i, n, Insn.MEM, 0, size);
                 return;
@@ -423,7 +462,14 @@ public final class Decoder {
                 set(i, n, Insn.DR, mid, in64 ? 8 : 4);
                 break;
             case 'V':
-                set(i, n, Insn.XMM, mid, 16);
+                set(i, n, Insn.XMM, mid, width);
+                break;
+            case 'H':
+                set(i, n, Insn.XMM, vvvv, width);
+                break;
+            case 'L':
+                i.imm = next() >>> 4 & (in64 ? 15 : 7);
+                set(i, n, Insn.IMM, 0, 1);
                 break;
             case 'W':
             case 'U':
@@ -479,7 +525,17 @@ public final class Decoder {
             case 'q':
                 return 8;
             case 'x':
+                return words << 3;
+            case 'h':
+                return words << 2;
+            case 'f':
+                return words << 1;
+            case 'e':
+                return words;
+            case 'o':
                 return 16;
+            case 't':
+                return 10;
             case 'y':
                 return in64 && (wide || size == 8) ? 8 : 4;
             case 'p':

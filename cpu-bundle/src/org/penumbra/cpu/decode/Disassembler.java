@@ -30,14 +30,21 @@ public final class Disassembler {
         }
         String separator = " ";
         int[][] operands = {{i.ak, i.ar, i.aw}, {i.bk, i.br, i.bw}, {i.ck, i.cr, i.cw}};
+        int k = 0;
         for (int n = 0; n < i.entry.operands().size(); n++) {
-            s.append(separator).append(operand(i, n, operands[n], address));
+            boolean first = n > 0 && i.entry.operands().get(n).equals("Hx");
+            s.append(separator).append(first ? vector(i.hr, 8 * i.words) : operand(i, n, k, operands[k], address));
+            k += first ? 0 : 1;
             separator = ", ";
         }
         return s.toString();
     }
 
-    private static String operand(Insn i, int n, int[] o, long address) {
+    private static String vector(int register, int width) {
+        return (width > 16 ? "ymm" : "xmm") + register;
+    }
+
+    private static String operand(Insn i, int n, int k, int[] o, long address) {
         switch (o[0]) {
             case Insn.GPR:
                 return register(o[1], o[2]);
@@ -49,7 +56,10 @@ public final class Disassembler {
                 if (i.entry.operands().get(n).charAt(0) == 'J') {
                     return "0x" + Long.toHexString(address + i.length + i.imm);
                 }
-                boolean second = n == 1 && i.ak == Insn.IMM || n == 2 && i.bk == Insn.IMM;
+                if (i.entry.operands().get(n).equals("Lx")) {
+                    return vector((int) i.imm, 8 * i.words);
+                }
+                boolean second = k == 1 && i.ak == Insn.IMM || k == 2 && i.bk == Insn.IMM;
                 return "0x" + Long.toHexString(second ? i.imm2 : i.imm);
             case Insn.SEG:
                 return o[1] < SEGMENTS.length ? SEGMENTS[o[1]] : "?";
@@ -58,9 +68,11 @@ public final class Disassembler {
             case Insn.DR:
                 return "dr" + o[1];
             case Insn.XMM:
-                return "xmm" + o[1];
+                return vector(o[1], o[2]);
             case Insn.MMX:
                 return "mm" + o[1];
+            case Insn.ST:
+                return "st" + o[1];
             default:
                 return String.format("0x%x:0x%x", i.imm2, i.imm);
         }
@@ -83,7 +95,7 @@ public final class Disassembler {
             plus = "+";
         }
         if (i.index >= 0) {
-            s.append(plus).append(register(i.index, i.addressSize)).append(i.scale > 0 ? "*" + (1 << i.scale) : "");
+            s.append(plus).append(i.entry.operands().contains("X") ? vector(i.index, 8 * i.words) : register(i.index, i.addressSize)).append(i.scale > 0 ? "*" + (1 << i.scale) : "");
             plus = "+";
         }
         if (i.disp != 0 || plus.isEmpty()) {

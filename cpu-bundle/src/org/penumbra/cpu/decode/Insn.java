@@ -21,6 +21,8 @@ public final class Insn {
     public static final int MMX = 9;
     /** Selector {@link #imm2}, offset {@link #imm}. */
     public static final int FAR = 10;
+    /** x87 register by its distance from the top of the stack. */
+    public static final int ST = 11;
     /** {@link #base}: the address of the next instruction. */
     public static final int RIP = 16;
 
@@ -58,6 +60,18 @@ public final class Insn {
     public boolean scalar;
     public boolean unaligned;
     public boolean rounds;
+    /** 64-bit words of a vector: 1 (MMX), 2, 4. */
+    public int words;
+    /** First source of a vector instruction: the register in VEX.vvvv, or the destination. */
+    public int hr;
+    /** VEX-encoded; works on XMM or YMM registers; on MMX registers. */
+    public boolean vex;
+    public boolean xmm;
+    public boolean mmx;
+    /** x87: opcode of 11 bits (low three of the first byte, ModRM); memory is an integer; how often the stack is popped afterwards. */
+    public int x87;
+    public boolean integer;
+    public int pops;
     /** 0, 0xf2 or 0xf3. */
     public int rep;
     public boolean lock;

@@ -162,6 +162,10 @@ final class BitOps {
     }
 
     private void bmi(Insn i) {
+        // SDM vol. 2, "AVX Instruction Exception Classification", type 13.
+        if (i.vex && (!core.protectedMode || (core.registers.rflags & Flags.VM) != 0)) {
+            throw core.ud();
+        }
         long b = core.b(i);
         int bits = i.size << 3;
         long r;
@@ -220,6 +224,9 @@ final class BitOps {
                 core.putB(i, x * y);
                 core.put(i, high);
                 break;
+            case CRC32:
+                core.put(i, crc((int) core.a(i), core.b(i), i.bw));
+                break;
             case RORX:
                 int n = (int) i.imm & mask;
                 core.put(i, i.size == 8 ? Long.rotateRight(b, n) : Integer.rotateRight((int) b, n));
@@ -236,6 +243,16 @@ final class BitOps {
             default:
                 throw new IllegalStateException("no " + i.op + " here");
         }
+    }
+
+    /** SDM vol. 2, "CRC32": the remainder by 11EDC6F41H, all bits reflected. */
+    private static long crc(int before, long data, int bytes) {
+        int crc = before;
+        for (int n = 0; n < 8 * bytes; n++) {
+            int bit = (crc ^ (int) (data >>> n)) & 1;
+            crc = crc >>> 1 ^ (bit != 0 ? 0x82f6_3b78 : 0);
+        }
+        return crc & 0xffff_ffffL;
     }
 
     static long unsignedHigh(long x, long y) {

@@ -69,6 +69,8 @@ final class Core {
     ExecutionEngine.Stop stop;
     /** An exit whose operation, when it is skipped, puts its value here. */
     LongUnaryOperator completion;
+    /** To be run when an instruction has changed the paging state. */
+    Runnable pagingChanged;
     /** Retired and not yet told to the clock of guest time. */
     long retired;
 
@@ -240,6 +242,12 @@ final class Core {
             off += gpr[i.index] << i.scale;
         }
         return i.addressSize == 8 ? off : i.addressSize == 4 ? off & 0xffff_ffffL : off & 0xffff;
+    }
+
+    /** Effective address of the memory operand with {@code element} of its vector of indices. */
+    long offset(Insn i, long element) {
+        long off = i.disp + (i.base >= 0 ? gpr[i.base] : 0) + (element << i.scale);
+        return i.addressSize == 8 ? off : off & 0xffff_ffffL;
     }
 
     /** Linear address of the memory operand, of {@code width} bytes. */

@@ -93,6 +93,14 @@ final class DataPath {
         }
     }
 
+    /** Faults if {@code bytes} at {@code gva} lie in two pages and one cannot be written: nothing must be stored in the other then. */
+    void writable(long gva, int bytes, int access) {
+        if ((gva & PAGE - 1) + bytes > PAGE) {
+            load(gva, 1, access);
+            load(gva + bytes - 1, 1, access);
+        }
+    }
+
     private Trap failed(int outcome, long gva, int width, int access) {
         Trap trap = core.trap(outcome);
         if (trap == Trap.FAULT && core.vector == GuestException.GP && core.faultSegment == Segments.SS) {

@@ -10,8 +10,10 @@ final class Interpreter {
     private final MiscOps misc;
     private final StringOps strings;
     private final SystemOps system;
-    private final SseOps sse;
+    private final VectorOps vectors;
     private final StateOps state;
+    private final X87Ops x87;
+    private final X87Control x87Control;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
         alu = new AluOps(core);
@@ -19,8 +21,12 @@ final class Interpreter {
         bits = new BitOps(core);
         misc = new MiscOps(core);
         strings = new StringOps(core);
-        sse = new SseOps(core);
-        state = new StateOps(core);
+        VectorUnit unit = new VectorUnit(core);
+        vectors = new VectorOps(core, unit);
+        X87Unit stack = new X87Unit(core);
+        x87 = new X87Ops(stack);
+        x87Control = new X87Control(stack);
+        state = new StateOps(core, unit);
         system = new SystemOps(core, loader, events, vcpu);
     }
 
@@ -45,15 +51,29 @@ final class Interpreter {
                 return true;
             case STRING:
                 return strings.execute(i);
-            case SSE:
-                sse.execute(i);
-                return true;
-            case STATE:
-                state.execute(i);
-                return true;
-            default:
+            case SYSTEM:
                 system.execute(i);
                 return true;
+            default:
+                extended(i);
+                return true;
+        }
+    }
+
+    /** Apart, so that what most code consists of stays small enough to be compiled together with its caller. */
+    private void extended(Insn i) {
+        switch (i.op.group) {
+            case STATE:
+                state.execute(i);
+                break;
+            case X87:
+                x87.execute(i);
+                break;
+            case X87_STATE:
+                x87Control.execute(i);
+                break;
+            default:
+                vectors.execute(i);
         }
     }
 }

@@ -1,12 +1,13 @@
 package org.penumbra.cpu.execute;
 
+import org.penumbra.cpu.decode.Insn;
 import org.penumbra.cpu.table.Op;
 
-/** Integer elements of 1, 2, 4 or 8 bytes in halves of XMM registers. */
+/** What is done to integer elements of 1, 2, 4 or 8 bytes each for itself, whatever the length of the vector. */
 final class Lanes {
     private Lanes() {}
 
-    private static long mask(int lane) {
+    static long mask(int lane) {
         return -1L >>> 64 - 8 * lane;
     }
 
@@ -15,23 +16,37 @@ final class Lanes {
         return value & ~mask(lane) | from & mask(lane);
     }
 
-    /** Element {@code k} of a whole register, zero-extended. */
-    static long element(long low, long high, int k, int lane) {
-        int perHalf = 8 / lane;
-        return (k < perHalf ? low : high) >>> 8 * lane * (k % perHalf) & mask(lane);
-    }
-
-    /** The sign bits of the elements of a half. */
-    static long signs(long half, int lane) {
+    /** The sign bits of the elements of a word. */
+    static long signs(long word, int lane) {
         long r = 0;
         for (int k = 0; k < 8 / lane; k++) {
-            r |= (half >>> 8 * lane * (k + 1) - 1 & 1) << k;
+            r |= (word >>> 8 * lane * (k + 1) - 1 & 1) << k;
         }
         return r;
     }
 
+    /** {@code i} on each word of its sources. */
+    static void apply(Insn i, long[] h, long[] b, long[] r) {
+        for (int k = 0; k < i.words; k++) {
+            switch (i.op) {
+                case PSRL:
+                case PSRA:
+                case PSLL:
+                    r[k] = shift(i.op, i.lane, h[k], i.bk == Insn.IMM || i.ck == Insn.IMM ? i.imm : b[0]);
+                    break;
+                case VSHIFT_R:
+                case VSHIFT_A:
+                case VSHIFT_L:
+                    r[k] = shifts(i.op == Op.VSHIFT_R ? Op.PSRL : i.op == Op.VSHIFT_A ? Op.PSRA : Op.PSLL, i.lane, h[k], b[k]);
+                    break;
+                default:
+                    r[k] = apply(i.op, i.lane, h[k], b[k]);
+            }
+        }
+    }
+
     /** Shifts each element by {@code count}, an unsigned number. */
-    static long shift(Op op, int lane, long half, long count) {
+    private static long shift(Op op, int lane, long word, long count) {
         int bits = 8 * lane;
         boolean out = Long.compareUnsigned(count, bits) >= 0;
         if (out && op != Op.PSRA) {
@@ -40,61 +55,23 @@ final class Lanes {
         int n = out ? bits - 1 : (int) count;
         long r = 0;
         for (int k = 0; k < 64; k += bits) {
-            long e = half >>> k & mask(lane);
+            long e = word >>> k & mask(lane);
             long s = op == Op.PSRL ? e >>> n : op == Op.PSLL ? e << n : Core.extend(e, lane) >> n;
             r |= (s & mask(lane)) << k;
         }
         return r;
     }
 
-    /** Elements of {@code a} and {@code b} by turns, of the lower or the {@code upper} half of both. */
-    static long interleave(long a, long b, int lane, boolean upper) {
-        if (lane == 8) {
-            return upper ? b : a;
-        }
-        int bits = 8 * lane;
-        int from = upper ? 32 : 0;
+    /** Shifts each element by that of {@code counts}. */
+    private static long shifts(Op op, int lane, long word, long counts) {
         long r = 0;
-        for (int k = 0; k < 32; k += bits) {
-            r |= (a >>> from + k & mask(lane)) << 2 * k | (b >>> from + k & mask(lane)) << 2 * k + bits;
+        for (int k = 0; k < 64; k += 8 * lane) {
+            r |= (shift(op, lane, word >>> k & mask(lane), counts >>> k & mask(lane)) & mask(lane)) << k;
         }
         return r;
     }
 
-    /** The elements of a register, each saturated to half its width. */
-    static long pack(long low, long high, int lane, boolean unsigned) {
-        int bits = 4 * lane;
-        long least = unsigned ? 0 : -1L << bits - 1;
-        long most = unsigned ? mask(lane) >>> bits : ~(-1L << bits - 1);
-        long r = 0;
-        for (int k = 0; k < 16 / lane; k++) {
-            long e = Core.extend(element(low, high, k, lane), lane);
-            r |= (Math.max(least, Math.min(most, e)) & (1L << bits) - 1) << k * bits;
-        }
-        return r;
-    }
-
-    /** A half of a shuffle: its lower half selects from the first register, the upper one from the second. */
-    static long shuffle(long lowA, long highA, long lowB, long highB, long selector, int lane, boolean upper) {
-        if (lane == 8) {
-            return upper ? ((selector & 2) != 0 ? highB : lowB) : (selector & 1) != 0 ? highA : lowA;
-        }
-        long low = upper ? lowB : lowA;
-        long high = upper ? highB : highA;
-        int s = (int) selector >>> (upper ? 4 : 0);
-        return element(low, high, s & 3, 4) | element(low, high, s >>> 2 & 3, 4) << 32;
-    }
-
-    static long words(long half, long selector) {
-        long r = 0;
-        for (int k = 0; k < 4; k++) {
-            r |= element(half, 0, (int) (selector >>> 2 * k) & 3, 2) << 16 * k;
-        }
-        return r;
-    }
-
-    /** {@code op} on each pair of elements of two halves. */
-    static long apply(Op op, int lane, long a, long b) {
+    private static long apply(Op op, int lane, long a, long b) {
         switch (op) {
             case AND_X:
                 return a & b;
@@ -106,6 +83,8 @@ final class Lanes {
                 return a ^ b;
             case PMULUDQ:
                 return (a & 0xffff_ffffL) * (b & 0xffff_ffffL);
+            case PMULDQ:
+                return (long) (int) a * (int) b;
             case PMADD:
                 return madd(a, b) & 0xffff_ffffL | madd(a >>> 32, b >>> 32) << 32;
             case PSAD:
@@ -154,6 +133,10 @@ final class Lanes {
                 return sa * sb >> 8 * lane;
             case PMULHU:
                 return a * b >>> 8 * lane;
+            case PMULHRS:
+                return (sa * sb >> 14) + 1 >> 1;
+            case PMADDUB:
+                return saturate((a & 0xff) * (byte) b + (a >>> 8) * (byte) (b >>> 8), 2);
             case PAVG:
                 return a + b + 1 >>> 1;
             case PMINU:
@@ -164,12 +147,16 @@ final class Lanes {
                 return Math.min(sa, sb);
             case PMAXS:
                 return Math.max(sa, sb);
+            case PABS:
+                return Math.abs(sb);
+            case PSIGN:
+                return sb < 0 ? -sa : sb == 0 ? 0 : sa;
             default:
                 throw new IllegalStateException("no " + op + " here");
         }
     }
 
-    private static long saturate(long value, int lane) {
+    static long saturate(long value, int lane) {
         long most = mask(lane) >>> 1;
         return Math.max(-most - 1, Math.min(most, value));
     }

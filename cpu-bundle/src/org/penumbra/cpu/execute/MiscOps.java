@@ -11,7 +11,6 @@ import org.penumbra.cpu.table.Op;
 /** The rest of the integer set: multiplication and division by the accumulator, decimal adjustment, flags, loops. SDM vol. 2, by mnemonic. */
 final class MiscOps {
     private static final BigInteger TWO_TO_64 = BigInteger.ONE.shiftLeft(64);
-    private static final long CR0_MP_TS = 1L << 1 | 1L << 3;
 
     private final Core core;
     private final Flags flags;
@@ -83,11 +82,6 @@ final class MiscOps {
                 break;
             case CLFLUSH:
                 core.a(i);
-                break;
-            case FWAIT:
-                if ((core.registers.paging.cr0() & CR0_MP_TS) == CR0_MP_TS) {
-                    throw core.fault(Core.NM, 0);
-                }
                 break;
             case UD0:
             case UD1:

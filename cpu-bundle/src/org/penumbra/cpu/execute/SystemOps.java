@@ -22,6 +22,7 @@ final class SystemOps {
     private static final long CR0_TS = 1 << 3;
     private static final long CR4_TSD = 1 << 2;
     private static final long CR4_FSGSBASE = 1 << 16;
+    private static final long CR4_OSXSAVE = 1 << 18;
     private static final long ALL = 0xffff_ffffL;
     private static final LongUnaryOperator NOTHING = v -> 1;
 
@@ -59,6 +60,7 @@ final class SystemOps {
         this.operation = core.memory.operation;
         this.observer = cpu.observer();
         this.vcpu = vcpu;
+        core.pagingChanged = () -> loaded(0);
     }
 
     void execute(Insn i) {
@@ -198,6 +200,12 @@ final class SystemOps {
         core.write(i.ar, size, offset);
     }
 
+    private void requireXsave() {
+        if (!registers.paging.has4(CR4_OSXSAVE)) {
+            throw core.ud();
+        }
+    }
+
     private void requireFsgsbase() {
         if (!registers.paging.has4(CR4_FSGSBASE)) {
             throw core.ud();
@@ -320,6 +328,21 @@ final class SystemOps {
                 if (i.op == Op.RDTSCP) {
                     gpr[1] = system.tscAux & ALL;
                 }
+                break;
+            case XGETBV:
+                requireXsave();
+                if ((gpr[1] & ALL) != 0) {
+                    throw core.gp0();
+                }
+                gpr[0] = system.xcr0 & ALL;
+                gpr[2] = system.xcr0 >>> 32;
+                break;
+            case XSETBV:
+                requireXsave();
+                operation.kind = Kind.XSETBV;
+                operation.function = (int) gpr[1];
+                operation.value = gpr[2] << 32 | gpr[0] & ALL;
+                finish(cpu.xsetbv(operation.function, operation.value), NOTHING);
                 break;
             case RDPKRU:
             case WRPKRU:

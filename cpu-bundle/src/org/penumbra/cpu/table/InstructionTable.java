@@ -25,14 +25,16 @@ public final class InstructionTable {
                 if (line.startsWith("## ")) {
                     section = line.substring(3);
                 } else if (!line.isBlank() && !line.startsWith("#")) {
-                    entries.add(entry(line, section));
+                    Entry e = entry(line, section);
+                    entries.add(e);
+                    entries.addAll(Variants.of(e));
                 }
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         for (Entry e : entries) {
-            for (int opcode = e.opcode(); opcode < e.opcode() + e.span(); opcode++) {
+            for (int opcode = e.opcode(); opcode < e.opcode() + (e.third() >= 0 ? 1 : e.span()); opcode++) {
                 List<Entry> row = new ArrayList<>(List.of(candidates(e.map(), opcode)));
                 row.add(e);
                 byOpcode[e.map()][opcode] = row.toArray(Entry[]::new);
@@ -65,8 +67,8 @@ public final class InstructionTable {
                     prefix = 0;
                 } else if (w.startsWith("/")) {
                     digit = Integer.parseInt(w.substring(1));
-                } else if (w.equals("+r") || w.equals("+cc")) {
-                    span = w.equals("+r") ? 8 : 16;
+                } else if (w.equals("+r") || w.equals("+i") || w.equals("+cc")) {
+                    span = w.equals("+cc") ? 16 : 8;
                 } else {
                     bytes.add(Integer.parseInt(w, 16));
                 }

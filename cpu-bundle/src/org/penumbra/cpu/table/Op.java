@@ -17,14 +17,14 @@ public enum Op {
     BSF(Group.BITS), BSR(Group.BITS), POPCNT(Group.BITS), ADCX(Group.BITS), ADOX(Group.BITS), ANDN(Group.BITS),
     BLSR(Group.BITS), BLSMSK(Group.BITS), BLSI(Group.BITS), BEXTR(Group.BITS), BZHI(Group.BITS), PEXT(Group.BITS),
     PDEP(Group.BITS), MULX(Group.BITS), RORX(Group.BITS), SHLX(Group.BITS), SARX(Group.BITS), SHRX(Group.BITS),
-    BSWAP(Group.BITS), MOVBE(Group.BITS), XADD(Group.BITS), CMPXCHG(Group.BITS), CMPXCHG8B(Group.BITS),
+    BSWAP(Group.BITS), MOVBE(Group.BITS), XADD(Group.BITS), CMPXCHG(Group.BITS), CMPXCHG8B(Group.BITS), CRC32(Group.BITS),
     // The rest of the integer set.
     MUL(Group.MISC), IMUL1(Group.MISC), DIV(Group.MISC), IDIV(Group.MISC), DAA(Group.MISC), DAS(Group.MISC),
     AAA(Group.MISC), AAS(Group.MISC), AAM(Group.MISC), AAD(Group.MISC), XLAT(Group.MISC), SAHF(Group.MISC),
     LAHF(Group.MISC), PUSHA(Group.MISC), POPA(Group.MISC), PUSHF(Group.MISC), POPF(Group.MISC), ENTER(Group.MISC),
     LOOPNE(Group.MISC), LOOPE(Group.MISC), LOOP(Group.MISC), JCXZ(Group.MISC), BOUND(Group.MISC), CMC(Group.MISC),
     CLC(Group.MISC), STC(Group.MISC), CLD(Group.MISC), STD(Group.MISC), CLI(Group.MISC), STI(Group.MISC),
-    FWAIT(Group.MISC), CLFLUSH(Group.MISC), RDPID(Group.MISC), UD2(Group.MISC), UD1(Group.MISC), UD0(Group.MISC),
+    CLFLUSH(Group.MISC), RDPID(Group.MISC), UD2(Group.MISC), UD1(Group.MISC), UD0(Group.MISC),
     // Strings.
     MOVS(Group.STRING), CMPS(Group.STRING), STOS(Group.STRING), LODS(Group.STRING), SCAS(Group.STRING),
     INS(Group.STRING), OUTS(Group.STRING),
@@ -36,32 +36,66 @@ public enum Op {
     HLT(Group.SYSTEM), WRMSR(Group.SYSTEM), RDMSR(Group.SYSTEM), RDTSC(Group.SYSTEM), RDTSCP(Group.SYSTEM),
     MOV_FROM_CR(Group.SYSTEM), MOV_TO_CR(Group.SYSTEM), MOV_FROM_DR(Group.SYSTEM), MOV_TO_DR(Group.SYSTEM),
     CLTS(Group.SYSTEM), INVD(Group.SYSTEM), WBINVD(Group.SYSTEM), VMCALL(Group.SYSTEM), CLAC(Group.SYSTEM),
-    STAC(Group.SYSTEM), RDPKRU(Group.SYSTEM), WRPKRU(Group.SYSTEM), SWAPGS(Group.SYSTEM), SGDT(Group.SYSTEM),
+    STAC(Group.SYSTEM), RDPKRU(Group.SYSTEM), XGETBV(Group.SYSTEM), XSETBV(Group.SYSTEM), WRPKRU(Group.SYSTEM), SWAPGS(Group.SYSTEM), SGDT(Group.SYSTEM),
     SIDT(Group.SYSTEM), LGDT(Group.SYSTEM), LIDT(Group.SYSTEM), INVLPG(Group.SYSTEM), SMSW(Group.SYSTEM),
     LMSW(Group.SYSTEM), SLDT(Group.SYSTEM), STR(Group.SYSTEM), LLDT(Group.SYSTEM), LTR(Group.SYSTEM), VERR(Group.SYSTEM),
     VERW(Group.SYSTEM), LAR(Group.SYSTEM), LSL(Group.SYSTEM), ARPL(Group.SYSTEM), INVPCID(Group.SYSTEM),
     RDFSBASE(Group.SYSTEM), RDGSBASE(Group.SYSTEM), WRFSBASE(Group.SYSTEM), WRGSBASE(Group.SYSTEM), LES(Group.SYSTEM),
     LDS(Group.SYSTEM), LSS(Group.SYSTEM), LFS(Group.SYSTEM), LGS(Group.SYSTEM),
-    // XMM registers.
-    MOVX(Group.SSE), MOVS_X(Group.SSE), MOVQ_X(Group.SSE), MOVD_TO_X(Group.SSE), MOVD_FROM_X(Group.SSE),
-    MOVHL(Group.SSE), MOVLH(Group.SSE), MOVL_LOAD(Group.SSE), MOVL_STORE(Group.SSE), MOVH_LOAD(Group.SSE),
-    MOVH_STORE(Group.SSE), MOVMSK(Group.SSE), AND_X(Group.SSE), ANDN_X(Group.SSE), OR_X(Group.SSE), XOR_X(Group.SSE),
-    PADD(Group.SSE), PSUB(Group.SSE), PADDS(Group.SSE), PADDUS(Group.SSE), PSUBS(Group.SSE), PSUBUS(Group.SSE),
-    PCMPEQ(Group.SSE), PCMPGT(Group.SSE), PMULL(Group.SSE), PMULH(Group.SSE), PMULHU(Group.SSE), PMULUDQ(Group.SSE),
-    PMADD(Group.SSE), PAVG(Group.SSE), PMINU(Group.SSE), PMAXU(Group.SSE), PMINS(Group.SSE), PMAXS(Group.SSE),
-    PSAD(Group.SSE), PSRL(Group.SSE), PSRA(Group.SSE), PSLL(Group.SSE), PSRLDQ(Group.SSE), PSLLDQ(Group.SSE),
-    UNPCKL(Group.SSE), UNPCKH(Group.SSE), PACKSS(Group.SSE), PACKUS(Group.SSE), PSHUFD(Group.SSE), PSHUFHW(Group.SSE),
-    PSHUFLW(Group.SSE), PINSRW(Group.SSE), PEXTRW(Group.SSE), SHUF_X(Group.SSE), SQRT_F(Group.SSE), ADD_F(Group.SSE),
-    MUL_F(Group.SSE), SUB_F(Group.SSE), MIN_F(Group.SSE), DIV_F(Group.SSE), MAX_F(Group.SSE), CMP_F(Group.SSE),
-    COMIS(Group.SSE), CVTSI(Group.SSE), CVTTSI(Group.SSE), CVT_F(Group.SSE), CVTDQ(Group.SSE), CVT_TO_DQ(Group.SSE),
+    // Vector registers: moves.
+    MOVX(Group.MOVES), MOVS_X(Group.MOVES), MOVQ_X(Group.MOVES), MOVD_TO_X(Group.MOVES), MOVD_FROM_X(Group.MOVES),
+    MOVHL(Group.MOVES), MOVLH(Group.MOVES), MOVL_LOAD(Group.MOVES), MOVL_STORE(Group.MOVES), MOVH_LOAD(Group.MOVES),
+    MOVH_STORE(Group.MOVES), MOVMSK(Group.MOVES),
+    // Integer elements, each for itself.
+    AND_X(Group.LANES), ANDN_X(Group.LANES), OR_X(Group.LANES), XOR_X(Group.LANES), PADD(Group.LANES), PSUB(Group.LANES),
+    PADDS(Group.LANES), PADDUS(Group.LANES), PSUBS(Group.LANES), PSUBUS(Group.LANES), PCMPEQ(Group.LANES), PCMPGT(Group.LANES),
+    PMULL(Group.LANES), PMULH(Group.LANES), PMULHU(Group.LANES), PMULUDQ(Group.LANES), PMULDQ(Group.LANES), PMADD(Group.LANES),
+    PMADDUB(Group.LANES), PMULHRS(Group.LANES), PAVG(Group.LANES), PMINU(Group.LANES), PMAXU(Group.LANES), PMINS(Group.LANES),
+    PMAXS(Group.LANES), PSAD(Group.LANES), PABS(Group.LANES), PSIGN(Group.LANES), PSRL(Group.LANES), PSRA(Group.LANES),
+    PSLL(Group.LANES), VSHIFT_R(Group.LANES), VSHIFT_A(Group.LANES), VSHIFT_L(Group.LANES),
+    // Elements across places.
+    PSRLDQ(Group.SHUFFLES), PSLLDQ(Group.SHUFFLES), UNPCKL(Group.SHUFFLES), UNPCKH(Group.SHUFFLES), PACKSS(Group.SHUFFLES),
+    PACKUS(Group.SHUFFLES), PSHUFB(Group.SHUFFLES), PSHUFD(Group.SHUFFLES), PSHUFHW(Group.SHUFFLES), PSHUFLW(Group.SHUFFLES),
+    PALIGNR(Group.SHUFFLES), PINSR(Group.SHUFFLES), SHUF_X(Group.SHUFFLES), MOVDUP(Group.SHUFFLES), MOVDUP_H(Group.SHUFFLES),
+    PHADD(Group.SHUFFLES), PHADDS(Group.SHUFFLES), PHSUB(Group.SHUFFLES), PHSUBS(Group.SHUFFLES), BLEND(Group.SHUFFLES),
+    BLENDV(Group.SHUFFLES), PMOVSX(Group.SHUFFLES), PMOVZX(Group.SHUFFLES), PHMINPOS(Group.SHUFFLES), MPSADBW(Group.SHUFFLES),
+    INSERTPS(Group.SHUFFLES), VBROADCAST(Group.SHUFFLES), VINSERT128(Group.SHUFFLES), VEXTRACT128(Group.SHUFFLES),
+    VPERM2_128(Group.SHUFFLES), VPERMIL(Group.SHUFFLES), VPERMIL_I(Group.SHUFFLES), VPERM(Group.SHUFFLES),
+    VPERM_I(Group.SHUFFLES),
+    // Strings, tests, extraction: the result is not a vector alone.
+    PCMPSTR(Group.TEXT), PTEST(Group.TEXT), VTEST(Group.TEXT), PEXTR(Group.TEXT),
+    // Masks, gathers, clearing.
+    MASKMOV(Group.MASKS), VMASK_LOAD(Group.MASKS), VMASK_STORE(Group.MASKS), VGATHER_D(Group.MASKS), VGATHER_Q(Group.MASKS),
+    EMMS(Group.MASKS), VZEROUPPER(Group.MASKS), VZEROALL(Group.MASKS),
+    // AES and carry-less multiplication.
+    AESENC(Group.CRYPTO), AESENCLAST(Group.CRYPTO), AESDEC(Group.CRYPTO), AESDECLAST(Group.CRYPTO), AESIMC(Group.CRYPTO),
+    AESKEYGEN(Group.CRYPTO), PCLMULQDQ(Group.CRYPTO),
+    // Floating-point elements.
+    SQRT_F(Group.FLOATS), ADD_F(Group.FLOATS), MUL_F(Group.FLOATS), SUB_F(Group.FLOATS), MIN_F(Group.FLOATS),
+    DIV_F(Group.FLOATS), MAX_F(Group.FLOATS), CMP_F(Group.FLOATS), ADDSUB_F(Group.FLOATS), HADD_F(Group.FLOATS),
+    HSUB_F(Group.FLOATS), RCP_F(Group.FLOATS), RSQRT_F(Group.FLOATS), ROUND_F(Group.FLOATS), DP_F(Group.FLOATS),
+    COMIS(Group.FLOATS), CVTSI(Group.FLOATS), CVTTSI(Group.FLOATS), CVT_F(Group.FLOATS), CVTDQ(Group.FLOATS),
+    CVT_TO_DQ(Group.FLOATS), CVTPI(Group.FLOATS), CVT_TO_PI(Group.FLOATS),
     // State of SSE and x87.
-    FXSAVE(Group.STATE), FXRSTOR(Group.STATE), LDMXCSR(Group.STATE), STMXCSR(Group.STATE), FNINIT(Group.STATE),
-    FNCLEX(Group.STATE), FLDCW(Group.STATE), FNSTCW(Group.STATE), FNSTSW(Group.STATE),
+    FXSAVE(Group.STATE), XSAVE(Group.STATE), XSAVEOPT(Group.STATE), XRSTOR(Group.STATE), FXRSTOR(Group.STATE), LDMXCSR(Group.STATE), STMXCSR(Group.STATE),
+    // x87: its state as a whole.
+    FWAIT(Group.X87_STATE), FNINIT(Group.X87_STATE), FNCLEX(Group.X87_STATE), FLDCW(Group.X87_STATE), FNSTCW(Group.X87_STATE),
+    FNSTSW(Group.X87_STATE), FNSTENV(Group.X87_STATE), FNSAVE(Group.X87_STATE), FLDENV(Group.X87_STATE), FRSTOR(Group.X87_STATE),
+    // x87: numbers.
+    FADD(Group.X87), FSUB(Group.X87), FSUBR(Group.X87), FMUL(Group.X87), FDIV(Group.X87), FDIVR(Group.X87), FLD(Group.X87),
+    FST(Group.X87), FISTTP(Group.X87), FCOM(Group.X87), FUCOM(Group.X87), FCOMI(Group.X87), FUCOMI(Group.X87), FTST(Group.X87),
+    FXAM(Group.X87), FBLD(Group.X87), FBSTP(Group.X87), FXCH(Group.X87), FCMOV(Group.X87), FCHS(Group.X87), FABS(Group.X87),
+    FSQRT(Group.X87), FRNDINT(Group.X87), FCONST(Group.X87), FFREE(Group.X87), FINCSTP(Group.X87), FDECSTP(Group.X87),
+    FNOP(Group.X87), FPREM(Group.X87), FPREM1(Group.X87), FSCALE(Group.X87), FXTRACT(Group.X87), F2XM1(Group.X87),
+    FYL2X(Group.X87), FYL2XP1(Group.X87), FPTAN(Group.X87), FPATAN(Group.X87), FSIN(Group.X87), FCOS(Group.X87),
+    FSINCOS(Group.X87),
     // Not in the table: no instruction, and one of more than 15 bytes.
     UNDEFINED(Group.SYSTEM), TOO_LONG(Group.SYSTEM);
 
     /** Which part of the interpreter executes it. */
-    public enum Group { ALU, SHIFT, BITS, MISC, STRING, SYSTEM, SSE, STATE }
+    public enum Group {
+        ALU, SHIFT, BITS, MISC, STRING, SYSTEM, MOVES, LANES, SHUFFLES, TEXT, MASKS, CRYPTO, FLOATS, STATE, X87_STATE, X87
+    }
 
     public final Group group;
 

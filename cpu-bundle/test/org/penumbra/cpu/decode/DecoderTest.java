@@ -47,6 +47,13 @@ class DecoderTest {
         "f0 48 0f b1 0b          | 64 | 5 lock cmpxchg qword [rbx], rcx", "f0 48 0f b1 cb | 64 | 5 (bad)", "f0 8b 00 | 64 | 3 (bad)",
         "63 c1                   | 64 | 2 movsxd eax, ecx", "63 c1 | 32 | 2 arpl cx, ax", "06 | 64 | 1 (bad)", "06 | 32 | 1 push es",
         "c4 e2 70 f2 c2          | 64 | 5 andn eax, ecx, edx", "c4 e2 f0 f2 c2 | 64 | 5 andn rax, rcx, rdx", "c4 00 | 32 | 2 les eax, [eax]",
+        "c5 f1 fc c2             | 64 | 4 vpaddb xmm0, xmm1, xmm2", "c5 f5 fc 43 10 | 64 | 5 vpaddb ymm0, ymm1, [rbx+0x10]", "c4 41 31 fc c2 | 64 | 5 vpaddb xmm8, xmm9, xmm10",
+        "c5 f9 fc c2             | 64 | 4 vpaddb xmm0, xmm0, xmm2", "c5 f1 72 d2 05 | 64 | 5 vpsrld xmm1, xmm2, 0x5", "c4 e3 71 4a c2 30 | 64 | 6 vblendvps xmm0, xmm1, xmm2, xmm3",
+        "c4 e2 6d 90 04 8e       | 64 | 6 vpgatherdd ymm0, dword [rsi+ymm1*4], ymm2", "c4 e2 6d 90 06 | 64 | 5 (bad)", "c5 71 28 c2 | 64 | 3 (bad)", "c4 e2 79 19 00 | 64 | 4 (bad)",
+        "c4 e2 fd 18 00          | 64 | 4 (bad)", "c5 fc 77 | 64 | 3 vzeroall", "c5 f8 77 | 32 | 3 vzeroupper", "c5 f1 fc c2 | 32 | 4 vpaddb xmm0, xmm1, xmm2",
+        "f3 c5 f1 fc c2          | 64 | 3 (bad)", "66 0f fc c1 | 64 | 4 paddb xmm0, xmm1", "0f fc c1 | 64 | 3 paddb mm0, mm1", "f0 66 0f fc 00 | 64 | 5 (bad)",
+        "d8 c3                   | 64 | 2 fadd st0, st3", "de c3 | 64 | 2 faddp st3, st0", "db 2b | 64 | 2 fld [rbx]", "da 03 | 64 | 2 fiadd dword [rbx]", "d9 d1 | 64 | 1 (bad)",
+        "d9 ef                   | 64 | 1 (bad)", "66 f2 0f 38 f1 c1 | 64 | 6 crc32 eax, cx", "f2 48 0f 38 f1 c1 | 64 | 6 crc32 rax, rcx",
         "66 c4 e2 70 f2 c2       | 64 | 4 (bad)", "0f 01 f8 | 64 | 3 swapgs", "0f 01 f8 | 32 | 2 (bad)", "0f 01 38 | 64 | 3 invlpg [rax]",
         "0f 20 18                | 64 | 3 mov rax, cr3", "9a 78563412 0800 | 32 | 7 callf 0x8:0x12345678",
         "c8 1000 02              | 64 | 4 enter 0x10, 0x2", "48                      | 64 | incomplete", "0f | 64 | incomplete", "8b 84 | 64 | incomplete",
@@ -73,7 +80,7 @@ class DecoderTest {
             }
             Encoder c = new Encoder(e);
             c.size = e.has("d64") || e.has("f64") ? 8 : 4;
-            c.memory = e.operands().stream().anyMatch(o -> o.charAt(0) == 'M');
+            c.memory = e.operands().stream().anyMatch(o -> o.charAt(0) == 'M' || o.equals("X"));
             c.reg = e.op() == Op.MOV_TO_CR || e.op() == Op.MOV_FROM_CR || e.op() == Op.MOV_TO_SEG || e.opcode() == 0x90 ? 3 : 1;
             byte[] code = e.third() >= 0 ? third(e) : c.bytes();
             byte[] longer = Arrays.copyOf(code, 15);

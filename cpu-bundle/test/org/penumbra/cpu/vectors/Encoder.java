@@ -17,6 +17,8 @@ public final class Encoder {
     public boolean memory;
     public int disp = 8;
     public long imm;
+    /** VEX.L. */
+    public boolean wide;
     public int condition;
     /** A REX prefix without bits, which makes AH to BH into SPL to DIL. */
     public boolean rex;
@@ -30,16 +32,16 @@ public final class Encoder {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         boolean vex = entry.has("vex");
         boolean modrm = entry.modrm();
-        boolean wide = size == 8 && !entry.has("d64") && !entry.has("f64");
+        boolean w = size == 8 && !entry.has("d64") && !entry.has("f64");
         int r = modrm && entry.digit() < 0 ? reg : 0;
         int b = memory ? 3 : modrm ? rm : entry.span() == 8 ? reg : 0;
-        int opcode = entry.opcode() + (entry.span() == 8 ? reg & 7 : entry.span() == 16 ? condition : 0);
+        int opcode = entry.opcode() + (entry.span() == 8 && entry.third() < 0 ? reg & 7 : entry.span() == 16 ? condition : 0);
         if (vex) {
             int pp = entry.prefix() == 0x66 ? 1 : entry.prefix() == 0xf3 ? 2 : entry.prefix() == 0xf2 ? 3 : 0;
             out.write(0xc4);
             out.write((r < 8 ? 0x80 : 0) | 0x40 | (b < 8 ? 0x20 : 0) | entry.map());
-            boolean named = entry.operands().stream().anyMatch(o -> o.charAt(0) == 'B');
-            out.write((wide ? 0x80 : 0) | (named ? ~vvvv & 15 : 15) << 3 | pp);
+            boolean named = entry.operands().stream().anyMatch(o -> o.charAt(0) == 'B' || o.charAt(0) == 'H');
+            out.write((w || entry.has("w1") ? 0x80 : 0) | (named ? ~vvvv & 15 : 15) << 3 | (wide || entry.has("l1") ? 4 : 0) | pp);
         } else {
             if (size == 2 && entry.prefix() != 0x66 && !entry.has("byte")) {
                 out.write(0x66);
@@ -47,7 +49,7 @@ public final class Encoder {
             if (entry.prefix() > 0) {
                 out.write(entry.prefix());
             }
-            int bits = (wide ? 8 : 0) | (r >= 8 ? 4 : 0) | (b >= 8 ? 1 : 0);
+            int bits = (w ? 8 : 0) | (r >= 8 ? 4 : 0) | (b >= 8 ? 1 : 0);
             if (bits != 0 || rex) {
                 out.write(0x40 | bits);
             }
@@ -59,10 +61,16 @@ public final class Encoder {
             }
         }
         out.write(opcode);
-        if (modrm) {
+        if (entry.third() >= 0) {
+            out.write(entry.third() | (entry.span() == 8 ? rm & 7 : 0));
+        } else if (modrm) {
             int middle = entry.digit() >= 0 ? entry.digit() : r & 7;
-            out.write(memory ? 0x40 | middle << 3 | 3 : 0xc0 | middle << 3 | b & 7);
+            boolean indices = entry.operands().contains("X");
+            out.write(memory ? 0x40 | middle << 3 | (indices ? 4 : 3) : 0xc0 | middle << 3 | b & 7);
             if (memory) {
+                if (indices) {
+                    out.write(rm << 3 & 0x38 | 3);
+                }
                 out.write(disp);
             }
         }
@@ -73,7 +81,7 @@ public final class Encoder {
     }
 
     private void immediate(ByteArrayOutputStream out, String operand) {
-        int count = List.of("Ib", "Is", "Jb").contains(operand) ? 1 : operand.equals("Iw") ? 2
+        int count = List.of("Ib", "Is", "Jb", "Lx").contains(operand) ? 1 : operand.equals("Iw") ? 2
                 : operand.equals("Iv") ? size : operand.equals("Iz") || operand.equals("Jz") ? Math.min(size, 4) : 0;
         for (int i = 0; i < count; i++) {
             out.write((int) (imm >>> 8 * i));

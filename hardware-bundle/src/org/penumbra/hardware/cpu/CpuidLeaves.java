@@ -1,5 +1,6 @@
 package org.penumbra.hardware.cpu;
 
+import org.penumbra.api.cpu.ExtendedState;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.paging.ControlBits;
 
@@ -14,12 +15,15 @@ final class CpuidLeaves {
     private static final int[] VENDOR = {0x756e_6547, 0x4965_6e69, 0x6c65_746e};
     /** Family 6, as of the profiles' processors; model and stepping 0 since none of them is meant. */
     private static final int SIGNATURE = 0x600;
-    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, FXSR, SSE, SSE2. */
-    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 24, 25, 26);
-    /** PCID, CMPXCHG16B, MOVBE, POPCNT, and OSXSAVE's companions are absent; bit 31: a hypervisor may be there. */
-    private static final int ECX_1 = bits(13, 17, 22, 23);
-    /** FSGSBASE, BMI1, SMEP, BMI2, ERMS, INVPCID, ADX, SMAP. */
-    private static final int EBX_7 = bits(0, 3, 7, 8, 9, 10, 19, 20);
+    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
+    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 23, 24, 25, 26);
+    /** SSE3, PCLMULQDQ, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX. */
+    private static final int ECX_1 = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 26, 28);
+    private static final int ECX_1_OSXSAVE = 1 << 27;
+    private static final long CR4_OSXSAVE = 1 << 18;
+    /** FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, FCS and FDS always 0, ADX, SMAP, CLFLUSHOPT. */
+    private static final int EBX_7 = bits(0, 3, 5, 7, 8, 9, 10, 13, 19, 20, 23);
+    private static final int EAX_D1_XSAVEOPT = 1;
     private static final int ECX_7_PKU = bits(3);
     private static final int ECX_7_OSPKE = bits(4);
     private static final int ECX_7_LA57 = bits(16);
@@ -55,13 +59,17 @@ final class CpuidLeaves {
                 break;
             case 1:
                 // CLFLUSH lines of 8 quadwords; one logical processor.
-                set(answer, SIGNATURE, 8 << 8 | 1 << 16, ECX_1, EDX_1);
+                int osxsave = registers.paging.has4(CR4_OSXSAVE) ? ECX_1_OSXSAVE : 0;
+                set(answer, SIGNATURE, 8 << 8 | 1 << 16, ECX_1 | osxsave, EDX_1);
                 break;
             case 7:
                 if (subleaf == 0) {
                     int keys = registers.paging.has4(ControlBits.CR4_PKE) ? ECX_7_OSPKE : 0;
                     set(answer, 0, EBX_7, ECX_7_PKU | ECX_7_PKS | ECX_7_RDPID | keys | (linearBits == 57 ? ECX_7_LA57 : 0), 0);
                 }
+                break;
+            case 0xd:
+                extendedState(subleaf, registers.system.xcr0, answer);
                 break;
             case 0x8000_0000:
                 answer[0] = LARGEST_EXTENDED;
@@ -71,6 +79,24 @@ final class CpuidLeaves {
                 break;
             case 0x8000_0008:
                 answer[0] = linearBits << 8 | physicalBits;
+                break;
+            default:
+        }
+    }
+
+    private static void extendedState(int subleaf, long xcr0, int[] answer) {
+        switch (subleaf) {
+            case 0:
+                set(answer, (int) ExtendedState.SUPPORTED, ExtendedState.bytes(xcr0), ExtendedState.bytes(ExtendedState.SUPPORTED), 0);
+                break;
+            case 1:
+                answer[0] = EAX_D1_XSAVEOPT;
+                break;
+            case 2:
+                set(answer, ExtendedState.AVX_BYTES, ExtendedState.AVX_AT, 0, 0);
+                break;
+            case 9:
+                set(answer, ExtendedState.PKRU_BYTES, ExtendedState.PKRU_AT, 0, 0);
                 break;
             default:
         }

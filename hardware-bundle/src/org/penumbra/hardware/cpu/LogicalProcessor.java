@@ -13,6 +13,7 @@ import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.clock.Work;
+import org.penumbra.api.cpu.ExtendedState;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.HostProcessor;
@@ -434,6 +435,24 @@ final class LogicalProcessor implements HostProcessor {
         registers.gpr[RegisterFile.RBX] = answer[1] & 0xffff_ffffL;
         registers.gpr[RegisterFile.RCX] = answer[2] & 0xffff_ffffL;
         registers.gpr[RegisterFile.RDX] = answer[3] & 0xffff_ffffL;
+        return charged();
+    }
+
+    @Override
+    public int xsetbv(int register, long value) {
+        if (!privileged()) {
+            return generalProtection();
+        }
+        if (vmcs != null) {
+            return exit(ExitReason.XSETBV, 0);
+        }
+        if (vmcb != null && vmcb.xsetbvIntercept) {
+            return svmExit(ExitReason.XSETBV, Vmcb.VMEXIT_XSETBV, 0, 0);
+        }
+        if (register != 0 || !ExtendedState.allowed(value)) {
+            return generalProtection();
+        }
+        registers.system.xcr0 = value;
         return charged();
     }
 

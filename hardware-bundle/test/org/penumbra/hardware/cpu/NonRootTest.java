@@ -66,6 +66,18 @@ class NonRootTest {
     }
 
     @Test
+    @DisplayName("V06 XSETBV exits whatever its operands are, but for #GP of a user")
+    void xsetbv() {
+        rig.enter();
+        expectExit(rig.cpu.xsetbv(7, 0), ExitReason.XSETBV, 0);
+        rig.enter();
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.xsetbv(0, 1)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.exception().vector).isEqualTo(GuestException.GP);
+        assertThat(rig.registers.system.xcr0).isEqualTo(1);
+    }
+
+    @Test
     @DisplayName("S21 CR3-load exiting; without it MOV to CR3 changes guest and architectural CR3")
     void movCr3() {
         rig.vmcs.cr3LoadExiting = true;

@@ -52,6 +52,22 @@ class SvmInterceptTest {
     }
 
     @Test
+    @DisplayName("V13 XSETBV exits if it is intercepted, after the privilege and before the value is looked at")
+    void xsetbv() {
+        rig.vmcb.xsetbvIntercept = true;
+        rig.vmrun();
+        exited(rig.cpu.xsetbv(0, 0), 0x8d, ExitReason.XSETBV);
+        rig.vmcb.xsetbvIntercept = false;
+        rig.cpu.hlt();
+        rig.vmrun();
+        assertThat(rig.cpu.xsetbv(0, 2)).isEqualTo(Outcome.FAULT);
+        assertThat(rig.cpu.xsetbv(0, 3)).isEqualTo(Outcome.DONE);
+        assertThat(rig.registers.system.xcr0).isEqualTo(3);
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.xsetbv(0, 1)).isEqualTo(Outcome.FAULT);
+    }
+
+    @Test
     @DisplayName("V13 without its intercept VMMCALL is #UD, and a user's HLT is #GP before any intercept")
     void without() {
         rig.vmcb.vmmcallIntercept = false;

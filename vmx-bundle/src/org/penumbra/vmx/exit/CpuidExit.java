@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.ExtendedState;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
@@ -48,6 +49,9 @@ public final class CpuidExit implements VmExitHandler {
             answer[2] = hide(answer[2], LA57, hidden, ControlBits.CR4_LA57);
             answer[2] = hide(answer[2], PKS, hidden, ControlBits.CR4_PKS);
         }
+        if (leaf == 0xd && (hidden & ControlBits.CR4_PKE) != 0) {
+            hideKeys((int) gpr[RegisterFile.RCX], answer);
+        }
         if (vcpu.extension() == VirtualizationExtension.SVM) {
             svm(leaf, vcpu.nests(), answer);
         }
@@ -69,6 +73,16 @@ public final class CpuidExit implements VmExitHandler {
             answer[0] = 1;
             answer[1] = 1 << 15;
             answer[3] = FLUSH_BY_ASID | (nests ? NESTED_PAGING : 0);
+        }
+    }
+
+    /** The state of protection keys, component 9 of XSAVE's. */
+    private static void hideKeys(int subleaf, int[] answer) {
+        if (subleaf == 0) {
+            answer[0] &= (int) ~ExtendedState.PKRU;
+            answer[2] = ExtendedState.bytes(answer[0]);
+        } else if (1L << subleaf == ExtendedState.PKRU) {
+            answer[0] = answer[1] = answer[2] = answer[3] = 0;
         }
     }
 
