@@ -295,6 +295,7 @@ final class VirtualCpu implements Vcpu {
         modes.forget();
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.stageWalker = null;
+            v.linearWalker = null;
             v.enableEpt = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
