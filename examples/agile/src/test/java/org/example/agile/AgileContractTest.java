@@ -1,0 +1,21 @@
+package org.example.agile;
+
+import org.junit.jupiter.api.AfterAll;
+import org.penumbra.laboratory.PenumbraLaboratory;
+import org.penumbra.testkit.contract.Subject;
+import org.penumbra.testkit.junit.MmuContract;
+
+/** What must hold for every MMU. -Dpenumbra.contract.runs=N tries each property N times. */
+class AgileContractTest extends MmuContract {
+    private static final PenumbraLaboratory LABORATORY = new PenumbraLaboratory();
+
+    @Override
+    protected Subject subject() {
+        return LABORATORY.subject("agile", new AgileMmuFactory());
+    }
+
+    @AfterAll
+    static void close() {
+        LABORATORY.close();
+    }
+}
