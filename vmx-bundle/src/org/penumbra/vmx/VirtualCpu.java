@@ -619,6 +619,15 @@ final class VirtualCpu implements Vcpu {
         modes.flushPage(vmcs, gva);
     }
 
+    /** Drops what this vCPU's TLBs hold of linear addresses, but for global translations where VPIDs can tell them apart. */
+    void flushButGlobals() {
+        tlbFlushes.increment();
+        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        if (!modes.flush()) {
+            processor.invvpidContextRetainingGlobals(vmcs.vpid);
+        }
+    }
+
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
     void flushAll(CycleClock payer) {
         tlbFlushes.increment();

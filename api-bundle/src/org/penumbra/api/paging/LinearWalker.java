@@ -22,6 +22,8 @@ public interface LinearWalker {
     long WRITE = 1 << 1;
     /** The address is a user-mode one. */
     long USER = 1 << 2;
+    /** Of a page: with CR4.PGE it is cached for every PCID, as a global page of the guest's tables is. */
+    long GLOBAL = 1 << 8;
     /** Takes the right to execute away. */
     long EXECUTE_DISABLE = 1L << 63;
 

@@ -353,10 +353,9 @@ public final class TranslationUnit {
         }
         completedWalks++;
         completedReferences += references() - before;
-        boolean global = globalContext >= 0 && (rights & Paging.G) != 0;
         // A page of 4 MiB is cached in two pieces.
         int cached = shift == 22 ? 21 : shift;
-        tlbs.fill(first, gva, cached, global ? globalContext : context, address & -1L << cached, rights, rule.usable(rights));
+        tlbs.fill(first, gva, cached, contextOf(rights), address & -1L << cached, rights, rule.usable(rights));
         if (meter.listener != null) {
             tell(gva, address, cached, rights);
         }
@@ -374,12 +373,16 @@ public final class TranslationUnit {
         completedReferences += references() - before;
         int shift = linear.shift;
         long rights = linear.rights | (long) shift << GuestRights.SIZE_SHIFT;
-        tlbs.fill(first, gva, shift, context, linear.page, rights, rule.usable(rights));
+        tlbs.fill(first, gva, shift, contextOf(rights), linear.page, rights, rule.usable(rights));
         long address = linear.page | gva & (1L << shift) - 1;
         if (meter.listener != null) {
             tell(gva, address, shift, rights);
         }
         return address;
+    }
+
+    private int contextOf(long rights) {
+        return globalContext >= 0 && (rights & Paging.G) != 0 ? globalContext : context;
     }
 
     private long references() {

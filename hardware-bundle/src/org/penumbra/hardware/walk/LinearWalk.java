@@ -115,7 +115,7 @@ public final class LinearWalk implements LinearWalker.Meaning {
         if (level > HIGHEST_PAGE || (page & (1L << shift) - 1) != 0) {
             return Walker.MALFORMED;
         }
-        rights = raw() | Paging.D | (SecondStage.ALL | TYPE_WRITE_BACK) << GuestRights.STAGE_SHIFT;
+        rights = raw() | granted & Paging.G | Paging.D | (SecondStage.ALL | TYPE_WRITE_BACK) << GuestRights.STAGE_SHIFT;
         return (rule.allowed(rights) >>> access & 1) != 0 ? Walker.DONE : Walker.DENIED;
     }
 

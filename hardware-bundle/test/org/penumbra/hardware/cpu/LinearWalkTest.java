@@ -36,7 +36,7 @@ class LinearWalkTest {
             if ((entry & GUEST) != 0) {
                 meaning.guestTable(hpa, entry & (WRITE | USER | EXECUTE_DISABLE), (entry & KEEP) == 0);
             } else if (level == 1 || (entry & Rig.PS) != 0) {
-                meaning.page(hpa, entry & (WRITE | USER | EXECUTE_DISABLE));
+                meaning.page(hpa, entry & (WRITE | USER | GLOBAL | EXECUTE_DISABLE));
             } else {
                 meaning.table(hpa);
             }
@@ -175,6 +175,22 @@ class LinearWalkTest {
         long before = references();
         rig.use(GVA + 0x2000, Rig.UR);
         assertThat(references() - before).as("from the design's leaf table on").isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("P09 a global page of a design's tables outlives a MOV to CR3, and not an INVVPID")
+    void global() {
+        rig.cr4(0x80);
+        rig.map(top, GVA, PAGE, RWU | Rig.G);
+        rig.enter();
+        rig.use(GVA, Rig.UR);
+        rig.cpu.movToCr3(root);
+        long before = rig.walks();
+        assertThat(rig.use(GVA, Rig.UR)).isEqualTo(PAGE);
+        assertThat(rig.walks()).isEqualTo(before);
+        rig.cpu.invvpidContext(1);
+        rig.use(GVA, Rig.UR);
+        assertThat(rig.walks()).isEqualTo(before + 1);
     }
 
     @Test

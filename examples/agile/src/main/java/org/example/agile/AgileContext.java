@@ -38,9 +38,15 @@ final class AgileContext implements MmuContext {
     /** Shadow pages are in step with their tables, so a load has the processor's caches to drop and nothing else. */
     @Override
     public void load(PagingState newState, boolean keepPcid) {
+        boolean onlyCr3 = state != null && state.withCr3(newState.cr3()).equals(newState);
         state = newState;
         root = null;
-        if (!keepPcid) {
+        if (keepPcid) {
+            return;
+        }
+        if (onlyCr3) {
+            vcpu.flushButGlobals();
+        } else {
             vcpu.flushAll();
         }
     }

@@ -17,6 +17,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.LinearWalker;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
 import org.penumbra.kit.Rights;
 import org.penumbra.kit.Role;
@@ -251,13 +252,41 @@ final class AgileMmu implements Mmu, DirtyLogging {
         }
         long gfn = fault.walk.gfn;
         boolean granted = (fault.walk.rights & Rights.WRITE) != 0 && writable(gfn, write, guest, clock);
-        long entry = SwitchingWalker.page(fault.pfn, granted ? fault.walk.rights : fault.walk.rights & ~Rights.WRITE);
+        long gpte = fault.walk.gpte[fault.walk.level];
+        long entry = SwitchingWalker.page(fault.pfn, granted ? fault.walk.rights : fault.walk.rights & ~Rights.WRITE, gpte);
         long there = shadow.entry(page, fault.index(1), clock);
         if (there == entry || there == (entry | SwitchingWalker.WRITABLE) && !write) {
             return false;
         }
+        // A shadow entry is made of the guest's and the host's, so that one is there.
+        if (!EptTree.present(ept.leaf(gfn, clock))) {
+            ept.map(gfn, fault.pfn, writable(gfn, write, guest, clock), clock);
+        }
         shadow.commit(clock, shadow.map(page, fault.index(1), gfn, entry, clock));
+        if (!page.direct()) {
+            prefetch(page, fault, guest, clock);
+        }
         return true;
+    }
+
+    /**
+     * Maps the neighbours in the same eight entries that the guest has used before and whose frames are there. KVM: {@code FNAME(pte_prefetch)}.
+     */
+    private void prefetch(ShadowPage page, Owed fault, GuestMemory guest, CycleClock clock) {
+        GuestFormat format = fault.walk.format;
+        int first = fault.index(1) & ~7;
+        for (int i = first; i < first + 8; i++) {
+            long gpte = SwitchingWalker.present(shadow.entry(page, i, clock)) ? 0 : guest.load(page.gpteGpa(i), 8);
+            boolean usable = format.present(gpte) && (gpte & format.accessed()) != 0
+                    && format.reservedBits(gpte, 1, (page.role & Role.EFER_NX) != 0, host.physicalAddressBits()) == 0;
+            long gfn = format.gfn(gpte);
+            long pfn = usable && !guest.retry(fault.sequence, gfn) ? guest.current(gfn) : NONE;
+            if (pfn != NONE) {
+                boolean dirty = (gpte & format.dirty()) != 0 && writable(gfn, false, guest, clock);
+                int rights = Role.rights(page.role) & format.rights(gpte);
+                shadow.map(page, i, gfn, SwitchingWalker.page(pfn, dirty ? rights : rights & ~Rights.WRITE, gpte), clock);
+            }
+        }
     }
 
     /** The page for (gfn, role), as that to which entry {@code index} of {@code page} leads. */

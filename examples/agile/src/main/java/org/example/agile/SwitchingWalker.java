@@ -12,6 +12,7 @@ import org.penumbra.kit.Rights;
  *  bit  0      P    present
  *  bit  1      R/W  of a page: writable. Of a switching entry: the processor may set A and D in the guest's table
  *  bit  2      U/S  of a page and of a switching entry, as in the guest's entries so far
+ *  bit  8      G    of a page, as in the guest's entry for it
  *  bit  9      switching
  *  bit  10          of a switching entry: R/W of the guest's entries so far
  *  bits 51:12       frame of the next shadow table, of the page, or of the guest's table
@@ -42,9 +43,9 @@ final class SwitchingWalker implements LinearWalker {
         return hpa | PRESENT;
     }
 
-    /** A page with {@link Rights}. */
-    static long page(long pfn, int rights) {
-        return pfn << 12 | PRESENT | userAndExecute(rights) | ((rights & Rights.WRITE) != 0 ? WRITABLE : 0);
+    /** A page with {@link Rights}, which the guest's entry {@code gpte} maps. */
+    static long page(long pfn, int rights, long gpte) {
+        return pfn << 12 | PRESENT | gpte & GLOBAL | userAndExecute(rights) | ((rights & Rights.WRITE) != 0 ? WRITABLE : 0);
     }
 
     /** The guest's table in {@code pfn}, to which the guest's entries grant {@link Rights}. */
@@ -71,7 +72,7 @@ final class SwitchingWalker implements LinearWalker {
         if (switching(entry)) {
             meaning.guestTable(address(entry), rights | ((entry & PATH_WRITABLE) != 0 ? WRITE : 0), (entry & WRITABLE) != 0);
         } else if (level == 1) {
-            meaning.page(address(entry), rights | entry & WRITE);
+            meaning.page(address(entry), rights | entry & (WRITE | GLOBAL));
         } else {
             meaning.table(address(entry));
         }
