@@ -173,7 +173,7 @@ class LinearWalkTest {
         assertThat(rig.use(GVA + 0x1000, Rig.UR)).isEqualTo(PAGE + 0x1000);
         rig.map(top, GVA + 0x2000, PAGE + 0x2000, RWU);
         long before = references();
-        rig.use(GVA + 0x2000, Rig.UR);
+        assertThat(rig.use(GVA + 0x2000, Rig.UR)).isEqualTo(PAGE + 0x2000);
         assertThat(references() - before).as("from the design's leaf table on").isEqualTo(1);
     }
 
