@@ -7,7 +7,7 @@ import org.penumbra.testkit.contract.Subject;
 import org.penumbra.testkit.junit.MmuContract;
 
 /** What must hold for every MMU. -Dpenumbra.contract.runs=N tries each property N times. */
-@DisplayName("P05 P07 the contract of MMUs, for agile paging")
+@DisplayName("P05 P07 P09 the contract of MMUs, for agile paging")
 class AgileContractTest extends MmuContract {
     private static final PenumbraLaboratory LABORATORY = new PenumbraLaboratory();
 
