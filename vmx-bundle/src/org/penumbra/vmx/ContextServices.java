@@ -27,4 +27,10 @@ record ContextServices(VirtualCpu cpu, Fence fence) implements MmuContextHost {
         fence.check();
         cpu.flushAll(cpu.clock());
     }
+
+    @Override
+    public void flushButGlobals() {
+        fence.check();
+        cpu.flushButGlobals();
+    }
 }

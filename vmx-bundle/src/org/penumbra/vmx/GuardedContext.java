@@ -80,7 +80,13 @@ class GuardedContext implements MmuContext {
         if (root == null) {
             throw guard.fail(Misconduct.NONSENSE, "MmuContext.root answered null");
         }
-        long register = root.register();
+        checkRegister(root.register());
+        if (root instanceof TranslationRoot.Switching both) {
+            checkRegister(both.nested().eptp());
+        }
+    }
+
+    private void checkRegister(long register) {
         long table = register & 0x000f_ffff_ffff_f000L;
         if (!lease.holds(table)) {
             throw guard.fail(Misconduct.BAD_STRUCTURES, String.format("MmuContext.root answered 0x%x, where the MMU has no frame", register));

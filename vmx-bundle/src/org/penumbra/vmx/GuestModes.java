@@ -28,6 +28,7 @@ final class GuestModes {
     void program(TranslationRoot root, Vmcs vmcs, long cr3) {
         underSvm = false;
         vmcs.stageWalker = null;
+        vmcs.linearWalker = null;
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             if (shadow.deprivileged() && !deprivileged) {
                 withoutVmx.flush();
@@ -43,6 +44,12 @@ final class GuestModes {
             vmcs.enableEpt = true;
             vmcs.eptp = own.register();
             vmcs.stageWalker = own.walker();
+            vmcs.guestCr3 = cr3;
+        } else if (root instanceof TranslationRoot.Switching both) {
+            vmcs.enableEpt = true;
+            vmcs.eptp = both.nested().eptp();
+            vmcs.linearWalker = both.walker();
+            vmcs.linearTable = both.register();
             vmcs.guestCr3 = cr3;
         } else if (root instanceof TranslationRoot.Nested npt) {
             vmcs.enableEpt = false;

@@ -80,7 +80,8 @@ final class Reflection implements GuestHypervisor {
         switch (ExitReason.of(exit.reason)) {
             case EXCEPTION_NMI:
                 // A #PF that the MMU asked for may be one that it owes a translation.
-                return intercepts(exit.vector) && !(exit.vector == GuestException.PF && vcpu.controlDemand().interceptPageFaults());
+                boolean asked = vcpu.controlDemand().interceptPageFaults() || vcpu.vmcs().linearWalker != null;
+                return intercepts(exit.vector) && !(exit.vector == GuestException.PF && asked);
             case HLT:
                 return v.has(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.HLT_EXITING);
             case INVLPG:

@@ -381,6 +381,7 @@ final class VirtualCpu implements Vcpu {
         modes.forget();
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.stageWalker = null;
+            v.linearWalker = null;
             v.enableEpt = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
@@ -706,6 +707,15 @@ final class VirtualCpu implements Vcpu {
         tlbFlushes.increment();
         processor.cycles().charge(Work.FLUSH_PAGE);
         modes.flushPage(vmcs, gva);
+    }
+
+    /** Drops what this vCPU's TLBs hold of linear addresses, but for global translations where VPIDs can tell them apart. */
+    void flushButGlobals() {
+        tlbFlushes.increment();
+        processor.cycles().charge(Work.FLUSH_CONTEXT);
+        if (!modes.flush()) {
+            processor.invvpidContextRetainingGlobals(vmcs.vpid);
+        }
     }
 
     /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */

@@ -17,4 +17,12 @@ public interface MmuContextHost {
 
     /** Drops everything this vCPU's TLBs hold for its guest. Charged. */
     void flushAll();
+
+    /**
+     * The same, but for global translations as far as the processor can keep them: for a MOV to CR3 that exits (SDM vol. 3, "Operations that
+     * Invalidate TLBs and Paging-Structure Caches"). Charged.
+     */
+    default void flushButGlobals() {
+        flushAll();
+    }
 }

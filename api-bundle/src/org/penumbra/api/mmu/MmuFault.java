@@ -4,7 +4,9 @@ package org.penumbra.api.mmu;
  * A fault for an MMU to resolve, and its answer's details. Mutable; nothing of it may be kept.
  *
  * <p>Under one-dimensional translation it is a #PF: {@link #gva}, {@link #errorCode}. Under two-dimensional translation it is an
- * EPT violation or nested page fault: {@link #gpa}, {@link #qualification}.
+ * EPT violation or nested page fault: {@link #gpa}, {@link #qualification}. Under
+ * {@link org.penumbra.api.paging.TranslationRoot.Switching} it is either; {@link #qualification} is 0 for a #PF and for nothing else.
+ * What the guest's own tables refuse may come so, too, in a guest whose hypervisor intercepts page faults.
  */
 public final class MmuFault {
     /** Linear address. */

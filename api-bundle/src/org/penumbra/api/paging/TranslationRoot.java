@@ -81,4 +81,12 @@ public sealed interface TranslationRoot {
      * @param register what the walker starts from; bits 51:12 are the hpa of a frame of the structures, by which what is cached is tagged
      */
     record Own(StageWalker walker, long register) implements TranslationRoot {}
+
+    /**
+     * One dimension above, two below: the processor walks tables of a design's own from gva, by {@code walker}, which may lead over to the guest's
+     * tables and from there on through {@code nested}. For a guest in 4- or 5-level paging.
+     *
+     * @param register hpa of the design's top table
+     */
+    record Switching(LinearWalker walker, long register, TwoDimensional nested) implements TranslationRoot {}
 }

@@ -3,7 +3,8 @@
  * translation roots.
  *
  * <p><b>If you write an MMU:</b> you receive a {@link org.penumbra.api.paging.PagingState} and answer with a
- * {@link org.penumbra.api.paging.TranslationRoot}. <b>If you write an engine:</b> you name each access by a kind of
+ * {@link org.penumbra.api.paging.TranslationRoot}; with a {@link org.penumbra.api.paging.StageWalker} or a
+ * {@link org.penumbra.api.paging.LinearWalker} you bring hardware. <b>If you write an engine:</b> you name each access by a kind of
  * {@link org.penumbra.api.paging.Access}. All types are immutable values or constants and may be used from any thread.
  */
 @Version("0.1.0")

@@ -1,6 +1,7 @@
 package org.penumbra.api.vmx;
 
 import org.penumbra.api.paging.Pdptes;
+import org.penumbra.api.paging.LinearWalker;
 import org.penumbra.api.paging.StageWalker;
 
 /**
@@ -74,6 +75,12 @@ public final class Vmcs {
     public int eptpIndex;
     /** With "enable EPT": what walks guest-physical addresses, from {@link #eptp} on, in place of EPT; null for EPT. No field of VMX. */
     public StageWalker stageWalker;
+    /**
+     * With "enable EPT": what linear addresses are walked by, from the table at {@code linearTable} on, before the guest's own tables and in their
+     * place; null for those alone. No fields of VMX.
+     */
+    public LinearWalker linearWalker;
+    public long linearTable;
     /** Virtual-processor identifier; 0 stands for "enable VPID" = 0: entries and exits drop the TLB. */
     public int vpid;
 

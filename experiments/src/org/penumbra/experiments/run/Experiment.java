@@ -70,7 +70,8 @@ public record Experiment(
                     + " rings, with eager and lazy splitting"),
             study("walk-dimensions", "how many references has a walk, by the levels and page sizes of guest and host"),
             study("paging-structure-caches", "what does each cache of the walk take from the 24 references of a two-dimensional one"),
-            study("published-orders", "do shadow paging and EPT or NPT come out in the published order, on every processor model and with large pages"));
+            study("published-orders", "do shadow paging and EPT or NPT come out in the published order, on every processor model and with large pages"),
+            study("published-plugins", "do agile paging and flattened tables, which plugins bring, come out as published, beside shadow paging and EPT"));
 
     private static Experiment study(String id, String description) {
         return new Experiment(id, Kind.STUDY, description, List.of(), List.of(), List.of(1), false);

@@ -24,6 +24,10 @@ final class EntryChecks {
         } else if (vmcs.unrestrictedGuest || vmcs.modeBasedExecute) {
             throw new IllegalStateException("unrestricted guest and mode-based execute control need EPT");
         }
+        if (vmcs.linearWalker != null && !(vmcs.enableEpt && vmcs.stageWalker == null && frame(vmcs.linearTable, maxPhysicalBits))) {
+            throw new IllegalStateException(String.format(
+                    "tables for linear addresses at 0x%x: EPT and an address of a frame are needed", vmcs.linearTable));
+        }
         if (vmcs.enablePml && !(vmcs.enableEpt && frame(vmcs.pmlAddress, maxPhysicalBits))) {
             throw new IllegalStateException(String.format(
                     "page-modification log at 0x%x: EPT and an address of a frame within %d bits are needed", vmcs.pmlAddress, maxPhysicalBits));

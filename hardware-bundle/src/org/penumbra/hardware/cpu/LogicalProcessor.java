@@ -112,6 +112,9 @@ final class LogicalProcessor implements HostProcessor {
             outcome = stageExit(gva, access, true);
         } else if (hpa == TranslationUnit.PAGE_FAULT) {
             outcome = raise(GuestException.PF, unit.errorCode(), gva, access);
+        } else if (hpa == TranslationUnit.OWED) {
+            exit(ExitReason.EXCEPTION_NMI, gva);
+            outcome = excepted(GuestException.PF, unit.errorCode(), access);
         } else {
             outcome = raise(GuestException.GP, 0, 0, access);
         }
@@ -942,6 +945,9 @@ final class LogicalProcessor implements HostProcessor {
         } else if (vmcs != null && vmcs.enableEpt) {
             unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
             unit.stage().log().use(vmcs);
+            if (vmcs.linearWalker != null) {
+                unit.useLinear(vmcs.linearWalker, vmcs.linearTable);
+            }
         } else {
             unit.useOneStage();
         }

@@ -16,6 +16,7 @@ import org.penumbra.api.paging.PagingMode;
  *  50:48  paging mode, as numbered by PagingMode: entries of different modes never serve one another
  *  47:32  root of the second dimension: 0 = none, else a number given to EPTP or nCR3 bits 51:12
  *  31:16  VPID or ASID
+ *  bit 14 paging-structure-cache entry of a design's tables for linear addresses, which no masks of invalidations tell apart
  *  bit 13 guest-physical mapping: PCID is 0, and so is a VPID, since such mappings belong to no VPID
  *  bit 12 global translation: PCID is 0
  *  11:0   PCID
@@ -25,6 +26,7 @@ final class Contexts {
     static final long MODE = 7L << 48;
     static final long ROOT = 0xffffL << 32;
     static final long VPID = 0xffffL << 16;
+    static final long LINEAR_TABLES = 1L << 14;
     static final long PHYSICAL = 1L << 13;
     static final long GLOBAL = 1L << 12;
     static final long PCID = 0xfff;

@@ -15,6 +15,7 @@ import org.penumbra.api.cpu.WalkListener;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.LinearWalker;
 import org.penumbra.api.paging.MemoryType;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
@@ -24,6 +25,7 @@ import org.penumbra.hardware.type.MemoryTypes;
 import org.penumbra.hardware.walk.Ept;
 import org.penumbra.hardware.walk.Format;
 import org.penumbra.hardware.walk.GuestRights;
+import org.penumbra.hardware.walk.LinearWalk;
 import org.penumbra.hardware.walk.PageTag;
 import org.penumbra.hardware.walk.Paging;
 import org.penumbra.hardware.walk.SecondStage;
@@ -43,6 +45,8 @@ public final class TranslationUnit {
     public static final long PAGE_FAULT = -1;
     /** The second dimension refused: see {@link #stage}. */
     public static final long REFUSED = -2;
+    /** No translation in the tables of a design for linear addresses: #PF with {@link #errorCode}, to be intercepted. What is cached is gone. */
+    public static final long OWED = -4;
     /** The address is not canonical. */
     public static final long NOT_CANONICAL = -3;
 
@@ -60,6 +64,7 @@ public final class TranslationUnit {
     private boolean deprivileged;
     private final Walker walker;
     private final SecondStage stage;
+    private final LinearWalk linear;
     private final MemoryTypes types;
     private final int maxPhysicalBits;
     private final Format[] formats;
@@ -107,6 +112,7 @@ public final class TranslationUnit {
         meter = new WalkMeter(clock, DataCaches.of(profile));
         stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
         walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
+        linear = new LinearWalk(memory, meter, rule, walker, tlbs.structures);
     }
 
     public FirstLevelTlb dataTlb() {
@@ -151,6 +157,7 @@ public final class TranslationUnit {
     public void useOneStage() {
         twoStages = false;
         rootKey = 0;
+        linear.forget();
     }
 
     /** From the next {@link #load} on every access is one of CPL 3, whatever privilege the guest gives it. */
@@ -183,7 +190,13 @@ public final class TranslationUnit {
         useStage(ncr3, asid);
     }
 
+    /** From the next {@link #load} on linear addresses of IA-32e mode are walked by {@code by} first, from {@code table} on. After {@link #useEpt}. */
+    public void useLinear(LinearWalker by, long table) {
+        linear.load(by, table);
+    }
+
     private void useStage(long root, int asid) {
+        linear.forget();
         twoStages = true;
         stageRoot = root;
         stageAsid = asid;
@@ -198,7 +211,7 @@ public final class TranslationUnit {
     }
 
     private void reserveContexts() {
-        if (!tlbs.contexts.room(4)) {
+        if (!tlbs.contexts.room(5)) {
             tlbs.reset();
             if (twoStages) {
                 tagStage();
@@ -235,6 +248,9 @@ public final class TranslationUnit {
             Format format = pae && pdptes == null ? paeWithPdptes : formatOf(mode, cr4);
             long reserved = rule.noExecute() || mode == PagingMode.BITS_32 ? 0 : Paging.XD;
             walker.load(format, tableOf(mode, cr3), pae ? pdptes : null, context, reserved, true, twoStages);
+            if (longMode && linear.isLoaded()) {
+                linear.tag(context, contexts.number(key | pcid | Contexts.LINEAR_TABLES));
+            }
         }
     }
 
@@ -249,6 +265,7 @@ public final class TranslationUnit {
     /** Makes no address space the current one: first-level look-ups miss until the next {@link #load}. */
     public void unload() {
         stage.forgetOwn();
+        linear.forget();
         tlbs.use(Contexts.NONE, -1);
     }
 
@@ -306,9 +323,13 @@ public final class TranslationUnit {
 
     private long walk(FirstLevelTlb first, long gva, int access) {
         walks++;
-        long before = walker.references + stage.references();
+        long before = references();
         aboutToFill();
-        int result = walker.walk(gva, access);
+        boolean both = longMode && linear.isLoaded();
+        int result = both ? linear.walk(gva, access) : walker.walk(gva, access);
+        if (both && linear.ended) {
+            return fromLinear(first, gva, access, result, before);
+        }
         if (result == Walker.REFUSED) {
             return refused(gva);
         }
@@ -331,15 +352,41 @@ public final class TranslationUnit {
             rights |= GuestRights.ONE_STAGE;
         }
         completedWalks++;
-        completedReferences += walker.references + stage.references() - before;
-        boolean global = globalContext >= 0 && (rights & Paging.G) != 0;
+        completedReferences += references() - before;
         // A page of 4 MiB is cached in two pieces.
         int cached = shift == 22 ? 21 : shift;
-        tlbs.fill(first, gva, cached, global ? globalContext : context, address & -1L << cached, rights, rule.usable(rights));
+        tlbs.fill(first, gva, cached, contextOf(rights), address & -1L << cached, rights, rule.usable(rights));
         if (meter.listener != null) {
             tell(gva, address, cached, rights);
         }
         return address;
+    }
+
+    /** The walk has ended in tables of a design, as {@code result} says. */
+    private long fromLinear(FirstLevelTlb first, long gva, int access, int result, long before) {
+        if (result != Walker.DONE) {
+            errorCode = rule.errorCode(result, linear.rights, access);
+            pageFault(gva);
+            return OWED;
+        }
+        completedWalks++;
+        completedReferences += references() - before;
+        int shift = linear.shift;
+        long rights = linear.rights | (long) shift << GuestRights.SIZE_SHIFT;
+        tlbs.fill(first, gva, shift, contextOf(rights), linear.page, rights, rule.usable(rights));
+        long address = linear.page | gva & (1L << shift) - 1;
+        if (meter.listener != null) {
+            tell(gva, address, shift, rights);
+        }
+        return address;
+    }
+
+    private int contextOf(long rights) {
+        return globalContext >= 0 && (rights & Paging.G) != 0 ? globalContext : context;
+    }
+
+    private long references() {
+        return walker.references + linear.references + stage.references();
     }
 
     /** Without paging a linear address of 32 bits is the physical address (SDM vol. 3, "Paging Modes and Control Bits"). */
@@ -405,6 +452,9 @@ public final class TranslationUnit {
         tlbs.contexts.fill(context);
         if (twoStages) {
             tlbs.contexts.fill(physicalContext);
+        }
+        if (longMode && linear.isLoaded()) {
+            tlbs.contexts.fill(linear.context());
         }
     }
 
@@ -509,6 +559,6 @@ public final class TranslationUnit {
     /** What was counted so far. */
     public TranslationStatistics statistics() {
         return new TranslationStatistics(
-                secondLevelHits, walks, walker.references, stage.references(), completedWalks, completedReferences);
+                secondLevelHits, walks, walker.references + linear.references, stage.references(), completedWalks, completedReferences);
     }
 }

@@ -27,7 +27,9 @@ public final class Walker {
     public static final int REFUSED = 4;
     /** A dirty flag had to be set and logged, and the page-modification log is full: the flag is not set. */
     public static final int LOG_FULL = 5;
-    private static final int CHANGED = 6;
+    /** A flag had to be set in the table that {@link #walkFrom} was given, and may not be. */
+    static final int KEPT = 6;
+    private static final int CHANGED = 7;
     private static final int MOST_LEVELS = 5;
     /** Entries of a walk of 5 levels over a stage of 5 levels, but for the last, and for those that translate what that says. */
     private static final int MOST_ENTRIES = MOST_LEVELS * (MOST_LEVELS + 1) - 1;
@@ -64,6 +66,11 @@ public final class Walker {
     /** Changes whenever the same entries may mean something else, in these tables and in those below. */
     private int reading;
     private int readingBelow;
+    /** The level of the entry that the walk was told of by {@link #walkFrom}, 0 for none; the table and the rights that it leads to. */
+    private int from;
+    private long fromTable;
+    private long fromPath;
+    private boolean fromFlags;
     /** A bit per level of the last walk whose entry was not a usual one. */
     private int unusual;
 
@@ -163,11 +170,34 @@ public final class Walker {
         if (start != null && meter.listener == null && straight(address, access, needed)) {
             return DONE;
         }
+        return general(address, access, needed);
+    }
+
+    private int general(long address, int access, long needed) {
         int result;
         do {
             result = attempt(address, access, needed);
         } while (result == CHANGED);
         return result;
+    }
+
+    /**
+     * Walks for {@code address}, without asking caches, from the table at {@code table} on, in the memory below everything, to which an entry of
+     * {@code level} leads that nobody needs to read.
+     *
+     * @param path rights of the entries that were left out, as {@link #rights} has them
+     * @param mayFlag flags may be set in that table; {@link #KEPT} if one has to and may not
+     */
+    int walkFrom(int level, long table, long path, boolean mayFlag, long address, int access) {
+        from = level;
+        fromTable = table;
+        fromPath = path;
+        fromFlags = mayFlag;
+        try {
+            return general(address, access, 0);
+        } finally {
+            from = 0;
+        }
     }
 
     /**
@@ -260,11 +290,15 @@ public final class Walker {
 
     private int attempt(long address, int access, long needed) {
         Format f = format;
-        int cached = caches.find(address, context, f);
+        int cached = from != 0 ? from : caches.find(address, context, f);
         int top = f.levels();
         long table = root;
         long path = f.path;
-        if (cached != 0) {
+        if (from != 0) {
+            top = from - 1;
+            table = fromTable;
+            path = fromPath;
+        } else if (cached != 0) {
             top = cached - 1;
             table = caches.table;
             path = caches.rights;
@@ -286,7 +320,7 @@ public final class Walker {
             int level = step.level;
             long slot = table + ((address >>> step.shift & step.index) << f.entryShift);
             long at = slot;
-            long had = SecondStage.ALL;
+            long had = from == 0 || fromFlags ? SecondStage.ALL : SecondStage.ALL & ~SecondStage.W;
             if (stage != null && (cached == 0 || level < top)) {
                 slot = stage.entry(slot);
                 if (slot < 0) {
@@ -377,6 +411,9 @@ public final class Walker {
         }
         shift = f.shift[level];
         page = f.page(level, leaf);
+        if (fills && from != 0 && fromFlags) {
+            caches.insert(from, address, context, f, fromTable, fromPath);
+        }
         for (int l = fills ? top : level; l > level; l--) {
             if ((slotRights[l - 1] & SecondStage.W) != 0) {
                 caches.insert(l, address, context, f, slots[l - 1] & -4096L, flags ? paths[l] | f.accessed : paths[l]);
@@ -392,6 +429,9 @@ public final class Walker {
             return DONE;
         }
         if ((slotRights[level] & SecondStage.W) == 0) {
+            if (level == from - 1) {
+                return KEPT;
+            }
             return stage.update(addresses[level]) < 0 ? REFUSED : CHANGED;
         }
         if (dirty && log != null && log.full()) {

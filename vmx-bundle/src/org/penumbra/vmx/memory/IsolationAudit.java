@@ -4,6 +4,7 @@ import java.util.function.Consumer;
 import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.memory.MemorySlot;
+import org.penumbra.api.paging.LinearWalker;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.StageWalker;
 import org.penumbra.api.paging.TranslationRoot;
@@ -72,14 +73,15 @@ public final class IsolationAudit {
     public void run(TranslationRoot root, Vmcs vmcs, boolean inner) {
         visits = 0;
         if (root instanceof TranslationRoot.TwoDimensional two) {
-            if (!trees.add(two.eptp())) {
-                return;
+            ept(two.eptp(), vmcs, inner);
+        } else if (root instanceof TranslationRoot.Switching both) {
+            ept(both.nested().eptp(), vmcs, inner);
+            nested = false;
+            unprotected = writesWhereItReads(vmcs);
+            PagingMode mode = PagingMode.of(vmcs.guestCr0, vmcs.guestCr4, vmcs.guestEfer);
+            if (mode.isLong()) {
+                new LinearTables(both.walker()).table(both.register(), mode.levels(), both.register());
             }
-            nested = !inner;
-            unprotected = false;
-            misconfigurable = true;
-            present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
-            table(two.eptp() & FRAME, (int) (two.eptp() >>> 3 & 7) + 1, 0, true, two.eptp());
         } else if (root instanceof TranslationRoot.Nested npt) {
             if (trees.add(npt.nCr3())) {
                 nested = !inner;
@@ -96,12 +98,95 @@ public final class IsolationAudit {
         } else if (root instanceof TranslationRoot.OneDimensional one) {
             nested = false;
             misconfigurable = false;
-            unprotected = (vmcs.guestCr0 & vmcs.cr0Mask & ControlBits.CR0_WP) == 0;
+            unprotected = writesWhereItReads(vmcs);
             present = PRESENT;
             if (!vmcs.cr3LoadExiting) {
                 violations.accept("the guest can load CR3 without an exit, and leave the structures of the MMU");
             }
             oneDimensional(one.cr3(), vmcs);
+        }
+    }
+
+    private static boolean writesWhereItReads(Vmcs vmcs) {
+        return (vmcs.guestCr0 & vmcs.cr0Mask & ControlBits.CR0_WP) == 0;
+    }
+
+    private void ept(long eptp, Vmcs vmcs, boolean inner) {
+        if (trees.add(eptp)) {
+            nested = !inner;
+            unprotected = false;
+            misconfigurable = true;
+            present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
+            table(eptp & FRAME, (int) (eptp >>> 3 & 7) + 1, 0, true, eptp);
+        }
+    }
+
+    /**
+     * A design's tables for linear addresses, by what the processor reads their entries with. Where the walk goes over to a guest's table that must be
+     * a frame of the guest, and one that it may write if the processor sets flags in it.
+     */
+    private final class LinearTables implements LinearWalker.Meaning {
+        private final LinearWalker walker;
+        private long child;
+        private long first;
+        private boolean guestTable;
+        private boolean page;
+        private boolean write;
+
+        LinearTables(LinearWalker walker) {
+            this.walker = walker;
+        }
+
+        void table(long hpa, int level, long from) {
+            if (!holds(hpa, from) || !seen.add(hpa | level << 1)) {
+                return;
+            }
+            for (int i = 0; i < 512; i++) {
+                long entry = host.physical().load64(hpa + 8L * i);
+                child = 0;
+                page = false;
+                guestTable = false;
+                try {
+                    walker.read(level, entry, this);
+                } catch (RuntimeException e) {
+                    // What the processor cannot read leads nowhere.
+                    continue;
+                }
+                if (child != 0 && level > 1) {
+                    table(child, level - 1, entry);
+                } else if (page || guestTable && level > 1) {
+                    frames(entry, level, guestTable ? 1 : 1L << 9 * (level - 1));
+                }
+            }
+        }
+
+        private void frames(long entry, int level, long frames) {
+            for (long pfn = first; pfn < first + frames; pfn++) {
+                String problem = objection(pfn, write);
+                if (!problem.isEmpty()) {
+                    violations.accept(String.format("entry 0x%x of level %d leads to frame 0x%x, %s", entry, level, pfn, problem));
+                    return;
+                }
+            }
+        }
+
+        @Override
+        public void table(long hpa) {
+            child = hpa;
+        }
+
+        @Override
+        public void page(long hpa, long rights) {
+            page = true;
+            first = hpa >>> 12;
+            write = unprotected || (rights & LinearWalker.WRITE) != 0;
+        }
+
+        @Override
+        public void guestTable(long hpa, long rights, boolean flags) {
+            guestTable = true;
+            first = hpa >>> 12;
+            write = flags;
         }
     }
 

@@ -10,6 +10,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.EntryFormat;
+import org.penumbra.api.paging.LinearWalker;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Vmcs;
@@ -72,6 +74,61 @@ class IsolationAuditTest {
         vmcs.cr0Mask = ControlBits.CR0_WP;
         vmcs.guestCr0 &= ~ControlBits.CR0_WP;
         assertThat(violations()).singleElement().asString().contains("shared");
+    }
+
+    /** Tables whose entries of level 1 map a page, and of level 2 lead over to a table of the guest if bit 9 is set. */
+    private static final LinearWalker LINEAR = new LinearWalker() {
+        @Override
+        public EntryFormat format() {
+            throw new IllegalStateException("nobody watches");
+        }
+
+        @Override
+        public void read(int level, long entry, Meaning meaning) {
+            if ((entry & 1) != 0 && level == 1) {
+                meaning.page(entry & -4096L, entry & WRITE);
+            } else if ((entry & 1 << 9) != 0) {
+                meaning.guestTable(entry & 0xffff_f000L, WRITE, (entry & 1 << 10) == 0);
+            } else if ((entry & 1) != 0) {
+                meaning.table(entry & -4096L);
+            }
+        }
+    };
+
+    private List<String> violationsOfSwitching() {
+        List<String> found = new ArrayList<>();
+        TranslationRoot.TwoDimensional ept = TranslationRoot.TwoDimensional.of(lease.allocate(clock), 4, false);
+        new IsolationAudit(host, lease, 46, found::add).run(new TranslationRoot.Switching(LINEAR, root, ept), vmcs, false);
+        return found;
+    }
+
+    /** The first entry of {@code level}. */
+    private void entry(int level, long value) {
+        long table = root;
+        for (int l = 4; l > level; l--) {
+            table = lease.access(clock).load(table) & -4096L;
+        }
+        lease.access(clock).store(table, value);
+    }
+
+    @Test
+    @DisplayName("P09 H04 tables that a design's walker reads are audited: pages, tables of the guest, and tables that are not the MMU's")
+    void switching() {
+        long shared = host.pfn(5, false) << 12;
+        long own = host.pfn(7, true) << 12;
+        assertThat(violationsOfSwitching()).isEmpty();
+        entry(1, shared | TABLE);
+        assertThat(violationsOfSwitching()).singleElement().asString().contains("shared");
+        entry(2, own | 1 << 9);
+        assertThat(violationsOfSwitching()).isEmpty();
+        entry(2, shared | 1 << 9);
+        assertThat(violationsOfSwitching()).as("flags would be set in a shared table").singleElement().asString().contains("shared");
+        entry(2, shared | 1 << 9 | 1 << 10);
+        assertThat(violationsOfSwitching()).isEmpty();
+        entry(2, own | TABLE);
+        assertThat(violationsOfSwitching()).singleElement().asString().contains("does not hold");
+        entry(2, lease.allocate(clock) | 1 << 9);
+        assertThat(violationsOfSwitching()).singleElement().asString().contains("no slot");
     }
 
     @Test
