@@ -68,6 +68,23 @@ class BootTest {
         assertThat(counts).allMatch(c -> c.matches("\\d+")).containsOnly(counts.get(0));
     }
 
+    @ParameterizedTest(name = "G07 a kernel is a workload like any other: {0}")
+    @ValueSource(strings = {"shadow-vs-ept --design native,shadow,ept,npt", "hot-swap --design shadow,ept,npt --vcpus 1 --every 10000"})
+    void workload(String options) throws IOException {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        Path events = folder.resolve("events.json.gz");
+        List<String> arguments = new ArrayList<>(List.of("run"));
+        arguments.addAll(List.of(options.split(" ")));
+        arguments.addAll(List.of("--workload", "boot:" + KERNELS.resolve("selftest.elf"), "--append", "nopku", "--check", "--events", events.toString(),
+                "--out", folder.resolve("results").toString(), "--json"));
+        // Exit code 0: no translation was wrong, and the guest retired as many instructions and put the same out under every design and with swaps.
+        assertThat(penumbra.run(arguments, new PrintWriter(out), new PrintWriter(err), () -> false)).as(err.toString()).isZero();
+        assertThat(out.toString()).contains("\"reason\" : \"IO_INSTRUCTION\"", "\"exits.CR_ACCESS\"", "\"counter.io_exits\"", "\"value\" : \"nopku\"");
+        assertThat(Files.readString(folder.resolve("results/results.csv"))).contains(",operations,operations,", ",translations_wrong,translations,0");
+        assertThat(Files.size(events)).isPositive();
+    }
+
     @Test
     @DisplayName("G07 a recorded guest has a fetch for each instruction in its trace, and the trace runs as a workload")
     void recorded() {

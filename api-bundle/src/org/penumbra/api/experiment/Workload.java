@@ -1,6 +1,7 @@
 package org.penumbra.api.experiment;
 
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 
@@ -24,6 +25,11 @@ public interface Workload {
     /** The guest with 4-level paging. */
     default GuestBoot prepare(long seed) {
         return prepare(seed, PagingMode.FOUR_LEVEL);
+    }
+
+    /** The engine that executes the guest, by {@code engine.name}. */
+    default String engine() {
+        return EngineFactory.STEPS;
     }
 
     /** True if the guest is a hypervisor with EPT tables of its own, which needs a design that nests. */
