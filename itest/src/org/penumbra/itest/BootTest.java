@@ -15,6 +15,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.penumbra.api.command.CommandLine;
@@ -50,6 +51,27 @@ class BootTest {
         Outcome o = boot(KERNELS.resolve("selftest.elf"), options.split(" "));
         assertThat(o.out().lines()).filteredOn(l -> !l.endsWith(" ok")).containsExactly("done");
         assertThat(o.out().lines()).hasSizeGreaterThan(40);
+        assertThat(o.err()).isEmpty();
+        assertThat(o.code()).isZero();
+    }
+
+    private static List<String> kernels() {
+        List<String> rows = new ArrayList<>();
+        for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57")) {
+            for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check")) {
+                rows.add(kernel + " " + options);
+            }
+        }
+        return rows;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("kernels")
+    void small(String row) {
+        String[] words = row.replaceFirst("^.*: ", "").split(" ", 2);
+        Outcome o = boot(KERNELS.resolve(words[0] + ".elf"), (words[1] + " --hardware icelake-server").split(" "));
+        assertThat(o.out().lines()).filteredOn(l -> !l.endsWith(" ok")).containsExactly("done");
+        assertThat(o.out().lines()).hasSizeGreaterThan(12);
         assertThat(o.err()).isEmpty();
         assertThat(o.code()).isZero();
     }

@@ -104,7 +104,7 @@ final class Emulator implements MemoryHooks {
             return -1;
         }
         if (guest.pfn(gpa >>> 12, Access.isWrite(access)) == GuestMemory.NO_SLOT) {
-            if (width <= 8 && (Access.isWrite(access) || !Access.isFetch(access) && vcpu.localApic().holds(gpa))) {
+            if (width <= 8 && (Access.isWrite(access) || !Access.isFetch(access) && (vcpu.localApic().holds(gpa) || machine.ports.holds(gpa)))) {
                 unanswered = true;
                 return gpa;
             }
@@ -129,6 +129,9 @@ final class Emulator implements MemoryHooks {
         long gpa = gpa(address);
         if (device(address) && vcpu.localApic().holds(gpa)) {
             return vcpu.localApic().load(gpa, width);
+        }
+        if (device(address) && machine.ports.holds(gpa)) {
+            return machine.ports.load(gpa, width);
         }
         int here = Math.min(width, PAGE - (int) (gpa & PAGE - 1));
         long low = guest.load(gpa, here);
@@ -159,13 +162,18 @@ final class Emulator implements MemoryHooks {
         return (gva & PAGE - 1) + (address - gva) < PAGE ? firstIsDevice : secondIsDevice;
     }
 
-    /** A write to where no memory takes it reaches the local APIC, an ioeventfd or nobody. */
+    /** A write to where no memory takes it reaches the local APIC, an ioeventfd, a device or nobody. */
     private void signal(long gpa, int width, long value) {
         if (vcpu.localApic().holds(gpa)) {
             vcpu.localApic().store(gpa, width, value);
             return;
         }
-        if (!machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
+        if (machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
+            return;
+        }
+        if (machine.ports.holds(gpa)) {
+            machine.ports.store(gpa, width, value);
+        } else {
             refuse(gpa, Access.WRITE);
         }
     }

@@ -28,6 +28,9 @@ public final class SystemRegisters {
     /** Blocking by STI or by MOV SS, until one more instruction has retired (SDM vol. 3, "Masking Exceptions and Interrupts …"). */
     public boolean interruptShadow;
 
+    /** Blocking by NMI, from the delivery of one until IRET (SDM vol. 3, "Handling Multiple NMIs"). */
+    public boolean nmiBlocked;
+
     /** An event is under delivery; a VM exit may have interrupted it (SDM vol. 3, "Information for VM Exits During Event Delivery"). */
     public boolean vectoring;
     public int vectoringVector;

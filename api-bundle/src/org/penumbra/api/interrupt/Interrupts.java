@@ -84,6 +84,12 @@ public interface Interrupts extends AutoCloseable {
      */
     void endOfInterrupt(int vcpu);
 
+    /**
+     * Whether {@code vcpu} takes what the 8259s ask for: its local APIC is disabled, or lets LINT0 through as ExtINT (SDM vol. 3, "Local Vector
+     * Table"). By the thread of the vCPU; at first vCPU 0 does, as firmware leaves it, and no other.
+     */
+    default void external(int vcpu, boolean open) {}
+
     /** The state now, with what is latched not in it. */
     ControllerState state();
 

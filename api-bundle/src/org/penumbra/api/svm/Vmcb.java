@@ -11,6 +11,7 @@ public final class Vmcb {
     public static final int VMEXIT_INTR = 0x60;
     public static final int VMEXIT_VINTR = 0x64;
     public static final int VMEXIT_CPUID = 0x72;
+    public static final int VMEXIT_IRET = 0x74;
     public static final int VMEXIT_HLT = 0x78;
     public static final int VMEXIT_IOIO = 0x7b;
     public static final int VMEXIT_MSR = 0x7c;
@@ -37,6 +38,11 @@ public final class Vmcb {
      * (APM vol. 2, "Virtual Interrupt Intercept"). KVM: {@code svm_set_vintr}.
      */
     public boolean interruptWindow;
+    /**
+     * The intercept of IRET, by which a hypervisor learns that NMIs are not blocked any more (APM vol. 2, "NMI Support"). The exit comes when IRET
+     * has retired: the single step over it, which KVM makes ({@code svm_enable_nmi_window}), is in it.
+     */
+    public boolean iretIntercept;
     /** EVENTINJ: an event to be injected by the next VMRUN, an external interrupt or an exception. */
     public boolean inject;
     public boolean injectExternal;

@@ -209,8 +209,15 @@ final class Transfers {
         loader.dropInner();
     }
 
-    /** SDM vol. 2, "IRET/IRETD/IRETQ—Interrupt Return". Returns to virtual-8086 mode and to another task are not modelled. */
+    /** IRET, which unblocks NMIs (SDM vol. 3, "Handling Multiple NMIs"); one that faults does not. */
     void iret(Insn i) {
+        interruptReturn(i);
+        core.registers.system.nmiBlocked = false;
+        core.changed = true;
+    }
+
+    /** SDM vol. 2, "IRET/IRETD/IRETQ—Interrupt Return". Returns to virtual-8086 mode and to another task are not modelled. */
+    private void interruptReturn(Insn i) {
         int size = i.size;
         long ip = core.peek(0, size);
         int selector = (int) core.peek(size, size) & 0xffff;

@@ -190,6 +190,11 @@ public final class MultibootGuest implements GuestBoot {
         r.segments.idtLimit = 0x3ff;
     }
 
+    @Override
+    public boolean programsInterrupts() {
+        return true;
+    }
+
     /** The digest of a guest in machine code is that of what it puts out: what it loads nobody looks at. */
     @Override
     public void console(int octet) {

@@ -474,7 +474,16 @@ final class LogicalProcessor implements HostProcessor {
             }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
-        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0 || registers.system.interruptShadow) {
+        if (registers.system.interruptShadow) {
+            return Outcome.DONE;
+        }
+        if (!registers.system.nmiBlocked && vmcs != null && vmcs.nmiWindowExiting) {
+            return exit(ExitReason.NMI_WINDOW, 0);
+        }
+        if (!registers.system.nmiBlocked && vmcb != null && vmcb.iretIntercept) {
+            return svmExit(ExitReason.NMI_WINDOW, Vmcb.VMEXIT_IRET, 0, 0);
+        }
+        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0) {
             return Outcome.DONE;
         }
         if (vmcb != null && vmcb.interruptWindow) {
@@ -556,7 +565,7 @@ final class LogicalProcessor implements HostProcessor {
             unit.invalidations().dropVpid(0);
         }
         loadState();
-        line.awaitWindow(next.interruptWindowExiting);
+        line.awaitWindow(next.interruptWindowExiting || next.nmiWindowExiting);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
         injected.nested = next.injectNested;
         next.inject = false;
@@ -601,7 +610,7 @@ final class LogicalProcessor implements HostProcessor {
             unit.invalidations().dropAsidButGlobals(next.asid);
         }
         loadState();
-        line.awaitWindow(next.interruptWindow);
+        line.awaitWindow(next.interruptWindow || next.iretIntercept);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
         next.inject = false;
     }
