@@ -57,7 +57,8 @@ class BootTest {
 
     private static List<String> kernels() {
         List<String> rows = new ArrayList<>();
-        for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57")) {
+        for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57",
+                "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy")) {
             for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check")) {
                 rows.add(kernel + " " + options);
             }

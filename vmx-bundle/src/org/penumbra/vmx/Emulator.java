@@ -9,7 +9,10 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.Disposition;
+import org.penumbra.vmx.exit.PdpteRegisters;
 
 /**
  * Emulates the operation at which a vCPU's engine stopped: the engine supplies its meaning, this the memory. Translates by the
@@ -19,6 +22,7 @@ import org.penumbra.api.vmx.Disposition;
 final class Emulator implements MemoryHooks {
     private static final int PAGE = PhysicalMemory.FRAME_BYTES;
     private static final int EFAULT = 14;
+    private static final long CR0_TS = 1 << 3;
 
     private final VirtualMachine machine;
     private final VirtualCpu vcpu;
@@ -82,6 +86,23 @@ final class Emulator implements MemoryHooks {
             return second >= 0;
         }
         return first >= 0;
+    }
+
+    @Override
+    public boolean switchTask(long cr3) {
+        PagingState now = vcpu.registers().paging;
+        PagingState next = now.withCr0(now.cr0() | CR0_TS).withCr3(cr3);
+        if (now.mode() == PagingMode.PAE && cr3 != now.cr3()) {
+            next = PdpteRegisters.load(vcpu, next);
+        }
+        if (next == null) {
+            vcpu.injectGeneralProtection();
+            return false;
+        }
+        // KVM: emulator_set_cr of tss_load_state. Stores so far were made by the tables before.
+        tell();
+        vcpu.loadPaging(next, false);
+        return true;
     }
 
     /** The gpa of {@code address}, or −1 when the operation is refused. Sets {@link #unanswered}. */

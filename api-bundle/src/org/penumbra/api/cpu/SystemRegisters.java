@@ -31,6 +31,9 @@ public final class SystemRegisters {
     /** Blocking by NMI, from the delivery of one until IRET (SDM vol. 3, "Handling Multiple NMIs"). */
     public boolean nmiBlocked;
 
+    /** The TSS's I/O permission bitmap has the ports of the I/O instruction that is executed now: IOPL does not matter for it. */
+    public boolean portsPermitted;
+
     /** An event is under delivery; a VM exit may have interrupted it (SDM vol. 3, "Information for VM Exits During Event Delivery"). */
     public boolean vectoring;
     public int vectoringVector;

@@ -15,6 +15,7 @@ public final class Vmcb {
     public static final int VMEXIT_HLT = 0x78;
     public static final int VMEXIT_IOIO = 0x7b;
     public static final int VMEXIT_MSR = 0x7c;
+    public static final int VMEXIT_TASK_SWITCH = 0x7d;
     public static final int VMEXIT_SHUTDOWN = 0x7f;
     public static final int VMEXIT_VMMCALL = 0x81;
     public static final int VMEXIT_NPF = 0x400;

@@ -62,10 +62,28 @@ final class DataPath {
             }
             throw failed(outcome, gva, width, access);
         }
-        if (!hooks.prepare(gva, width, access & 3)) {
+        prepare(gva, width, access & 3, access);
+        return hooks.load(gva, width);
+    }
+
+    /** A supervisor access at CPL 3 is an implicit one, of the delivery of an event for instance. */
+    private void prepare(long gva, int width, int operation, int access) {
+        int cpl = core.registers.cpl;
+        core.registers.cpl = (access & Access.USER) == 0 ? 0 : cpl;
+        try {
+            if (!hooks.prepare(gva, width, operation)) {
+                throw Trap.REFUSED;
+            }
+        } finally {
+            core.registers.cpl = cpl;
+        }
+    }
+
+    /** The hypervisor loads CR3, and sets CR0.TS. */
+    void switchTask(long cr3) {
+        if (!hooks.switchTask(cr3)) {
             throw Trap.REFUSED;
         }
-        return hooks.load(gva, width);
     }
 
     void store(long gva, int width, long value, int access) {
@@ -77,9 +95,7 @@ final class DataPath {
 
     private void write(long gva, int width, long value, int access) {
         if (hooks != null) {
-            if (!hooks.prepare(gva, width, Access.WRITE)) {
-                throw Trap.REFUSED;
-            }
+            prepare(gva, width, Access.WRITE, access);
             hooks.store(gva, width, value);
             return;
         }

@@ -63,7 +63,7 @@ final class SystemOps {
 
     void execute(Insn i) {
         if (i.entry != null) {
-            if (i.entry.has("pm") && !core.protectedMode) {
+            if (i.entry.has("pm") && core.realSegments) {
                 throw core.ud();
             }
             if (registers.cpl != 0 && i.entry.has("priv")) {
@@ -88,6 +88,7 @@ final class SystemOps {
                 transfers.iret(i);
                 break;
             case INT:
+                core.requireVirtualIopl();
                 events.deliver((int) i.imm & 0xff, false, 0, core.next, true);
                 break;
             case INT3:
@@ -283,7 +284,7 @@ final class SystemOps {
                 operation.kind = Kind.IN;
                 operation.port = i.bk == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
                 operation.width = i.aw;
-                finish(cpu.in(operation.port, i.aw), v -> {
+                finish(core.ports.in(operation.port, i.aw), v -> {
                     core.put(i, v);
                     return 1;
                 });
@@ -293,7 +294,7 @@ final class SystemOps {
                 operation.port = i.ak == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
                 operation.width = i.bw;
                 operation.value = core.read(0, i.bw);
-                finish(cpu.out(operation.port, i.bw, operation.value), NOTHING);
+                finish(core.ports.out(operation.port, i.bw, operation.value), NOTHING);
                 core.stop = Stop.BUDGET;
                 break;
             case RDMSR:

@@ -64,7 +64,7 @@ final class X86Engine implements ExecutionEngine {
         vcpu = vcpuNumber;
         core = new Core(processor, port, log);
         SegmentLoader loader = new SegmentLoader(core);
-        events = new Events(core, loader);
+        events = new Events(core, loader, new TaskSwitch(core, loader, vcpuNumber));
         interpreter = new Interpreter(core, events, loader, vcpuNumber);
         cache = new CodeCache(core, port);
     }

@@ -319,7 +319,21 @@ final class LogicalProcessor implements HostProcessor {
 
     /** Without I/O permission bitmap (SDM vol. 1, "I/O Privilege Level"). */
     private boolean ioRefused() {
-        return registers.cpl > (registers.rflags >>> 12 & 3);
+        return registers.cpl > (registers.rflags >>> 12 & 3) && !registers.system.portsPermitted;
+    }
+
+    @Override
+    public int taskSwitch(int selector, int source) {
+        long qualification = (long) source << 30 | selector & 0xffff;
+        if (vmcs != null) {
+            return exit(ExitReason.TASK_SWITCH, qualification);
+        }
+        if (vmcb != null) {
+            svmExit(ExitReason.TASK_SWITCH, Vmcb.VMEXIT_TASK_SWITCH, selector, 0);
+            exit.qualification = qualification;
+            return Outcome.EXIT;
+        }
+        return charged();
     }
 
     @Override
