@@ -883,7 +883,8 @@ idt_pointer:
 tss:	.long 0
 	.quad 0, 0, 0, 0
 	.quad ist_top			/* IST 1 */
-	.skip 104 - 44
+	.skip 102 - 44
+	.word 104			/* no I/O permission bitmap */
 	.align 16
 wide:	.quad 0, 0
 resume:	.quad 0
