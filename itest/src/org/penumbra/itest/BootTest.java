@@ -58,7 +58,8 @@ class BootTest {
     private static List<String> kernels() {
         List<String> rows = new ArrayList<>();
         for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57",
-                "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy")) {
+                "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy",
+                "G01 breakpoints of the debug registers, single steps: debug")) {
             for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check")) {
                 rows.add(kernel + " " + options);
             }
@@ -78,7 +79,7 @@ class BootTest {
     }
 
     @ParameterizedTest(name = "G02 a guest in machine code retires as many instructions and puts the same out under each design, and with swaps: {0}")
-    @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57"})
+    @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57", "debug"})
     void sameInstructions(String kernel) {
         List<String> counts = new ArrayList<>();
         List<String> outputs = new ArrayList<>();

@@ -405,7 +405,8 @@ final class VirtualCpu implements Vcpu {
         if (nested.running() && interrupts.pending(id) && reflection.interruptExits()) {
             reflection.interrupt();
         }
-        boolean between = !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow;
+        boolean between = !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
+                && registers.system.pendingDebug == 0;
         if (nmiPending && between && !registers.system.nmiBlocked && !nested.running()) {
             nmiPending = false;
             registers.system.nmiBlocked = true;

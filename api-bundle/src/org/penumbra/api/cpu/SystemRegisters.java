@@ -34,6 +34,9 @@ public final class SystemRegisters {
     /** The TSS's I/O permission bitmap has the ports of the I/O instruction that is executed now: IOPL does not matter for it. */
     public boolean portsPermitted;
 
+    /** Bits of DR6 for a #DB that is due before the next instruction (SDM vol. 3, "Pending Debug Exceptions"). */
+    public long pendingDebug;
+
     /** An event is under delivery; a VM exit may have interrupted it (SDM vol. 3, "Information for VM Exits During Event Delivery"). */
     public boolean vectoring;
     public int vectoringVector;

@@ -41,6 +41,7 @@ final class Core {
     final Flags flags;
     final DataPath memory;
     final Ports ports = new Ports(this);
+    final Breakpoints breakpoints;
 
     /** 16, 32, 64: how code is decoded. */
     int bits;
@@ -69,6 +70,8 @@ final class Core {
     int faultSegment;
     /** Something an engine has to look at between two instructions has changed: mode, flags that trap, code. */
     boolean changed;
+    /** The instruction has loaded RF, which counts for the next one. */
+    boolean resumes;
     /** The instruction ends the run so. */
     ExecutionEngine.Stop stop;
     /** An exit whose operation, when it is skipped, puts its value here. */
@@ -83,6 +86,7 @@ final class Core {
         this.gpr = registers.gpr;
         this.flags = new Flags(registers);
         this.memory = new DataPath(this, port, log);
+        this.breakpoints = new Breakpoints(this);
     }
 
     /** Derives the mode from the registers. */

@@ -16,6 +16,7 @@ final class Ports {
     /** OUT, an {@link org.penumbra.api.cpu.Outcome}; #GP(0) if the bitmap refuses. */
     int out(int port, int width, long value) {
         core.registers.system.portsPermitted = permitted(port, width);
+        core.breakpoints.port(port, width);
         try {
             return core.cpu.out(port, width, value);
         } finally {
@@ -26,6 +27,7 @@ final class Ports {
     /** IN, likewise. */
     int in(int port, int width) {
         core.registers.system.portsPermitted = permitted(port, width);
+        core.breakpoints.port(port, width);
         try {
             return core.cpu.in(port, width);
         } finally {

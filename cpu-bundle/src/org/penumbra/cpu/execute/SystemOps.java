@@ -19,6 +19,7 @@ import org.penumbra.cpu.table.Op;
  * {@link Core#completion}, executed here or, after an exit, when a handler has done the operation's work.
  */
 final class SystemOps {
+    private static final long DR6_BD = 1 << 13;
     private static final long CR0_TS = 1 << 3;
     private static final long CR4_TSD = 1 << 2;
     private static final long CR4_FSGSBASE = 1 << 16;
@@ -229,10 +230,10 @@ final class SystemOps {
                 toCr0(registers.paging.cr0() & ~CR0_TS);
                 break;
             case MOV_FROM_DR:
-                core.put(i, system.debug[debug(i.br)]);
+                core.put(i, system.debug[debugRegister(i.br)]);
                 break;
             case MOV_TO_DR:
-                toDebug(debug(i.ar), core.b(i));
+                toDebug(debugRegister(i.ar), core.b(i));
                 break;
             case INVLPG:
                 operation.kind = Kind.INVLPG;
@@ -435,9 +436,15 @@ final class SystemOps {
         return 1;
     }
 
-    private int debug(int number) {
-        if (number > 7) {
+    /** SDM vol. 3, "Debug Registers DR4 and DR5" and "Debug Control Register (DR7)", general detect. */
+    private int debugRegister(int number) {
+        boolean alias = number == 4 || number == 5;
+        if (number > 7 || alias && registers.paging.has4(Breakpoints.CR4_DE)) {
             throw core.ud();
+        }
+        if ((system.debug[7] & Breakpoints.GD) != 0) {
+            system.debug[6] |= DR6_BD;
+            throw core.fault(Core.DB, 0);
         }
         return number == 4 || number == 5 ? number + 2 : number;
     }
@@ -446,6 +453,7 @@ final class SystemOps {
         if (number > 3 && value >>> 32 != 0) {
             throw core.gp0();
         }
+        core.changed = true;
         system.debug[number] = number == 6 ? value & 0xe00f | 0xffff_0ff0L : number == 7 ? value & ~0xd000L | 0x400 : value;
     }
 }

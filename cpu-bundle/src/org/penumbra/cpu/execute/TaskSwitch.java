@@ -183,6 +183,7 @@ final class TaskSwitch {
         }
         core.flags.write(fields[1] | (nests ? Flags.NT : 0) | 2, FLAGS);
         registers.system.debug[7] &= ~DR7_LOCAL;
+        core.resumes = true;
         for (int s = Segments.ES; s <= Segments.GS; s++) {
             segments.set(s, (int) fields[10 + s], 0, 0, Segments.UNUSABLE);
         }

@@ -258,6 +258,7 @@ final class Transfers {
     void iret(Insn i) {
         interruptReturn(i);
         core.registers.system.nmiBlocked = false;
+        core.resumes = true;
         core.changed = true;
     }
 
