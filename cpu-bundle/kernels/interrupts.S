@@ -214,6 +214,39 @@ main:	HANDLE TIMER, on_timer
 	cmpl $0x10000 + BY_APIC, %eax
 	CHECK "a redirection entry reads as written"
 
+	/* the task priority */
+	movl $BY_APIC >> 4, %eax
+	movq %rax, %cr8
+	movl 0x80(%rbx), %eax
+	cmpl $BY_APIC & 0xf0, %eax
+	CHECK "CR8 is the class of the task priority"
+	movl 0xa0(%rbx), %eax
+	cmpl $BY_APIC & 0xf0, %eax
+	CHECK "the processor priority is that of the task"
+	movl $0, 0x310(%rbx)
+	movl $0x40000 + BY_APIC, 0x300(%rbx)	/* to itself */
+	sti
+	nop
+	nop
+	cli
+	cmpl $3, by_apic(%rip)
+	CHECK "an interrupt of the task's class waits"
+	movl $(BY_APIC & 0xf0) - 16, 0x80(%rbx)
+	sti
+	nop
+	nop
+	cli
+	cmpl $4, by_apic(%rip)
+	CHECK "it comes when the priority is lowered"
+	movq %cr8, %rax
+	cmpq $(BY_APIC >> 4) - 1, %rax
+	CHECK "MOV from CR8"
+	movl $16, %eax
+	TRY movq %rax, %cr8
+	EXPECT 13, 0, "CR8 above 15"
+	xorl %eax, %eax
+	movq %rax, %cr8
+
 	/* LINT0 masked, the 8259s are not heard; with the local APIC disabled they are */
 	movl $0x10000, 0x350(%rbx)
 	OUT8 0x21, 0xfe

@@ -100,6 +100,16 @@ public interface Processor {
     /** MOV from CR3, whose value is {@link #result()}. An {@link Outcome}. */
     int movFromCr3();
 
+    /** MOV to CR8, the class of the task priority: #GP above 15. An {@link Outcome}; in VMX non-root operation it exits here. */
+    default int movToCr8(long value) {
+        throw new UnsupportedOperationException("no CR8 here");
+    }
+
+    /** MOV from CR8, whose value is {@link #result()}. An {@link Outcome}. */
+    default int movFromCr8() {
+        throw new UnsupportedOperationException("no CR8 here");
+    }
+
     /** What the last {@link #in} or {@link #movFromCr3} that was DONE has read. */
     long result();
 

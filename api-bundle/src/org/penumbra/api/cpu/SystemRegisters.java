@@ -22,6 +22,8 @@ public final class SystemRegisters {
     public long tscOffset;
     /** DR0 to DR3, DR6 and DR7 by number. */
     public final long[] debug = {0, 0, 0, 0, 0, 0, 0xffff_0ff0L, 0x400};
+    /** CR8 of a processor without a local APIC, whose register it is elsewhere. */
+    public int cr8;
     /** XCR0. */
     public long xcr0 = 1;
 

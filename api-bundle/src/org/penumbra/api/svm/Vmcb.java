@@ -7,6 +7,8 @@ package org.penumbra.api.svm;
  */
 public final class Vmcb {
     /** Exit codes (APM vol. 2, "SVM Intercept Exit Codes"): an exception's is this plus its vector. */
+    public static final int VMEXIT_CR8_READ = 0x08;
+    public static final int VMEXIT_CR8_WRITE = 0x18;
     public static final int VMEXIT_EXCP = 0x40;
     public static final int VMEXIT_INTR = 0x60;
     public static final int VMEXIT_VINTR = 0x64;

@@ -382,6 +382,13 @@ final class SystemOps {
             case 4:
                 core.put(i, registers.paging.cr4());
                 break;
+            case 8:
+                operation.kind = Kind.MOV_FROM_CR8;
+                finish(cpu.movFromCr8(), v -> {
+                    core.put(i, v);
+                    return 1;
+                });
+                break;
             default:
                 throw core.ud();
         }
@@ -411,6 +418,11 @@ final class SystemOps {
                 operation.kind = Kind.MOV_TO_CR4;
                 operation.value = value;
                 finish(cpu.movToCr4(value), this::loaded);
+                break;
+            case 8:
+                operation.kind = Kind.MOV_TO_CR8;
+                operation.value = value;
+                finish(cpu.movToCr8(value), NOTHING);
                 break;
             default:
                 throw core.ud();

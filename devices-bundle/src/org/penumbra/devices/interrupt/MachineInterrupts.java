@@ -33,6 +33,8 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     /** Wired to the GSIs below 16; what they ask for goes to vCPU 0 while {@link #external}. */
     private final PicPair pics = new PicPair();
     private boolean external = true;
+    /** Task priority of each vCPU. */
+    private final int[] priority;
     /** vCPUs for which an NMI came and is to be told, modulo 64. */
     private final AtomicLong nonMaskable = new AtomicLong();
     private final Resamplers resamplers = new Resamplers();
@@ -58,6 +60,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         this.name = name;
         kept = ControllerState.initial(vcpus);
         ready = new AtomicIntegerArray(vcpus);
+        priority = new int[vcpus];
         latch = new Latch(vcpus);
     }
 
@@ -139,6 +142,32 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             external = open;
             refresh(0);
         }
+    }
+
+    @Override
+    public void priority(int vcpu, int taskPriority) {
+        synchronized (lock) {
+            priority[vcpu] = taskPriority;
+            refresh(vcpu);
+        }
+    }
+
+    /** The controller has something for {@code vcpu} that its task priority does not hold back. */
+    private boolean requested(int vcpu) {
+        if (controller == null || !controller.pending(vcpu)) {
+            return false;
+        }
+        return priority[vcpu] < 16 || highest(controller.state().irr(), vcpu) >> 4 > priority[vcpu] >> 4;
+    }
+
+    private static int highest(long[] irr, int vcpu) {
+        for (int i = 3; i >= 0; i--) {
+            long word = irr[4 * vcpu + i];
+            if (word != 0) {
+                return 64 * i + 63 - Long.numberOfLeadingZeros(word);
+            }
+        }
+        return -1;
     }
 
     /** Does something to the 8259s. */
@@ -234,7 +263,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
                 return -1;
             }
             // KVM: kvm_cpu_get_interrupt.
-            int vector = vcpu == 0 && externalRequested() ? pics.acknowledge() : controller.acknowledge(vcpu);
+            int vector = vcpu == 0 && externalRequested() ? pics.acknowledge() : requested(vcpu) ? controller.acknowledge(vcpu) : -1;
             refresh(vcpu);
             return vector;
         }
@@ -281,7 +310,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     }
 
     private boolean refresh(int vcpu) {
-        boolean pending = controller != null && controller.pending(vcpu) || vcpu == 0 && externalRequested();
+        boolean pending = requested(vcpu) || vcpu == 0 && externalRequested();
         int value = pending ? 1 : 0;
         if (ready.get(vcpu) != value) {
             ready.set(vcpu, value);

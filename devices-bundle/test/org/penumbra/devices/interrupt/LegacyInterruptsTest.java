@@ -191,6 +191,26 @@ class LegacyInterruptsTest {
     }
 
     @Test
+    @DisplayName("I07 a vector whose class is not above the task priority's waits, of its vCPU alone; the 8259s know no task priority")
+    void priority() {
+        initialize(1);
+        interrupts.priority(0, 0x50);
+        interrupts.msi(0xfee0_0000L, 0x5f);
+        interrupts.msi(0xfee0_1000L, 0x5f);
+        assertThat(interrupts.pending(0)).isFalse();
+        assertThat(interrupts.acknowledge(0)).isEqualTo(-1);
+        assertThat(interrupts.acknowledge(1)).isEqualTo(0x5f);
+        pulse(3);
+        assertThat(take()).isEqualTo(0x23);
+        interrupts.msi(0xfee0_0000L, 0x60);
+        assertThat(take()).isEqualTo(0x60);
+        interrupts.endOfInterrupt(0);
+        assertThat(take()).isEqualTo(-1);
+        interrupts.priority(0, 0x4f);
+        assertThat(take()).isEqualTo(0x5f);
+    }
+
+    @Test
     @DisplayName("I06 IOREGSEL and IOWIN: identification, version, redirection entries by halves, which the controller obeys")
     void ioApic() {
         MemoryDevice apic = new IoApic.Factory().create(board()).memory().get(0);

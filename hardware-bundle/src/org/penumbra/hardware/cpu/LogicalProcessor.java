@@ -382,6 +382,43 @@ final class LogicalProcessor implements HostProcessor {
         return charged();
     }
 
+    /** "CR8-load exiting" and "CR8-store exiting" are 1: there is no TPR shadow. */
+    @Override
+    public int movToCr8(long value) {
+        if (!privileged()) {
+            return generalProtection();
+        }
+        if (vmcs != null || vmcb != null) {
+            return cr8Exit(ExitQualification.movToCr(8), Vmcb.VMEXIT_CR8_WRITE);
+        }
+        if (value >>> 4 != 0) {
+            return generalProtection();
+        }
+        registers.system.cr8 = (int) value;
+        return charged();
+    }
+
+    @Override
+    public int movFromCr8() {
+        if (!privileged()) {
+            return generalProtection();
+        }
+        if (vmcs != null || vmcb != null) {
+            return cr8Exit(ExitQualification.movFromCr(8), Vmcb.VMEXIT_CR8_READ);
+        }
+        result = registers.system.cr8;
+        return charged();
+    }
+
+    private int cr8Exit(long qualification, int code) {
+        if (vmcs != null) {
+            return exit(ExitReason.CR_ACCESS, qualification);
+        }
+        svmExit(ExitReason.CR_ACCESS, code, 0, 0);
+        exit.qualification = qualification;
+        return Outcome.EXIT;
+    }
+
     @Override
     public long result() {
         return result;

@@ -269,6 +269,18 @@ class NonRootTest {
     }
 
     @Test
+    @DisplayName("V04 MOV to and from CR8 exit, of CPL 0 only, before the value is looked at")
+    void taskPriority() {
+        rig.enter();
+        expectExit(rig.cpu.movToCr8(16), ExitReason.CR_ACCESS, 8);
+        rig.enter();
+        expectExit(rig.cpu.movFromCr8(), ExitReason.CR_ACCESS, 8 | 1 << 4);
+        rig.enter();
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.movToCr8(0)).isEqualTo(Outcome.FAULT);
+    }
+
+    @Test
     @DisplayName("V04 a task switch always exits, with selector and source; ports that the bitmap permits are not #GP above IOPL")
     void taskSwitch() {
         rig.enter();

@@ -17,7 +17,7 @@ import org.penumbra.api.interrupt.Timeline;
  *  MSR     800 + offset / 16; ICR is one MSR of 64 bits
  * </pre>
  *
- * The task priority is kept, and holds nothing back. Messages to other processors go to the controller if they are fixed or NMIs; INIT and
+ * Messages to other processors go to the controller if they are fixed or NMIs; INIT and
  * start-up go nowhere. LINT0 lets the 8259s through, and nothing else; nothing is at LINT1.
  */
 public final class ApicRegisters implements LocalApic {
@@ -30,6 +30,7 @@ public final class ApicRegisters implements LocalApic {
     private static final int ID = 0x020;
     private static final int VERSION = 0x030;
     private static final int TPR = 0x080;
+    private static final int PPR = 0x0a0;
     private static final int EOI = 0x0b0;
     private static final int LDR = 0x0d0;
     private static final int DFR = 0x0e0;
@@ -109,6 +110,7 @@ public final class ApicRegisters implements LocalApic {
         }
         if (!on && (base & ENABLED) != 0) {
             reset();
+            interrupts.priority(id, 0);
         }
         base = value;
         wire();
@@ -123,6 +125,28 @@ public final class ApicRegisters implements LocalApic {
 
     private static long mode(long entry) {
         return entry >>> 8 & 7;
+    }
+
+    @Override
+    public int taskPriority() {
+        return (int) register[TPR >> 4];
+    }
+
+    @Override
+    public void taskPriority(int value) {
+        register[TPR >> 4] = value & 0xff;
+        interrupts.priority(id, value & 0xff);
+    }
+
+    /** SDM vol. 3, "Task and Processor Priorities": the higher of the task priority and the class of what is in service. */
+    private long processorPriority() {
+        long[] isr = interrupts.state().isr();
+        int serving = 0;
+        for (int i = 3; i >= 0 && serving == 0; i--) {
+            long word = isr[4 * id + i];
+            serving = word == 0 ? 0 : 64 * i + 63 - Long.numberOfLeadingZeros(word);
+        }
+        return taskPriority() >> 4 >= serving >> 4 ? taskPriority() : serving & 0xf0;
     }
 
     @Override
@@ -169,7 +193,7 @@ public final class ApicRegisters implements LocalApic {
             command(value & ONES, (int) (value >>> 32));
             return true;
         }
-        boolean readOnly = offset == ID || offset == VERSION || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
+        boolean readOnly = offset == ID || offset == VERSION || offset == PPR || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
         if (value >>> 32 != 0 || readOnly || (offset == EOI || offset == ESR) && value != 0) {
             return false;
         }
@@ -187,6 +211,8 @@ public final class ApicRegisters implements LocalApic {
                 return (long) id << 24;
             case VERSION:
                 return VERSION_VALUE;
+            case PPR:
+                return processorPriority();
             case CURRENT:
                 return current();
             case EOI:
@@ -221,6 +247,10 @@ public final class ApicRegisters implements LocalApic {
             case CURRENT:
                 break;
             case TPR:
+                taskPriority((int) value);
+                break;
+            case PPR:
+                break;
             case LDR:
             case DFR:
             case SVR:

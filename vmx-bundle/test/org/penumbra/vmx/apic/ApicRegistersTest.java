@@ -33,6 +33,9 @@ class ApicRegistersTest {
                     case "external":
                         external.add((boolean) arguments[1]);
                         return null;
+                    case "priority":
+                        sent.add("priority " + arguments[1]);
+                        return null;
                     case "state":
                         return new ControllerState(1, new long[] {0, 1L << 40, 0, 0}, new long[4], new long[4], new long[24], 0);
                     default:
@@ -130,6 +133,18 @@ class ApicRegistersTest {
     }
 
     @Test
+    @DisplayName("I07 the task priority reaches the controller, by its register and by CR8; the processor priority is the higher of it and what is served")
+    void priority() {
+        store(0x80, 0x23);
+        assertThat(apic.taskPriority()).isEqualTo(0x23);
+        apic.taskPriority(0x70);
+        assertThat(load(0x80)).isEqualTo(0x70);
+        assertThat(load(0xa0)).as("nothing is in service").isEqualTo(0x70);
+        store(0xa0, 0);
+        assertThat(sent).containsExactly("priority 35", "priority 112");
+    }
+
+    @Test
     @DisplayName("I07 the timer counts down by its divisor, fires once or again and again, not if it is masked, and stops at 0")
     void timer() {
         store(0x3e0, 0b1011);
@@ -174,7 +189,7 @@ class ApicRegistersTest {
         assertThat(apic.holdsMsr(0x831)).as("there is no high half of ICR").isFalse();
         assertThat(apic.writeMsr(0x830, 2L << 32 | 0x55)).isTrue();
         assertThat(apic.writeMsr(0x83f, 0x56)).isTrue();
-        assertThat(sent).containsExactly("55 to 2", "56 to 0");
+        assertThat(sent).containsExactly("priority 32", "priority 0", "55 to 2", "56 to 0");
         assertThat(apic.writeMsr(0x802, 1)).as("read-only").isFalse();
         assertThat(apic.writeMsr(0x808, 1L << 32)).isFalse();
         assertThat(apic.base(PAGE | ENABLED)).isFalse();
