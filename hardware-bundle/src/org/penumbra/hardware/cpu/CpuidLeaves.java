@@ -14,8 +14,8 @@ final class CpuidLeaves {
     private static final int[] VENDOR = {0x756e_6547, 0x4965_6e69, 0x6c65_746e};
     /** Family 6, as of the profiles' processors; model and stepping 0 since none of them is meant. */
     private static final int SIGNATURE = 0x600;
-    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, FXSR, SSE, SSE2. */
-    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 24, 25, 26);
+    /** FPU, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, FXSR, SSE, SSE2. */
+    private static final int EDX_1 = bits(0, 2, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 24, 25, 26);
     /** PCID, CMPXCHG16B, MOVBE, POPCNT, and OSXSAVE's companions are absent; bit 31: a hypervisor may be there. */
     private static final int ECX_1 = bits(13, 17, 22, 23);
     /** FSGSBASE, BMI1, SMEP, BMI2, ERMS, INVPCID, ADX, SMAP. */
