@@ -29,10 +29,10 @@ start:	cli
 	jne dead
 	testl $1, (%ebx)		/* the description says how much memory there is */
 	jz dead
-	movl 16(%ebx), %esi		/* a command line with "nopku" leaves protection keys out */
+	movl 16(%ebx), %esi		/* a command line with "nopku" leaves protection keys (PKU, PKS) out */
 1:	cmpl $0x6b706f6e, (%esi)	/* "nopk" */
 	jne 2f
-	movl $~(1 << 3), feature_mask
+	movl $~(1 << 3 | 1 << 31), feature_mask
 2:	incl %esi
 	cmpb $0, -1(%esi)
 	jne 1b
@@ -883,7 +883,8 @@ idt_pointer:
 tss:	.long 0
 	.quad 0, 0, 0, 0
 	.quad ist_top			/* IST 1 */
-	.skip 104 - 44
+	.skip 102 - 44
+	.word 104			/* no I/O permission bitmap */
 	.align 16
 wide:	.quad 0, 0
 resume:	.quad 0

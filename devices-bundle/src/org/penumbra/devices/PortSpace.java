@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.device.MemoryDevice;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.EventDescriptor;
 import org.penumbra.api.interrupt.Registration;
@@ -12,13 +13,14 @@ import org.penumbra.api.interrupt.Registration;
 /** The I/O of one machine. A device is called under its own monitor, so that it serves one vCPU at a time. */
 final class PortSpace implements IoPorts, PortDevice.Host {
     private final List<PortDevice> devices;
+    private final List<MemoryDevice> memory;
     private final IoEvents events = new IoEvents();
     private volatile IntConsumer console = octet -> { };
     /** Null while the machine is on. */
     private final AtomicReference<Integer> exit = new AtomicReference<>();
 
-    /** @throws IllegalArgumentException if two devices claim one port */
-    PortSpace(List<PortDevice> devices) {
+    /** @throws IllegalArgumentException if two devices claim one port or address */
+    PortSpace(List<PortDevice> devices, List<MemoryDevice> memory) {
         List<PortDevice> placed = new ArrayList<>();
         for (PortDevice d : devices) {
             for (PortDevice other : placed) {
@@ -30,6 +32,41 @@ final class PortSpace implements IoPorts, PortDevice.Host {
             placed.add(d);
         }
         this.devices = placed;
+        for (MemoryDevice d : memory) {
+            for (MemoryDevice other : memory) {
+                if (d != other && d.base() < other.base() + other.bytes() && other.base() < d.base() + d.bytes()) {
+                    throw new IllegalArgumentException(String.format("%s and %s both claim address 0x%x",
+                            d.getClass().getName(), other.getClass().getName(), Math.max(d.base(), other.base())));
+                }
+            }
+        }
+        this.memory = List.copyOf(memory);
+    }
+
+    private MemoryDevice at(long gpa) {
+        for (MemoryDevice d : memory) {
+            if (gpa >= d.base() && gpa - d.base() < d.bytes()) {
+                return d;
+            }
+        }
+        return null;
+    }
+
+    @Override
+    public boolean holds(long gpa) {
+        return at(gpa) != null;
+    }
+
+    @Override
+    public long load(long gpa, int width) {
+        MemoryDevice d = at(gpa);
+        return d.load(gpa - d.base(), width);
+    }
+
+    @Override
+    public void store(long gpa, int width, long value) {
+        MemoryDevice d = at(gpa);
+        d.store(gpa - d.base(), width, value);
     }
 
     @Override

@@ -30,7 +30,7 @@ class PortSpaceTest {
         IoPorts empty = new PortSpaceFactory().create();
         empty.out(0xf4, 1, 7);
         assertThat(empty.poweredOff()).isFalse();
-        assertThatThrownBy(() -> new PortSpace(List.of(new DebugExit(), new DebugExit()))).hasMessageContaining("port 0xf4");
+        assertThatThrownBy(() -> new PortSpace(List.of(new DebugExit(), new DebugExit()), List.of())).hasMessageContaining("port 0xf4");
     }
 
     @Test
@@ -55,7 +55,7 @@ class PortSpaceTest {
             }
         }
         Counting device = new Counting();
-        IoPorts ports = new PortSpace(List.of(device, new DebugExit()));
+        IoPorts ports = new PortSpace(List.of(device, new DebugExit()), List.of());
         int writes = 200_000;
         Thread[] vcpus = new Thread[3];
         for (int n = 0; n < vcpus.length; n++) {

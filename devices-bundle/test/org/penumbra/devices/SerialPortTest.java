@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 
 /** The 16550 as drivers find it. */
 class SerialPortTest {
-    private final PortSpace ports = new PortSpace(List.of(new SerialPort()));
+    private final PortSpace ports = new PortSpace(List.of(new SerialPort()), List.of());
     private final StringBuilder console = new StringBuilder();
 
     @Test
@@ -34,6 +34,6 @@ class SerialPortTest {
     void nobody() {
         assertThat(ports.in(0x80, 1)).isEqualTo(0xff);
         assertThat(ports.in(0x80, 4)).isEqualTo(0xffff_ffffL);
-        assertThat(new PortSpace(List.of(new DebugExit())).in(DebugExit.PORT, 2)).isEqualTo(0xffff);
+        assertThat(new PortSpace(List.of(new DebugExit()), List.of()).in(DebugExit.PORT, 2)).isEqualTo(0xffff);
     }
 }

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
 import org.penumbra.api.command.CommandLine;
@@ -63,18 +64,63 @@ class BootTest {
         assertThat(o.code()).isZero();
     }
 
-    @Test
-    @DisplayName("G02 a guest in machine code runs the same instructions under each design, and with swaps")
-    void sameInstructions() {
+    private static List<String> kernels() {
+        List<String> rows = new ArrayList<>();
+        for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57",
+                "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy",
+                "G01 breakpoints of the debug registers, single steps: debug")) {
+            for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check")) {
+                rows.add(kernel + " " + options);
+            }
+        }
+        return rows;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("kernels")
+    void small(String row) {
+        String[] words = row.replaceFirst("^.*: ", "").split(" ", 2);
+        Outcome o = boot(KERNELS.resolve(words[0] + ".elf"), (words[1] + " --hardware icelake-server").split(" "));
+        assertThat(o.out().lines()).filteredOn(l -> !l.endsWith(" ok")).containsExactly("done");
+        assertThat(o.out().lines()).hasSizeGreaterThan(12);
+        assertThat(o.err()).isEmpty();
+        assertThat(o.code()).isZero();
+    }
+
+    @ParameterizedTest(name = "G02 a guest in machine code retires as many instructions and puts the same out under each design, and with swaps: {0}")
+    @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57", "debug"})
+    void sameInstructions(String kernel) {
         List<String> counts = new ArrayList<>();
+        List<String> outputs = new ArrayList<>();
         for (String mmu : List.of("shadow", "ept", "npt", "shadow,ept,npt")) {
-            List<String> options = new ArrayList<>(List.of("--mmu", mmu, "--append", "nopku", "--summary"));
+            List<String> options = new ArrayList<>(List.of("--mmu", mmu, "--append", "nopku", "--summary", "--hardware", "icelake-server"));
             if (mmu.contains(",")) {
                 options.addAll(List.of("--swap-every", "500"));
             }
-            counts.add(boot(KERNELS.resolve("selftest.elf"), options.toArray(String[]::new)).err().replaceAll(" instructions.*\n", ""));
+            Outcome o = boot(KERNELS.resolve(kernel + ".elf"), options.toArray(String[]::new));
+            assertThat(o.code()).isZero();
+            counts.add(o.err().replaceAll(" instructions.*\n", ""));
+            outputs.add(o.out());
         }
+        assertThat(outputs).containsOnly(outputs.get(0));
         assertThat(counts).allMatch(c -> c.matches("\\d+")).containsOnly(counts.get(0));
+    }
+
+    @ParameterizedTest(name = "G07 a kernel is a workload like any other: {0}")
+    @ValueSource(strings = {"shadow-vs-ept --design native,shadow,ept,npt", "hot-swap --design shadow,ept,npt --vcpus 1 --every 10000"})
+    void workload(String options) throws IOException {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        Path events = folder.resolve("events.json.gz");
+        List<String> arguments = new ArrayList<>(List.of("run"));
+        arguments.addAll(List.of(options.split(" ")));
+        arguments.addAll(List.of("--workload", "boot:" + KERNELS.resolve("selftest.elf"), "--append", "nopku", "--check", "--events", events.toString(),
+                "--out", folder.resolve("results").toString(), "--json"));
+        // Exit code 0: no translation was wrong, and the guest retired as many instructions and put the same out under every design and with swaps.
+        assertThat(penumbra.run(arguments, new PrintWriter(out), new PrintWriter(err), () -> false)).as(err.toString()).isZero();
+        assertThat(out.toString()).contains("\"reason\" : \"IO_INSTRUCTION\"", "\"exits.CR_ACCESS\"", "\"counter.io_exits\"", "\"value\" : \"nopku\"");
+        assertThat(Files.readString(folder.resolve("results/results.csv"))).contains(",operations,operations,", ",translations_wrong,translations,0");
+        assertThat(Files.size(events)).isPositive();
     }
 
     @Test

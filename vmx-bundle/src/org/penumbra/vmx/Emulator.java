@@ -9,7 +9,10 @@ import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.PagingMode;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.Disposition;
+import org.penumbra.vmx.exit.PdpteRegisters;
 
 /**
  * Emulates the operation at which a vCPU's engine stopped: the engine supplies its meaning, this the memory. Translates by the
@@ -19,6 +22,7 @@ import org.penumbra.api.vmx.Disposition;
 final class Emulator implements MemoryHooks {
     private static final int PAGE = PhysicalMemory.FRAME_BYTES;
     private static final int EFAULT = 14;
+    private static final long CR0_TS = 1 << 3;
 
     private final VirtualMachine machine;
     private final VirtualCpu vcpu;
@@ -84,6 +88,23 @@ final class Emulator implements MemoryHooks {
         return first >= 0;
     }
 
+    @Override
+    public boolean switchTask(long cr3) {
+        PagingState now = vcpu.registers().paging;
+        PagingState next = now.withCr0(now.cr0() | CR0_TS).withCr3(cr3);
+        if (now.mode() == PagingMode.PAE && cr3 != now.cr3()) {
+            next = PdpteRegisters.load(vcpu, next);
+        }
+        if (next == null) {
+            vcpu.injectGeneralProtection();
+            return false;
+        }
+        // KVM: emulator_set_cr of tss_load_state. Stores so far were made by the tables before.
+        tell();
+        vcpu.loadPaging(next, false);
+        return true;
+    }
+
     /** The gpa of {@code address}, or −1 when the operation is refused. Sets {@link #unanswered}. */
     private long page(long address, int access, int width) {
         unanswered = false;
@@ -104,7 +125,7 @@ final class Emulator implements MemoryHooks {
             return -1;
         }
         if (guest.pfn(gpa >>> 12, Access.isWrite(access)) == GuestMemory.NO_SLOT) {
-            if (width <= 8 && (Access.isWrite(access) || !Access.isFetch(access) && vcpu.localApic().holds(gpa))) {
+            if (width <= 8 && (Access.isWrite(access) || !Access.isFetch(access) && (vcpu.localApic().holds(gpa) || machine.ports.holds(gpa)))) {
                 unanswered = true;
                 return gpa;
             }
@@ -129,6 +150,9 @@ final class Emulator implements MemoryHooks {
         long gpa = gpa(address);
         if (device(address) && vcpu.localApic().holds(gpa)) {
             return vcpu.localApic().load(gpa, width);
+        }
+        if (device(address) && machine.ports.holds(gpa)) {
+            return machine.ports.load(gpa, width);
         }
         int here = Math.min(width, PAGE - (int) (gpa & PAGE - 1));
         long low = guest.load(gpa, here);
@@ -159,13 +183,18 @@ final class Emulator implements MemoryHooks {
         return (gva & PAGE - 1) + (address - gva) < PAGE ? firstIsDevice : secondIsDevice;
     }
 
-    /** A write to where no memory takes it reaches the local APIC, an ioeventfd or nobody. */
+    /** A write to where no memory takes it reaches the local APIC, an ioeventfd, a device or nobody. */
     private void signal(long gpa, int width, long value) {
         if (vcpu.localApic().holds(gpa)) {
             vcpu.localApic().store(gpa, width, value);
             return;
         }
-        if (!machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
+        if (machine.ports.signal(IoPorts.Bus.MMIO, gpa, width, value)) {
+            return;
+        }
+        if (machine.ports.holds(gpa)) {
+            machine.ports.store(gpa, width, value);
+        } else {
             refuse(gpa, Access.WRITE);
         }
     }

@@ -87,6 +87,7 @@ final class SvmGuest {
         vmcb.injectErrorCode = pending.injectErrorCode;
         vmcb.injectAddress = pending.injectAddress;
         vmcb.interruptWindow = pending.interruptWindowExiting;
+        vmcb.iretIntercept = pending.nmiWindowExiting;
         processor.vmrun(vmcb);
         pending.inject = false;
         vmcb.tlbControl = Vmcb.TLB_NOTHING;

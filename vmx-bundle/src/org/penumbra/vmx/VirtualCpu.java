@@ -103,6 +103,7 @@ final class VirtualCpu implements Vcpu {
     private long target;
     private volatile boolean finished;
     private volatile boolean halted;
+    private volatile boolean nmiPending;
     /** The processor is in non-root operation, be the engine running or not. */
     private volatile boolean inGuest;
     /** The engine runs: what this vCPU has cached may be in use. KVM: IN_GUEST_MODE. */
@@ -451,7 +452,8 @@ final class VirtualCpu implements Vcpu {
         turns = turns + 1;
         executing = true;
         try {
-            if (flushRequested || machine.gate.closing() || machine.interrupts.pending(id) && wantsInterrupt()) {
+            if (flushRequested || machine.gate.closing() || machine.interrupts.pending(id) && wantsInterrupt()
+                    || nmiPending && !vmcs.nmiWindowExiting && !nested().running()) {
                 line.raise();
             }
             return engine.run(until - processor.guestTime().retired());
@@ -490,8 +492,19 @@ final class VirtualCpu implements Vcpu {
         if (nested().running() && interrupts.pending(id) && nested().interruptExits()) {
             nested().interrupt();
         }
-        boolean open = nestedSvm.globalInterruptFlag() && !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
-                && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
+        boolean between = nestedSvm.globalInterruptFlag() && !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
+                && registers.system.pendingDebug == 0;
+        if (nmiPending && between && !registers.system.nmiBlocked && !nested().running()) {
+            nmiPending = false;
+            registers.system.nmiBlocked = true;
+            inject(GuestException.NMI, 0, 0);
+            vmcs.injectExternal = true;
+            counters().counter("nmi_injections").increment();
+            between = false;
+        }
+        // A guest of the guest is not interrupted by it: NMI exiting of a hypervisor under this one is not modelled.
+        vmcs.nmiWindowExiting = nmiPending && !nested().running();
+        boolean open = between && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
         if (open && interrupts.pending(id)) {
             int vector = interrupts.acknowledge(id);
             if (vector >= 0) {
@@ -794,9 +807,15 @@ final class VirtualCpu implements Vcpu {
         return halted && !wakes();
     }
 
+    /** An NMI has come, and is delivered when no other is being handled. Any thread. */
+    void nonMaskable() {
+        nmiPending = true;
+    }
+
     /** KVM: kvm_arch_vcpu_runnable. */
     private boolean wakes() {
-        return (registers.rflags & ControlBits.RFLAGS_IF) != 0 && nestedSvm.globalInterruptFlag() && machine.interrupts.pending(id);
+        return nestedSvm.globalInterruptFlag()
+                && (nmiPending && !registers.system.nmiBlocked || (registers.rflags & ControlBits.RFLAGS_IF) != 0 && machine.interrupts.pending(id));
     }
 
     Attachment attachment() {

@@ -1,6 +1,7 @@
 package org.penumbra.vmx;
 
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
@@ -8,9 +9,13 @@ import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.ProcessorFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.TranslationStatistics;
+import org.penumbra.api.device.Board;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.device.IoPortsFactory;
 import org.penumbra.api.guest.GuestState;
+import org.penumbra.api.interrupt.ControllerState;
+import org.penumbra.api.interrupt.GsiRoute;
+import org.penumbra.api.interrupt.InterruptTarget;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.InterruptsFactory;
 import org.penumbra.api.interrupt.Timeline;
@@ -70,8 +75,6 @@ final class VirtualMachine implements Machine, Notifier {
         this.config = config;
         this.memory = memory;
         this.checker = checker;
-        this.ports = parts.ports().create();
-        this.ports.console(guest::console);
         this.dispatch = parts.dispatch();
         this.registry = parts.registry();
         this.hostClock = new CycleClock(config.hardware());
@@ -79,10 +82,23 @@ final class VirtualMachine implements Machine, Notifier {
         this.tracking = new TrackedFrames(this::writeProtect);
         this.swapper = new Swapper(this, parts.designs(), parts.engines());
         this.vcpus = new VirtualCpu[config.vcpus()];
-        this.interrupts = parts.interrupts().create(config.vcpus(), this::wake);
+        this.interrupts = parts.interrupts().create(config.vcpus(), new InterruptTarget() {
+            @Override
+            public void kick(int vcpu) {
+                wake(vcpu);
+            }
+
+            @Override
+            public void nonMaskable(int vcpu) {
+                vcpus[vcpu].nonMaskable();
+                wake(vcpu);
+            }
+        });
         memory.observe(checker);
         memory.events().notify(this);
         this.timeline = new GuestTimeline(this::latest, this::timerChanged);
+        this.ports = parts.ports().create(new Board(interrupts, timeline));
+        this.ports.console(guest::console);
         this.scheduler = new Scheduler(this, timeline, config.threads());
         this.dirtyLog = new DirtyLogging(this);
         this.hostPages = new GuardedHostPages(this);
@@ -123,6 +139,9 @@ final class VirtualMachine implements Machine, Notifier {
             registers[i] = new RegisterFile();
         }
         GuestState[] guests = guarded(() -> boot.boot(memory::load, registers, config.memoryBytes()));
+        if (boot.programsInterrupts()) {
+            resetInterrupts();
+        }
         for (int i = 0; i < vcpus.length; i++) {
             if (!ControlRegisterRules.la57Allowed(registers[i].paging.cr4(), linearAddressBits())) {
                 throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
@@ -133,6 +152,17 @@ final class VirtualMachine implements Machine, Notifier {
             if (checker != null) {
                 checker.loaded(i, registers[i].paging, false);
             }
+        }
+    }
+
+    /** Every pin masked, and the interval timer at pin 2, where PCs have it; pin 0 is for the 8259s, GSI 2 is where they are chained. */
+    private void resetInterrupts() {
+        Map<Integer, GsiRoute> routes = new TreeMap<>(interrupts.routes());
+        routes.put(0, new GsiRoute.Pin(2));
+        routes.remove(2);
+        interrupts.routes(routes);
+        for (int pin = 0; pin < ControllerState.PINS; pin++) {
+            interrupts.redirect(pin, ControllerState.MASKED);
         }
     }
 

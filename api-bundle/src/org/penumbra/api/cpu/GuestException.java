@@ -6,6 +6,7 @@ package org.penumbra.api.cpu;
  */
 public final class GuestException {
     /** #DE … SDM vol. 3, "Exceptions and Interrupts Vectors". */
+    public static final int NMI = 2;
     public static final int UD = 6;
     public static final int GP = 13;
     public static final int PF = 14;
@@ -16,7 +17,7 @@ public final class GuestException {
     public int vector;
     /** Error code, for vectors that have one. */
     public int errorCode;
-    /** True for an external interrupt, which has neither error code nor address. */
+    /** True for an external interrupt or an NMI, which has neither error code nor address. */
     public boolean external;
     /** For #PF: the faulting linear address, which delivery puts into CR2. */
     public long address;

@@ -8,7 +8,7 @@ public final class GuestOperation {
     /** What the operation does. */
     public enum Kind {
         FETCH, LOAD, STORE, UPDATE, INVLPG, MOV_TO_CR0, MOV_TO_CR3, MOV_TO_CR4, HLT, OUT, VMCALL, WRMSR, INVPCID, MOV_FROM_CR3, IN, RDMSR, CPUID,
-        SHUTDOWN, VMX, SVM, CHANGE_PRIVILEGE, XSETBV
+        SHUTDOWN, VMX, SVM, CHANGE_PRIVILEGE, XSETBV, TASK_SWITCH, MOV_TO_CR8, MOV_FROM_CR8
     }
 
     public Kind kind;

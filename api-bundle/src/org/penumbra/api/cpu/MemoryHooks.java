@@ -14,6 +14,14 @@ public interface MemoryHooks {
      */
     boolean prepare(long gva, int width, int operation);
 
+    /**
+     * A task switch has come to its new address space: CR0.TS is set and CR3 is {@code cr3}, or as it was without paging (SDM vol. 3, "Task
+     * Switching"). What is prepared afterwards lies there. False if refused, since CR3 must not have that value.
+     */
+    default boolean switchTask(long cr3) {
+        throw new UnsupportedOperationException("no task switches here");
+    }
+
     /** Reads {@code width} (1 to 8) bytes that were prepared. */
     long load(long gva, int width);
 

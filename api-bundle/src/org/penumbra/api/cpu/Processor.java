@@ -77,6 +77,20 @@ public interface Processor {
      */
     int changePrivilege(int cpl, long rflags);
 
+    /** JMP, CALL, IRET and an event through a task gate, as sources of a task switch: bits 31:30 of the exit qualification. */
+    int BY_CALL = 0;
+    int BY_IRET = 1;
+    int BY_JUMP = 2;
+    int BY_GATE = 3;
+
+    /**
+     * A task switch to the TSS {@code selector}, found to be allowed, is about to begin. An {@link Outcome}; in VMX non-root operation it always
+     * exits (SDM vol. 3, "Treatment of Task Switches").
+     */
+    default int taskSwitch(int selector, int source) {
+        throw new UnsupportedOperationException("no task switches here");
+    }
+
     /** HLT. An {@link Outcome}; DONE means the processor is halted now. */
     int hlt();
 
@@ -91,6 +105,16 @@ public interface Processor {
 
     /** MOV from CR3, whose value is {@link #result()}. An {@link Outcome}. */
     int movFromCr3();
+
+    /** MOV to CR8, the class of the task priority: #GP above 15. An {@link Outcome}; in VMX non-root operation it exits here. */
+    default int movToCr8(long value) {
+        throw new UnsupportedOperationException("no CR8 here");
+    }
+
+    /** MOV from CR8, whose value is {@link #result()}. An {@link Outcome}. */
+    default int movFromCr8() {
+        throw new UnsupportedOperationException("no CR8 here");
+    }
 
     /** What the last {@link #in} or {@link #movFromCr3} that was DONE has read. */
     long result();

@@ -22,11 +22,22 @@ public final class SystemRegisters {
     public long tscOffset;
     /** DR0 to DR3, DR6 and DR7 by number. */
     public final long[] debug = {0, 0, 0, 0, 0, 0, 0xffff_0ff0L, 0x400};
+    /** CR8 of a processor without a local APIC, whose register it is elsewhere. */
+    public int cr8;
     /** XCR0. */
     public long xcr0 = 1;
 
     /** Blocking by STI or by MOV SS, until one more instruction has retired (SDM vol. 3, "Masking Exceptions and Interrupts …"). */
     public boolean interruptShadow;
+
+    /** Blocking by NMI, from the delivery of one until IRET (SDM vol. 3, "Handling Multiple NMIs"). */
+    public boolean nmiBlocked;
+
+    /** The TSS's I/O permission bitmap has the ports of the I/O instruction that is executed now: IOPL does not matter for it. */
+    public boolean portsPermitted;
+
+    /** Bits of DR6 for a #DB that is due before the next instruction (SDM vol. 3, "Pending Debug Exceptions"). */
+    public long pendingDebug;
 
     /** An event is under delivery; a VM exit may have interrupted it (SDM vol. 3, "Information for VM Exits During Event Delivery"). */
     public boolean vectoring;

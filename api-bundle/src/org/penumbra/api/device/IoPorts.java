@@ -24,6 +24,21 @@ public interface IoPorts {
         return -1L >>> 64 - 8 * width;
     }
 
+    /** True if a device has its registers at the guest-physical address {@code gpa}. */
+    default boolean holds(long gpa) {
+        return false;
+    }
+
+    /** Reads {@code width} (1 to 8) bytes of the device that {@link #holds} {@code gpa}. */
+    default long load(long gpa, int width) {
+        throw new UnsupportedOperationException("no devices in the memory of this machine");
+    }
+
+    /** Writes {@code width} (1 to 8) bytes of the device that {@link #holds} {@code gpa}. */
+    default void store(long gpa, int width, long value) {
+        throw new UnsupportedOperationException("no devices in the memory of this machine");
+    }
+
     /** Has {@code sink} take the bytes that devices put out on the machine's console from now on; before, they are lost. */
     default void console(IntConsumer sink) {}
 

@@ -2,6 +2,7 @@ package org.penumbra.api.experiment;
 
 import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
@@ -26,6 +27,11 @@ public interface Workload {
     /** The guest with 4-level paging. */
     default GuestBoot prepare(long seed) {
         return prepare(seed, PagingMode.FOUR_LEVEL);
+    }
+
+    /** The engine that executes the guest, by {@code engine.name}. */
+    default String engine() {
+        return EngineFactory.STEPS;
     }
 
     /** The extension that the guest uses as a hypervisor; empty if it is none. */

@@ -17,6 +17,9 @@ public interface InterruptController {
         /** {@code vcpu} accepted an interrupt: a bit of its IRR was set, or had been set before. */
         void delivered(int vcpu);
 
+        /** A message of delivery mode NMI came for {@code vcpu}. */
+        default void nonMaskable(int vcpu) {}
+
         /**
          * An EOI came for the vector of {@code pin}, edge or level triggered ({@code kvm_notify_acked_irq}); told before the
          * remote IRR is cleared.

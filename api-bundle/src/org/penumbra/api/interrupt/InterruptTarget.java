@@ -12,4 +12,7 @@ public interface InterruptTarget {
      * guest or wake from a halt and look; it must not block.
      */
     void kick(int vcpu);
+
+    /** A non-maskable interrupt is to be delivered to {@code vcpu}. As {@link #kick}; several before it is delivered fall together. */
+    default void nonMaskable(int vcpu) {}
 }

@@ -84,6 +84,18 @@ public interface Interrupts extends AutoCloseable {
      */
     void endOfInterrupt(int vcpu);
 
+    /**
+     * Whether {@code vcpu} takes what the 8259s ask for: its local APIC is disabled, or lets LINT0 through as ExtINT (SDM vol. 3, "Local Vector
+     * Table"). By the thread of the vCPU; at first vCPU 0 does, as firmware leaves it, and no other.
+     */
+    default void external(int vcpu, boolean open) {}
+
+    /**
+     * The task priority of {@code vcpu}, 0 to 255: vectors whose class, vector / 16, is not above its class stay requested (SDM vol. 3, "Task and
+     * Processor Priorities"). By the thread of the vCPU; 0 at first. What the 8259s ask for does not know it.
+     */
+    default void priority(int vcpu, int taskPriority) {}
+
     /** The state now, with what is latched not in it. */
     ControllerState state();
 

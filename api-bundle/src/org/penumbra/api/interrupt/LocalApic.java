@@ -32,6 +32,12 @@ public interface LocalApic {
     /** Writes the register behind {@code msr}, which is one; false, without effect, where that is #GP. */
     boolean writeMsr(int msr, long value);
 
+    /** The task priority register, 0 to 255; its bits 7:4 are CR8. */
+    int taskPriority();
+
+    /** Writes the task priority register, as MOV to CR8 does. */
+    void taskPriority(int value);
+
     /** True if the guest has enabled it, so that CPUID says it is there. */
     default boolean enabled() {
         return (base() >>> 11 & 1) != 0;

@@ -27,6 +27,15 @@ public interface GuestBoot {
     /** The guest has put a byte out on the console of its machine, by a serial port for one. On the thread of the vCPU. */
     default void console(int octet) {}
 
+    /**
+     * True if the guest programs the interrupt controllers itself: it finds every pin of the I/O APIC masked and the interval timer, GSI 0, at pin
+     * 2, as a PC's firmware leaves it. Else they are open, as {@link org.penumbra.api.interrupt.ControllerState#initial} says, and GSI n leads to
+     * pin n.
+     */
+    default boolean programsInterrupts() {
+        return false;
+    }
+
     /** Why this guest cannot run on {@code vcpus} vCPUs in {@code memoryBytes} of memory, in one line for the user; empty if it can. */
     default Optional<String> refusal(int vcpus, long memoryBytes) {
         return Optional.empty();

@@ -61,6 +61,11 @@ public record MachineConfig(
         return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, number, threaded, engine, watchdogMillis, shadowVmcs);
     }
 
+    /** The same with another engine. */
+    public MachineConfig withEngine(String name) {
+        return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, name, watchdogMillis, shadowVmcs);
+    }
+
     /** The same with another watchdog. */
     public MachineConfig withWatchdog(long millis) {
         return new MachineConfig(memoryBytes, hostPageLevel, hardware, mmu, settings, check, vcpus, threads, engine, millis, shadowVmcs);

@@ -9,16 +9,20 @@ package org.penumbra.api.svm;
 public final class Vmcb {
     /** Exit codes (APM vol. 2, appendix "SVM Intercept Exit Codes"): of a control register or an exception its number is added. */
     public static final int VMEXIT_CR_READ = 0x00;
+    public static final int VMEXIT_CR8_READ = 0x08;
     public static final int VMEXIT_CR_WRITE = 0x10;
+    public static final int VMEXIT_CR8_WRITE = 0x18;
     public static final int VMEXIT_EXCP = 0x40;
     public static final int VMEXIT_INTR = 0x60;
     public static final int VMEXIT_VINTR = 0x64;
     public static final int VMEXIT_CPUID = 0x72;
+    public static final int VMEXIT_IRET = 0x74;
     public static final int VMEXIT_HLT = 0x78;
     public static final int VMEXIT_INVLPG = 0x79;
     public static final int VMEXIT_INVLPGA = 0x7a;
     public static final int VMEXIT_IOIO = 0x7b;
     public static final int VMEXIT_MSR = 0x7c;
+    public static final int VMEXIT_TASK_SWITCH = 0x7d;
     public static final int VMEXIT_SHUTDOWN = 0x7f;
     public static final int VMEXIT_VMRUN = 0x80;
     public static final int VMEXIT_VMMCALL = 0x81;
@@ -57,6 +61,11 @@ public final class Vmcb {
      * (APM vol. 2, "Virtual Interrupt Intercept"). KVM: {@code svm_set_vintr}.
      */
     public boolean interruptWindow;
+    /**
+     * The intercept of IRET, by which a hypervisor learns that NMIs are not blocked any more (APM vol. 2, "NMI Support"). The exit comes when IRET
+     * has retired: the single step over it, which KVM makes ({@code svm_enable_nmi_window}), is in it.
+     */
+    public boolean iretIntercept;
     /** EVENTINJ: an event to be injected by the next VMRUN, an external interrupt or an exception. */
     public boolean inject;
     public boolean injectExternal;

@@ -98,6 +98,9 @@ public final class Vmcs {
     /** "Interrupt-window exiting": exits as soon as RFLAGS.IF = 1 at an operation boundary. */
     public boolean interruptWindowExiting;
 
+    /** "NMI-window exiting", with virtual NMIs: exits at an operation boundary as soon as NMIs are not blocked. */
+    public boolean nmiWindowExiting;
+
     /** VM-entry interruption information: an event to be injected by the next entry, an external interrupt or an exception. */
     public boolean inject;
     public boolean injectExternal;

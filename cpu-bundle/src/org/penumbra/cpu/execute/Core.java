@@ -40,12 +40,17 @@ final class Core {
     final long[] gpr;
     final Flags flags;
     final DataPath memory;
+    final Ports ports = new Ports(this);
+    final Breakpoints breakpoints;
 
     /** 16, 32, 64: how code is decoded. */
     int bits;
     boolean in64;
     boolean longMode;
     boolean protectedMode;
+    boolean virtual86;
+    /** Real-address or virtual-8086 mode: a selector is a base. */
+    boolean realSegments;
     /** Kinds of data accesses at the current privilege. */
     int reading;
     int writing;
@@ -65,6 +70,8 @@ final class Core {
     int faultSegment;
     /** Something an engine has to look at between two instructions has changed: mode, flags that trap, code. */
     boolean changed;
+    /** The instruction has loaded RF, which counts for the next one. */
+    boolean resumes;
     /** The instruction ends the run so. */
     ExecutionEngine.Stop stop;
     /** An exit whose operation, when it is skipped, puts its value here. */
@@ -81,12 +88,15 @@ final class Core {
         this.gpr = registers.gpr;
         this.flags = new Flags(registers);
         this.memory = new DataPath(this, port, log);
+        this.breakpoints = new Breakpoints(this);
     }
 
     /** Derives the mode from the registers. */
     void refresh() {
         protectedMode = registers.paging.has0(ControlBits.CR0_PE);
         longMode = registers.paging.hasEfer(ControlBits.EFER_LMA);
+        virtual86 = protectedMode && (registers.rflags & Flags.VM) != 0;
+        realSegments = !protectedMode || virtual86;
         int code = segments.rights[Segments.CS];
         in64 = longMode && (code & Segments.L) != 0;
         bits = in64 ? 64 : (code & Segments.DB) != 0 ? 32 : 16;
@@ -103,6 +113,17 @@ final class Core {
         vector = exception;
         errorCode = error;
         return Trap.FAULT;
+    }
+
+    int iopl() {
+        return (int) (registers.rflags >>> 12) & 3;
+    }
+
+    /** SDM vol. 3, "Sensitive Instructions" of virtual-8086 mode: #GP(0) unless IOPL is 3. */
+    void requireVirtualIopl() {
+        if (virtual86 && iopl() < 3) {
+            throw gp0();
+        }
     }
 
     Trap gp0() {

@@ -25,11 +25,19 @@ final class DataPath {
     final GuestOperation operation = new GuestOperation();
     /** Null unless somebody records. */
     private final AccessLog log;
+    /** Nobody records, and no breakpoint waits for accesses. */
+    private boolean plain;
 
     DataPath(Core core, MemoryPort port, AccessLog log) {
         this.core = core;
         this.port = port;
         this.log = log;
+        this.plain = log == null;
+    }
+
+    /** Whether breakpoints are to hear of accesses. */
+    void watch(boolean watched) {
+        plain = log == null && !watched;
     }
 
     void emulate(MemoryHooks memory) {
@@ -46,11 +54,14 @@ final class DataPath {
 
     /** Up to 8 bytes, zero-extended; {@code access} may be a write kind, if a store is to follow. */
     long load(long gva, int width, int access) {
-        if (log == null) {
+        if (plain) {
             return read(gva, width, access);
         }
         long value = read(gva, width, access);
-        log.load(gva, width, access);
+        if (log != null) {
+            log.load(gva, width, access);
+        }
+        core.breakpoints.data(gva, width, false);
         return value;
     }
 
@@ -62,24 +73,44 @@ final class DataPath {
             }
             throw failed(outcome, gva, width, access);
         }
-        if (!hooks.prepare(gva, width, access & 3)) {
+        prepare(gva, width, access & 3, access);
+        return hooks.load(gva, width);
+    }
+
+    /** A supervisor access at CPL 3 is an implicit one, of the delivery of an event for instance. */
+    private void prepare(long gva, int width, int operation, int access) {
+        int cpl = core.registers.cpl;
+        core.registers.cpl = (access & Access.USER) == 0 ? 0 : cpl;
+        try {
+            if (!hooks.prepare(gva, width, operation)) {
+                throw Trap.REFUSED;
+            }
+        } finally {
+            core.registers.cpl = cpl;
+        }
+    }
+
+    /** The hypervisor loads CR3, and sets CR0.TS. */
+    void switchTask(long cr3) {
+        if (!hooks.switchTask(cr3)) {
             throw Trap.REFUSED;
         }
-        return hooks.load(gva, width);
     }
 
     void store(long gva, int width, long value, int access) {
         write(gva, width, value, access);
+        if (plain) {
+            return;
+        }
         if (log != null) {
             log.store(gva, width);
         }
+        core.breakpoints.data(gva, width, true);
     }
 
     private void write(long gva, int width, long value, int access) {
         if (hooks != null) {
-            if (!hooks.prepare(gva, width, Access.WRITE)) {
-                throw Trap.REFUSED;
-            }
+            prepare(gva, width, Access.WRITE, access);
             hooks.store(gva, width, value);
             return;
         }

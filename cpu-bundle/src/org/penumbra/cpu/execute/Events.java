@@ -2,6 +2,7 @@ package org.penumbra.cpu.execute;
 
 import static org.penumbra.cpu.execute.Core.truncate;
 
+import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.Segments;
 import org.penumbra.api.paging.Access;
 
@@ -23,18 +24,23 @@ final class Events {
     private static final int INTERRUPT_GATE = 14;
     /** Exceptions of class "fault": the frame has RF = 1 (SDM vol. 3, "Flags Usage of Exception- or Interrupt-Handler Procedure"). */
     private static final long FAULTS = 0x3_7ce1 | 1 << Core.XM | 1 << 21;
+    private static final int TASK_GATE = 5;
+    /** What a frame from virtual-8086 mode has above SS, in the order of the pushes. */
+    private static final int[] OF_VIRTUAL_8086 = {Segments.GS, Segments.FS, Segments.DS, Segments.ES};
     private static final int EXTERNAL = 1;
     private static final int IN_IDT = 2;
 
     private final Core core;
     private final SegmentLoader loader;
+    private final TaskSwitch tasks;
     private final Segments segments;
     /** The stack that a transfer uses, under construction. */
     private long sp;
     private long stackBase;
     private long stackMask;
 
-    Events(Core core, SegmentLoader loader) {
+    Events(Core core, SegmentLoader loader, TaskSwitch tasks) {
+        this.tasks = tasks;
         this.core = core;
         this.loader = loader;
         this.segments = core.segments;
@@ -65,12 +71,18 @@ final class Events {
         long gate = core.memory.system(at, 8);
         int type = (int) (gate >>> 40) & 31;
         boolean wide = type == INTERRUPT_GATE || type == TRAP_GATE;
-        if (!wide && (core.longMode || type != INTERRUPT_GATE_16 && type != TRAP_GATE_16)
+        boolean task = type == TASK_GATE && !core.longMode;
+        if (!wide && !task && (core.longMode || type != INTERRUPT_GATE_16 && type != TRAP_GATE_16)
                 || software && SegmentLoader.dpl(gate) < core.registers.cpl) {
             throw core.fault(Core.GP, code);
         }
         if (!SegmentLoader.present(gate)) {
             throw core.fault(Core.NP, code);
+        }
+        boolean restarts = !software && vector < 32 && (FAULTS >>> vector & 1) != 0;
+        if (task) {
+            task((int) (gate >>> 16) & 0xffff, ip, restarts, hasError, error, ext);
+            return;
         }
         int size = core.longMode ? 8 : wide ? 4 : 2;
         long high = core.longMode ? core.memory.system(at + 8, 8) << 32 : 0;
@@ -81,10 +93,25 @@ final class Events {
         }
         long d = withExt(selector, ext);
         int level = target(selector, d, ext);
+        if (core.virtual86 && level != 0) {
+            throw core.fault(Core.GP, selector & 0xfffc | ext);
+        }
         int ist = core.longMode ? (int) (gate >>> 32) & 7 : 0;
         boolean masks = type == INTERRUPT_GATE || type == INTERRUPT_GATE_16;
-        boolean restarts = !software && vector < 32 && (FAULTS >>> vector & 1) != 0;
         enter(selector, d, level, offset, size, ist, hasError, error, ip, masks, ext, restarts);
+    }
+
+    /** SDM vol. 3, "Interrupt Tasks": the error code goes to the stack of the new task. */
+    private void task(int selector, long ip, boolean restarts, boolean hasError, int error, int ext) {
+        long flags = core.flags.value();
+        tasks.to(selector, Processor.BY_GATE, ip, restarts ? flags | Flags.RF : flags, ext);
+        if (hasError) {
+            core.push(error & 0xffff_ffffL, (segments.rights[Segments.TR] & 8) != 0 ? 4 : 2);
+        }
+    }
+
+    TaskSwitch tasks() {
+        return tasks;
     }
 
     /** The privilege level of a handler in {@code selector}, checked. */
@@ -138,6 +165,12 @@ final class Events {
             sp &= -16L;
         }
         int access = core.registers.cpl == 3 ? Access.WRITE : core.writing;
+        boolean from86 = core.virtual86;
+        if (from86) {
+            for (int s : OF_VIRTUAL_8086) {
+                push(segments.selector[s], size, access);
+            }
+        }
         if (core.longMode || switched) {
             push(oldSs, size, access);
             push(oldSp, size, access);
@@ -157,6 +190,11 @@ final class Events {
             segments.set(Segments.SS, newSs, 0, 0, Segments.UNUSABLE | level << 5);
         } else if (inner) {
             loader.set(Segments.SS, newSs, loader.accessed(newSs, newSsDescriptor));
+        }
+        if (from86) {
+            for (int s : OF_VIRTUAL_8086) {
+                segments.set(s, 0, 0, 0, Segments.UNUSABLE);
+            }
         }
         core.refresh();
         core.write(4, core.longMode ? 8 : core.stackBytes(), top);

@@ -241,11 +241,13 @@ final class MiscOps {
     }
 
     private void pushFlags(Insn i) {
+        core.requireVirtualIopl();
         core.push(flags.value() & ~(long) (Flags.RF | Flags.VM), i.size);
     }
 
     /** SDM vol. 2, table "Effect of POPF/POPFD on the EFLAGS Register". */
     private void popFlags(Insn i) {
+        core.requireVirtualIopl();
         long mask = Flags.STATUS | Flags.TF | Flags.DF | Flags.NT;
         if (i.size > 2) {
             mask |= Flags.AC | Flags.ID;

@@ -18,6 +18,8 @@ final class SegmentLoader {
     /** What a load in real mode leaves in a segment register: present data that can be written. */
     static final int REAL_MODE_RIGHTS = 0x93;
 
+    private static final int VIRTUAL_8086_RIGHTS = 0xf3;
+
     private final Core core;
     private final Segments segments;
 
@@ -96,30 +98,38 @@ final class SegmentLoader {
 
     /** MOV and POP to ES, SS, DS, FS, GS, and their kin. */
     void load(int segment, int selector) {
-        if (!core.protectedMode) {
+        if (core.virtual86) {
+            virtual86(segment, selector);
+        } else if (!core.protectedMode) {
             segments.selector[segment] = selector;
             segments.base[segment] = (long) selector << 4;
             segments.rights[segment] = segments.rights[segment] & ~Segments.UNUSABLE | REAL_MODE_RIGHTS;
         } else if (segment == Segments.SS) {
             stack(selector, core.registers.cpl, Core.GP);
         } else {
-            data(segment, selector);
+            data(segment, selector, Core.GP);
         }
         core.refresh();
     }
 
-    private void data(int segment, int selector) {
+    /** SDM vol. 3, "Virtual-8086 Mode": the base is the selector times 16, everything can be written, at privilege level 3. */
+    void virtual86(int segment, int selector) {
+        segments.set(segment, selector & 0xffff, (long) (selector & 0xffff) << 4, 0xffff, VIRTUAL_8086_RIGHTS);
+    }
+
+    /** Loads a data segment; {@code vector} is #GP, or #TS for one of a task that is switched to. */
+    void data(int segment, int selector, int vector) {
         if (isNull(selector)) {
             setNull(segment, selector);
             return;
         }
-        long d = descriptor(selector, Core.GP);
+        long d = descriptor(selector, vector);
         int rights = rights(d);
         boolean code = (rights & CODE) != 0;
         boolean readable = (rights & Segments.S) != 0 && (!code || (rights & READ_WRITE) != 0);
         boolean conforming = code && (rights & CONFORMING) != 0;
         if (!readable || !conforming && Math.max(selector & 3, core.registers.cpl) > dpl(d)) {
-            throw core.fault(Core.GP, selector & 0xfffc);
+            throw core.fault(vector, selector & 0xfffc);
         }
         if (!present(d)) {
             throw core.fault(Core.NP, selector & 0xfffc);

@@ -116,7 +116,7 @@ final class StringOps {
         o.width = width;
         o.value = value;
         core.completion = ignored -> done(i, 6);
-        core.require(core.cpu.out(o.port, width, value));
+        core.require(core.ports.out(o.port, width, value));
         core.completion = null;
         core.stop = ExecutionEngine.Stop.BUDGET;
         step(i, 6);
@@ -136,7 +136,7 @@ final class StringOps {
             core.memory.store(at, width, value, core.writing);
             return done(i, 7);
         };
-        int outcome = core.cpu.in(o.port, width);
+        int outcome = core.ports.in(o.port, width);
         core.require(outcome);
         core.completion = null;
         if (outcome == Outcome.DONE) {

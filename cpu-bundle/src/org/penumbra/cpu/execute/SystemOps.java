@@ -19,6 +19,7 @@ import org.penumbra.cpu.table.Op;
  * {@link Core#completion}, executed here or, after an exit, when a handler has done the operation's work.
  */
 final class SystemOps {
+    private static final long DR6_BD = 1 << 13;
     private static final long CR0_TS = 1 << 3;
     private static final long CR4_TSD = 1 << 2;
     private static final long CR4_FSGSBASE = 1 << 16;
@@ -65,7 +66,7 @@ final class SystemOps {
 
     void execute(Insn i) {
         if (i.entry != null) {
-            if (i.entry.has("pm") && !core.protectedMode) {
+            if (i.entry.has("pm") && core.realSegments) {
                 throw core.ud();
             }
             if (registers.cpl != 0 && i.entry.has("priv")) {
@@ -90,6 +91,7 @@ final class SystemOps {
                 transfers.iret(i);
                 break;
             case INT:
+                core.requireVirtualIopl();
                 events.deliver((int) i.imm & 0xff, false, 0, core.next, true);
                 break;
             case INT3:
@@ -236,10 +238,10 @@ final class SystemOps {
                 toCr0(registers.paging.cr0() & ~CR0_TS);
                 break;
             case MOV_FROM_DR:
-                core.put(i, system.debug[debug(i.br)]);
+                core.put(i, system.debug[debugRegister(i.br)]);
                 break;
             case MOV_TO_DR:
-                toDebug(debug(i.ar), core.b(i));
+                toDebug(debugRegister(i.ar), core.b(i));
                 break;
             case INVLPG:
                 operation.kind = Kind.INVLPG;
@@ -291,7 +293,7 @@ final class SystemOps {
                 operation.kind = Kind.IN;
                 operation.port = i.bk == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
                 operation.width = i.aw;
-                finish(cpu.in(operation.port, i.aw), v -> {
+                finish(core.ports.in(operation.port, i.aw), v -> {
                     core.put(i, v);
                     return 1;
                 });
@@ -301,7 +303,7 @@ final class SystemOps {
                 operation.port = i.ak == Insn.IMM ? (int) i.imm & 0xff : (int) gpr[2] & 0xffff;
                 operation.width = i.bw;
                 operation.value = core.read(0, i.bw);
-                finish(cpu.out(operation.port, i.bw, operation.value), NOTHING);
+                finish(core.ports.out(operation.port, i.bw, operation.value), NOTHING);
                 core.stop = Stop.BUDGET;
                 break;
             case RDMSR:
@@ -403,6 +405,13 @@ final class SystemOps {
             case 4:
                 core.put(i, registers.paging.cr4());
                 break;
+            case 8:
+                operation.kind = Kind.MOV_FROM_CR8;
+                finish(cpu.movFromCr8(), v -> {
+                    core.put(i, v);
+                    return 1;
+                });
+                break;
             default:
                 throw core.ud();
         }
@@ -433,6 +442,11 @@ final class SystemOps {
                 operation.value = value;
                 finish(cpu.movToCr4(value), this::loaded);
                 break;
+            case 8:
+                operation.kind = Kind.MOV_TO_CR8;
+                operation.value = value;
+                finish(cpu.movToCr8(value), NOTHING);
+                break;
             default:
                 throw core.ud();
         }
@@ -457,9 +471,15 @@ final class SystemOps {
         return 1;
     }
 
-    private int debug(int number) {
-        if (number > 7) {
+    /** SDM vol. 3, "Debug Registers DR4 and DR5" and "Debug Control Register (DR7)", general detect. */
+    private int debugRegister(int number) {
+        boolean alias = number == 4 || number == 5;
+        if (number > 7 || alias && registers.paging.has4(Breakpoints.CR4_DE)) {
             throw core.ud();
+        }
+        if ((system.debug[7] & Breakpoints.GD) != 0) {
+            system.debug[6] |= DR6_BD;
+            throw core.fault(Core.DB, 0);
         }
         return number == 4 || number == 5 ? number + 2 : number;
     }
@@ -468,6 +488,7 @@ final class SystemOps {
         if (number > 3 && value >>> 32 != 0) {
             throw core.gp0();
         }
+        core.changed = true;
         system.debug[number] = number == 6 ? value & 0xe00f | 0xffff_0ff0L : number == 7 ? value & ~0xd000L | 0x400 : value;
     }
 }

@@ -2,19 +2,23 @@ package org.penumbra.cpu.execute;
 
 import static org.penumbra.cpu.execute.Core.truncate;
 
+import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.Segments;
 import org.penumbra.cpu.decode.Insn;
 
 /** Far jumps, calls and returns, and IRET (SDM vol. 2, by mnemonic; vol. 3, "Privilege Checking When Transferring Program Control …"). */
 final class Transfers {
     private static final int CALL_GATE = 4;
+    private static final int TASK_GATE = 5;
     private static final int CALL_GATE_32 = 12;
 
     private final Core core;
     private final SegmentLoader loader;
     private final Events events;
+    private final TaskSwitch tasks;
 
     Transfers(Core core, SegmentLoader loader, Events events) {
+        this.tasks = events.tasks();
         this.core = core;
         this.loader = loader;
         this.events = events;
@@ -38,7 +42,7 @@ final class Transfers {
             selector = (int) core.memory.load(at + size, 2, core.reading);
         }
         int size = i.ak == Insn.MEM ? i.size - 2 : i.size;
-        if (!core.protectedMode) {
+        if (core.realSegments) {
             if (offset > core.segments.limit[Segments.CS]) {
                 throw core.gp0();
             }
@@ -80,6 +84,11 @@ final class Transfers {
     }
 
     private void realCode(int selector) {
+        if (core.virtual86) {
+            loader.virtual86(Segments.CS, selector);
+            core.refresh();
+            return;
+        }
         core.segments.selector[Segments.CS] = selector & 0xffff;
         core.segments.base[Segments.CS] = (long) (selector & 0xffff) << 4;
         core.segments.rights[Segments.CS] = 0x9b;
@@ -103,10 +112,22 @@ final class Transfers {
         }
     }
 
-    /** Call gates; gates and segments of tasks are not modelled, and refused. */
+    /** Gates and TSSs; a busy TSS is refused by the task switch. */
     private void gate(int selector, long d, boolean call) {
         int type = SegmentLoader.rights(d) & 15;
         int cpl = core.registers.cpl;
+        boolean task = !core.longMode && (type == TASK_GATE || (type & 5) == 1);
+        if (task) {
+            if (SegmentLoader.dpl(d) < Math.max(cpl, selector & 3)) {
+                throw core.fault(Core.GP, selector & 0xfffc);
+            }
+            if (type == TASK_GATE && !SegmentLoader.present(d)) {
+                throw core.fault(Core.NP, selector & 0xfffc);
+            }
+            int tss = type == TASK_GATE ? (int) (d >>> 16) & 0xffff : selector;
+            tasks.to(tss, call ? Processor.BY_CALL : Processor.BY_JUMP, core.next, core.flags.value(), 0);
+            return;
+        }
         boolean fits = type == CALL_GATE_32 || type == CALL_GATE && !core.longMode;
         if (!fits || SegmentLoader.dpl(d) < Math.max(cpl, selector & 3)) {
             throw core.fault(Core.GP, selector & 0xfffc);
@@ -141,12 +162,36 @@ final class Transfers {
         core.next = offset;
     }
 
+    /** SDM vol. 2, "IRET/IRETD/IRETQ—Interrupt Return", RETURN-TO-VIRTUAL-8086-MODE: IP, CS, FLAGS, SP, SS, ES, DS, FS, GS. */
+    private void toVirtual86(long ip, int cs, long image) {
+        if (ip > 0xffff) {
+            throw core.gp0();
+        }
+        long sp = core.peek(12, 4);
+        int[] selectors = new int[6];
+        selectors[Segments.CS] = cs;
+        selectors[Segments.SS] = (int) core.peek(16, 4);
+        selectors[Segments.ES] = (int) core.peek(20, 4);
+        selectors[Segments.DS] = (int) core.peek(24, 4);
+        selectors[Segments.FS] = (int) core.peek(28, 4);
+        selectors[Segments.GS] = (int) core.peek(32, 4);
+        core.flags.write(image, Flags.STATUS | Flags.TF | Flags.IF | Flags.DF | Flags.IOPL | Flags.NT | Flags.RF | Flags.VM | Flags.AC | Flags.VIF
+                | Flags.VIP | Flags.ID);
+        for (int s = Segments.ES; s <= Segments.GS; s++) {
+            loader.virtual86(s, selectors[s]);
+        }
+        core.registers.cpl = 3;
+        core.gpr[4] = sp;
+        core.next = ip;
+        core.refresh();
+    }
+
     /** RET to another segment. */
     void ret(Insn i) {
         int size = i.size;
         long ip = core.peek(0, size);
         int selector = (int) core.peek(size, size) & 0xffff;
-        if (!core.protectedMode) {
+        if (core.realSegments) {
             if (ip > core.segments.limit[Segments.CS]) {
                 throw core.gp0();
             }
@@ -209,9 +254,25 @@ final class Transfers {
         loader.dropInner();
     }
 
-    /** SDM vol. 2, "IRET/IRETD/IRETQ—Interrupt Return". Returns to virtual-8086 mode and to another task are not modelled. */
+    /** IRET, which unblocks NMIs (SDM vol. 3, "Handling Multiple NMIs"); one that faults does not. */
     void iret(Insn i) {
+        interruptReturn(i);
+        core.registers.system.nmiBlocked = false;
+        core.resumes = true;
+        core.changed = true;
+    }
+
+    /** SDM vol. 2, "IRET/IRETD/IRETQ—Interrupt Return". */
+    private void interruptReturn(Insn i) {
         int size = i.size;
+        core.requireVirtualIopl();
+        if (!core.realSegments && (core.flags.value() & Flags.NT) != 0) {
+            if (core.longMode) {
+                throw core.gp0();
+            }
+            tasks.back();
+            return;
+        }
         long ip = core.peek(0, size);
         int selector = (int) core.peek(size, size) & 0xffff;
         long image = core.peek(2 * size, size);
@@ -219,21 +280,22 @@ final class Transfers {
         if (size > 2) {
             mask |= Flags.RF | Flags.AC | Flags.ID;
         }
-        if (!core.protectedMode) {
+        if (core.realSegments) {
             if (ip > core.segments.limit[Segments.CS]) {
                 throw core.gp0();
             }
             realCode(selector);
             core.next = ip;
             core.drop(3L * size);
-            core.flags.write(image, mask | Flags.IOPL | Flags.IF);
+            core.flags.write(image, mask | (core.virtual86 ? 0 : Flags.IOPL) | Flags.IF);
             core.refresh();
             return;
         }
         long now = core.flags.value();
         int cpl = core.registers.cpl;
-        if ((now & Flags.NT) != 0 || (image & Flags.VM) != 0 && size == 4 && cpl == 0 && !core.longMode) {
-            throw core.gp0();
+        if ((image & Flags.VM) != 0 && size == 4 && cpl == 0 && !core.longMode) {
+            toVirtual86(ip, selector, image);
+            return;
         }
         if (cpl == 0) {
             mask |= Flags.IOPL | (size > 2 ? Flags.VIF | Flags.VIP : 0);

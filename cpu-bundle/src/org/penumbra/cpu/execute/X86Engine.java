@@ -39,6 +39,9 @@ final class X86Engine implements ExecutionEngine {
     private Events events;
     private Interpreter interpreter;
     private CodeCache cache;
+    private Breakpoints breakpoints;
+    /** The instruction that is executed began with TF = 1. */
+    private boolean steps;
     private final History history = new History();
 
     /** The instruction that is executed, or at which the engine has exited. */
@@ -64,8 +67,9 @@ final class X86Engine implements ExecutionEngine {
         vcpu = vcpuNumber;
         core = new Core(processor, port, log);
         SegmentLoader loader = new SegmentLoader(core);
-        events = new Events(core, loader);
+        events = new Events(core, loader, new TaskSwitch(core, loader, vcpuNumber));
         interpreter = new Interpreter(core, events, loader, vcpuNumber);
+        breakpoints = core.breakpoints;
         cache = new CodeCache(core, port);
     }
 
@@ -96,8 +100,17 @@ final class X86Engine implements ExecutionEngine {
                     ? deliver(system.vectoringVector, system.vectoringError, system.vectoringExternal)
                     : nested(injected.vector, injected.errorCode, injected.address);
         }
-        return injected == null || (injected.external
-                ? deliver(injected.vector, 0, true) : fault(injected.vector, injected.errorCode, injected.address));
+        if (injected == null) {
+            return system.pendingDebug == 0 || system.interruptShadow || debug(0);
+        }
+        return injected.external ? deliver(injected.vector, 0, true) : fault(injected.vector, injected.errorCode, injected.address);
+    }
+
+    /** Delivers the debug exceptions {@code traps}, as in DR6, and those that were pending; false if the delivery has exited. */
+    private boolean debug(long traps) {
+        system.debug[6] |= traps | system.pendingDebug;
+        system.pendingDebug = 0;
+        return fault(Core.DB, 0, 0);
     }
 
     private Stop execute(long budget) {
@@ -124,12 +137,23 @@ final class X86Engine implements ExecutionEngine {
     private long straight(long most) {
         long rip = registers.rip;
         current = null;
+        boolean watches = breakpoints.any();
+        core.memory.watch(watches);
+        breakpoints.begin();
+        long met = watches && (registers.rflags & Flags.RF) == 0 ? breakpoints.at(linear(rip)) : 0;
+        if (met != 0) {
+            // An instruction breakpoint is a fault (SDM vol. 3, "Instruction-Breakpoint Exception Condition"); RF is in its frame.
+            core.flags.write(Flags.RF, Flags.RF);
+            system.debug[6] |= met;
+            throw core.fault(Core.DB, 0);
+        }
         Insn[] code = cache.at(core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL);
         history.enter(rip, code);
         boolean shadow = system.interruptShadow;
-        boolean alone = shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
-        boolean steps = (registers.rflags & Flags.TF) != 0;
+        boolean alone = watches || shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
+        steps = (registers.rflags & Flags.TF) != 0;
         core.changed = false;
+        core.resumes = false;
         int k = 0;
         boolean more = true;
         while (more) {
@@ -146,6 +170,7 @@ final class X86Engine implements ExecutionEngine {
             begun(i);
             if (!interpreter.execute(i)) {
                 partial = true;
+                system.pendingDebug |= breakpoints.take();
                 return k - 1;
             }
             rip = core.next;
@@ -156,13 +181,27 @@ final class X86Engine implements ExecutionEngine {
             if (shadow) {
                 system.interruptShadow = false;
             }
-            core.flags.write(0, Flags.RF);
-            if (steps) {
-                system.debug[6] |= DR6_BS;
+            settleDebug();
+            if (system.pendingDebug != 0 && !inhibitsDebug()) {
+                system.debug[6] |= system.pendingDebug;
+                system.pendingDebug = 0;
                 throw core.fault(Core.DB, 0);
             }
         }
         return k;
+    }
+
+    /** An instruction has retired: RF ends with it, and what it has met is due. */
+    private void settleDebug() {
+        if (!core.resumes) {
+            core.flags.write(0, Flags.RF);
+        }
+        system.pendingDebug |= breakpoints.take() | (steps ? DR6_BS : 0);
+    }
+
+    /** MOV SS and POP SS hold debug exceptions back for one instruction (SDM vol. 3, "Masking Exceptions and Interrupts When Switching Stacks"). */
+    private boolean inhibitsDebug() {
+        return system.interruptShadow && current != null && current.op != Op.STI;
     }
 
     private void begun(Insn i) {
@@ -205,6 +244,9 @@ final class X86Engine implements ExecutionEngine {
         registers.rip = core.next;
         system.vectoring = false;
         system.interruptShadow = false;
+        if (vector == Core.DB) {
+            system.debug[7] &= ~Breakpoints.GD;
+        }
         return true;
     }
 
@@ -251,6 +293,12 @@ final class X86Engine implements ExecutionEngine {
             if (current == null && i.op.group == Op.Group.SYSTEM) {
                 return false;
             }
+            if (current == null) {
+                steps = (registers.rflags & Flags.TF) != 0;
+                core.memory.watch(breakpoints.any());
+                breakpoints.begin();
+            }
+            core.resumes = false;
             core.next = core.in64 ? registers.rip + i.length : registers.rip + i.length & 0xffff_ffffL;
             begun(i);
             if (interpreter.execute(i)) {
@@ -292,6 +340,7 @@ final class X86Engine implements ExecutionEngine {
         exited = false;
         retired();
         system.interruptShadow = false;
+        settleDebug();
         core.settleTime();
     }
 

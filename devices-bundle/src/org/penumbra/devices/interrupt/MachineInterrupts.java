@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.osgi.framework.ServiceReference;
 import org.penumbra.api.interrupt.ControllerState;
 import org.penumbra.api.interrupt.Descriptor;
@@ -28,6 +30,13 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     /** 1 where {@link InterruptController#pending} is true; written under the lock. */
     private final AtomicIntegerArray ready;
     private final Lines lines = new Lines();
+    /** Wired to the GSIs below 16; what they ask for goes to vCPU 0 while {@link #external}. */
+    private final PicPair pics = new PicPair();
+    private boolean external = true;
+    /** Task priority of each vCPU. */
+    private final int[] priority;
+    /** vCPUs for which an NMI came and is to be told, modulo 64. */
+    private final AtomicLong nonMaskable = new AtomicLong();
     private final Resamplers resamplers = new Resamplers();
     private final Latch latch;
     private final List<Irqfd> irqfds = new ArrayList<>();
@@ -51,6 +60,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         this.name = name;
         kept = ControllerState.initial(vcpus);
         ready = new AtomicIntegerArray(vcpus);
+        priority = new int[vcpus];
         latch = new Latch(vcpus);
     }
 
@@ -98,6 +108,9 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     /** {@code kvm_set_irq}. */
     private void set(int gsi, int source, boolean high) {
         boolean changed = lines.set(gsi, source, high);
+        if (changed && gsi < PicPair.LINES) {
+            wire(gsi);
+        }
         GsiRoute route = table.route(gsi);
         if (route instanceof GsiRoute.Msi m) {
             if (high) {
@@ -106,6 +119,66 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         } else if (changed && route instanceof GsiRoute.Pin p && lines.change(gsi, p.pin())) {
             line(p.pin());
         }
+    }
+
+    private void wire(int gsi) {
+        pics.set(gsi, lines.isHigh(gsi));
+        if (externalRequested()) {
+            accepted |= 1;
+        }
+    }
+
+    /** The local APIC of vCPU 0, which is the controller's, lets the request of the 8259s through. */
+    private boolean externalRequested() {
+        return external && controller != null && pics.output();
+    }
+
+    @Override
+    public void external(int vcpu, boolean open) {
+        if (vcpu != 0) {
+            return;
+        }
+        synchronized (lock) {
+            external = open;
+            refresh(0);
+        }
+    }
+
+    @Override
+    public void priority(int vcpu, int taskPriority) {
+        synchronized (lock) {
+            priority[vcpu] = taskPriority;
+            refresh(vcpu);
+        }
+    }
+
+    /** The controller has something for {@code vcpu} that its task priority does not hold back. */
+    private boolean requested(int vcpu) {
+        if (controller == null || !controller.pending(vcpu)) {
+            return false;
+        }
+        return priority[vcpu] < 16 || highest(controller.state().irr(), vcpu) >> 4 > priority[vcpu] >> 4;
+    }
+
+    private static int highest(long[] irr, int vcpu) {
+        for (int i = 3; i >= 0; i--) {
+            long word = irr[4 * vcpu + i];
+            if (word != 0) {
+                return 64 * i + 63 - Long.numberOfLeadingZeros(word);
+            }
+        }
+        return -1;
+    }
+
+    /** Does something to the 8259s. */
+    void pics(Consumer<PicPair> work) {
+        long kicks;
+        synchronized (lock) {
+            work.accept(pics);
+            accepted |= 1;
+            kicks = refresh();
+        }
+        kick(kicks);
     }
 
     private void line(int pin) {
@@ -152,12 +225,20 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         accepted |= 1L << vcpu;
     }
 
+    @Override
+    public void nonMaskable(int vcpu) {
+        nonMaskable.accumulateAndGet(1L << vcpu, (a, b) -> a | b);
+    }
+
     /** {@code irqfd_resampler_ack}, for every GSI of the pin: lowered once, and all its resample events. */
     @Override
     public boolean acked(int pin) {
         for (int gsi : table.gsisOf(pin)) {
             if (resamplers.has(gsi)) {
                 if (lines.set(gsi, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, false)) {
+                    if (gsi < PicPair.LINES) {
+                        wire(gsi);
+                    }
                     lines.change(gsi, pin);
                 }
                 resamplers.ring(gsi);
@@ -181,7 +262,8 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             if (controller == null) {
                 return -1;
             }
-            int vector = controller.acknowledge(vcpu);
+            // KVM: kvm_cpu_get_interrupt.
+            int vector = vcpu == 0 && externalRequested() ? pics.acknowledge() : requested(vcpu) ? controller.acknowledge(vcpu) : -1;
             refresh(vcpu);
             return vector;
         }
@@ -228,7 +310,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     }
 
     private boolean refresh(int vcpu) {
-        boolean pending = controller != null && controller.pending(vcpu);
+        boolean pending = requested(vcpu) || vcpu == 0 && externalRequested();
         int value = pending ? 1 : 0;
         if (ready.get(vcpu) != value) {
             ready.set(vcpu, value);
@@ -238,6 +320,14 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
 
     /** One that is not ready any more has looked already, or shares its bit with another. */
     private void kick(long kicks) {
+        if (nonMaskable.get() != 0) {
+            long told = nonMaskable.getAndSet(0);
+            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
+                if ((told & 1L << vcpu) != 0) {
+                    target.nonMaskable(vcpu);
+                }
+            }
+        }
         if (kicks != 0) {
             for (int vcpu = 0; vcpu < vcpus; vcpu++) {
                 if ((kicks & 1L << vcpu) != 0 && pending(vcpu)) {

@@ -5,12 +5,14 @@ import org.penumbra.api.interrupt.InterruptController;
 
 /**
  * Local APICs, one per vCPU, and an I/O APIC with 24 pins; for their registers and fields see {@link ControllerState} and
- * {@link InterruptController#msi}. Interrupts are of delivery mode fixed and physical destination; others are not accepted.
+ * {@link InterruptController#msi}. Interrupts are of delivery mode fixed or NMI and physical destination; others are not accepted.
  */
 final class X2Apic implements InterruptController {
     /** Vectors that an APIC does not accept (SDM vol. 3, "Valid Interrupt Vectors"). */
     private static final int ILLEGAL_VECTORS = 16;
     private static final int BROADCAST = 0xff;
+    private static final int FIXED = 0;
+    private static final int NMI = 4;
     private static final long DELIVERY_STATUS = 1L << 12;
     private static final long READ_ONLY = ControllerState.REMOTE_IRR | DELIVERY_STATUS;
     private static final long WRITABLE = (0xffL << 56 | 0x1_ffffL) & ~READ_ONLY;
@@ -68,20 +70,24 @@ final class X2Apic implements InterruptController {
     /** @return whether a local APIC accepted; {@code message} has delivery mode and vector in bits 10:0 */
     private boolean deliver(int destination, int logical, int message, boolean level) {
         int vector = message & 0xff;
-        if (logical != 0 || (message >> 8 & 7) != 0 || vector < ILLEGAL_VECTORS) {
+        int mode = message >> 8 & 7;
+        if (logical != 0 || mode != NMI && (mode != FIXED || vector < ILLEGAL_VECTORS)) {
             return false;
         }
-        if (destination == BROADCAST) {
-            for (int n = 0; n < vcpus; n++) {
+        int first = destination == BROADCAST ? 0 : destination;
+        int last = destination == BROADCAST ? vcpus - 1 : destination;
+        if (last >= vcpus) {
+            return false;
+        }
+        for (int n = first; n <= last; n++) {
+            if (mode == NMI) {
+                host.nonMaskable(n);
+            } else {
                 accept(n, vector, level);
             }
-            return true;
         }
-        if (destination >= vcpus) {
-            return false;
-        }
-        accept(destination, vector, level);
-        return true;
+        // An NMI is always edge triggered (SDM vol. 3, "Local Vector Table"): no EOI answers it.
+        return mode == FIXED;
     }
 
     /** SDM vol. 3, "Interrupt Acceptance for Fixed Interrupts": one request of a vector waits, further ones fall together. */

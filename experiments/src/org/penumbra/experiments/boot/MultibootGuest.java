@@ -26,6 +26,7 @@ import org.penumbra.api.paging.PagingState;
  * </pre>
  */
 public final class MultibootGuest implements GuestBoot {
+    private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final int HEADER_MAGIC = 0x1bad_b002;
     private static final int BOOT_MAGIC = 0x2bad_b002;
     private static final int SEARCHED = 8192;
@@ -53,6 +54,7 @@ public final class MultibootGuest implements GuestBoot {
     private final IntConsumer console;
     private final AccessListener recorder;
     private RegisterFile registers;
+    private GuestState state;
     private long strings = STRINGS;
 
     /**
@@ -127,7 +129,8 @@ public final class MultibootGuest implements GuestBoot {
         image.store(loader);
         registers = vcpus[0];
         enter(registers);
-        return new GuestState[] {new GuestState(recorder == null ? new MachineCode() : new RecordedCode(recorder))};
+        state = new GuestState(recorder == null ? new MachineCode() : new RecordedCode(recorder));
+        return new GuestState[] {state};
     }
 
     private void describe(BootImage image, long memoryBytes) {
@@ -188,7 +191,14 @@ public final class MultibootGuest implements GuestBoot {
     }
 
     @Override
+    public boolean programsInterrupts() {
+        return true;
+    }
+
+    /** The digest of a guest in machine code is that of what it puts out: what it loads nobody looks at. */
+    @Override
     public void console(int octet) {
+        state.digest = (state.digest ^ octet) * FNV_PRIME;
         console.accept(octet);
     }
 }

@@ -13,10 +13,12 @@ import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.experiments.boot.KernelFile;
 import org.penumbra.experiments.boot.MultibootGuest;
 import org.penumbra.experiments.boot.TraceOfGuest;
 import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.Designs;
+import org.penumbra.experiments.run.FileErrors;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
 import picocli.CommandLine.Command;
@@ -158,25 +160,12 @@ final class BootCommand implements Callable<Integer> {
     }
 
     private MultibootGuest guest() {
-        List<MultibootGuest.Module> loaded = new ArrayList<>();
-        for (String m : modules) {
-            int comma = m.indexOf(',');
-            String name = comma < 0 ? m : m.substring(0, comma);
-            loaded.add(new MultibootGuest.Module(read(Path.of(name)), m.replaceFirst(",", " ")));
-        }
-        byte[] content = read(file);
         try {
-            return new MultibootGuest(content, commandLine.isEmpty() ? file.toString() : file + " " + commandLine, loaded, this::console, recorder);
+            return KernelFile.read(file, commandLine, modules).guest(this::console, recorder);
         } catch (IllegalArgumentException e) {
-            throw new RefusedException(file + " " + e.getMessage(), e);
-        }
-    }
-
-    private static byte[] read(Path path) {
-        try {
-            return Files.readAllBytes(path);
+            throw new RefusedException(e.getMessage(), e);
         } catch (IOException e) {
-            throw new RefusedException(Errors.describe(e), e);
+            throw new RefusedException(FileErrors.describe(e), e);
         }
     }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
 import org.penumbra.api.plugin.PluginException;
+import org.penumbra.experiments.run.FileErrors;
 import org.penumbra.experiments.run.RefusedException;
 import org.penumbra.experiments.run.Suggestions;
 import picocli.CommandLine;
@@ -40,7 +41,7 @@ final class Errors implements IParameterExceptionHandler, IExecutionExceptionHan
         }
         IOException io = e instanceof UncheckedIOException u ? u.getCause() : e instanceof IOException i ? i : null;
         if (io != null) {
-            console.complain(describe(io));
+            console.complain(FileErrors.describe(io));
             return ExitCodes.FAILED;
         }
         throw e;
@@ -59,16 +60,6 @@ final class Errors implements IParameterExceptionHandler, IExecutionExceptionHan
         }
         return "unexpected argument '" + argument + "'"
                 + (command.findOption("--design") == null ? "" : "; a list is written with commas, for example --design shadow,ept");
-    }
-
-    /** The exceptions of the file system carry a name and nothing else. */
-    static String describe(IOException e) {
-        String name = e.getClass().getSimpleName();
-        return switch (name) {
-            case "NoSuchFileException" -> e.getMessage() + ": there is no such file";
-            case "AccessDeniedException" -> e.getMessage() + ": is not accessible by this user";
-            default -> e.getMessage() == null ? name : e.getMessage();
-        };
     }
 
     /** Picocli's words, without Java's. */

@@ -26,6 +26,7 @@ import org.penumbra.experiments.run.Agreement;
 import org.penumbra.experiments.run.Campaign;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Experiment;
+import org.penumbra.experiments.run.KernelRequest;
 import org.penumbra.experiments.run.Plan;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RefusedException;
@@ -63,6 +64,7 @@ import picocli.CommandLine.Spec;
             "  penumbra run shadow-vs-ept --paging pae --check",
             "  penumbra run shadow-vs-ept --trace ls.trace.xz --memory 1G --out results/ls",
             "  penumbra run shadow-mechanisms --workload fork-heavy --design shadow,shadow:unsync=off:previous-roots=0",
+            "  penumbra run shadow-vs-ept --workload boot:kernel.elf --append verbose --design shadow,ept --check",
             "  penumbra run hot-swap --workload fork-heavy --vcpus 4 --every 5000 --host-events"
         },
         exitCodeListHeading = "%nExit codes:%n",
@@ -88,13 +90,21 @@ final class RunCommand implements Callable<Integer> {
     private String experiment;
 
     @Option(names = "--workload", split = ",", paramLabel = "NAME",
-            description = "Run these workloads instead of the experiment's own; a * at the end stands for anything: 'trace:*'.")
+            description = "Run these workloads instead of the experiment's own; a * at the end stands for anything: 'trace:*'. "
+                    + "boot:FILE is a kernel that 'penumbra boot' would boot.")
     private List<String> workloads = new ArrayList<>();
 
     @Option(names = "--trace", paramLabel = "FILE",
             description = "Run the memory trace in FILE instead of the experiment's workloads; can be repeated. "
                     + "'penumbra trace record' makes one.")
     private List<Path> traces = new ArrayList<>();
+
+    @Option(names = "--append", paramLabel = "TEXT", defaultValue = "", description = "The command line of kernels among the workloads.")
+    private String append;
+
+    @Option(names = "--module", paramLabel = "FILE[,TEXT]",
+            description = "A module that such a kernel is booted with, and its command line; can be repeated.")
+    private List<String> modules = new ArrayList<>();
 
     @Option(names = "--design", split = ",", paramLabel = "NAME",
             description = "Compare these designs instead of the experiment's own: native, any installed MMU, or an MMU with -2m "
@@ -219,7 +229,7 @@ final class RunCommand implements Callable<Integer> {
 
     private RunRequest request() {
         Set<String> given = given();
-        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, paging, seed, repetitions, settings,
+        return new RunRequest(experiment, workloads, traces, new KernelRequest(append, modules), designs, hardware, figures, memory, paging, seed, repetitions, settings,
                 check, vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 

@@ -7,6 +7,7 @@ import org.penumbra.api.machine.Machine;
 import org.penumbra.experiments.report.ResultsFolder;
 import org.penumbra.experiments.run.CampaignListener;
 import org.penumbra.experiments.run.CampaignResult;
+import org.penumbra.experiments.run.FileErrors;
 import org.penumbra.experiments.run.Plan;
 import org.penumbra.experiments.run.Trial;
 import org.penumbra.experiments.run.TrialFailure;
@@ -94,7 +95,7 @@ final class RunMonitor implements CampaignListener {
             folder.write(result, session.services().bundles());
             writeFailure = null;
         } catch (IOException e) {
-            String failure = Errors.describe(e);
+            String failure = FileErrors.describe(e);
             if (!failure.equals(writeFailure)) {
                 session.console().complain("results are not written: " + failure);
             }

@@ -16,11 +16,16 @@ public record CampaignResult(
         timings = List.copyOf(timings);
     }
 
-    /** The result of the same workload and seed without a hypervisor, if that trial has finished. */
+    /**
+     * The result of the same workload and seed without a hypervisor, if that trial has finished. A kernel that went another way there, since it
+     * looks for devices, did not do the same work.
+     */
     public Optional<TrialResult> nativeOf(TrialResult result) {
         Trial t = result.trial();
-        return finished.stream()
-                .filter(r -> r.trial().design().name().equals(Design.NATIVE) && r.trial().guest().equals(t.guest())).findFirst();
+        return finished.stream().filter(r -> r.trial().design().name().equals(Design.NATIVE) && r.trial().asked().equals(t.asked()))
+                .filter(r -> r.trial().guest().equals(t.guest())
+                        || r.operations() == result.operations() && r.guestDigest() == result.guestDigest())
+                .findFirst();
     }
 
     /** The result of the same guest left alone, for the result of a trial of swaps; empty if that trial has not finished, or is this one. */

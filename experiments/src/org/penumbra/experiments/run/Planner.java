@@ -1,5 +1,6 @@
 package org.penumbra.experiments.run;
 
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.experiments.run.ServiceRegistry.Named;
+import org.penumbra.experiments.workload.BootWorkload;
 
 /** Turns a request into a plan, or refuses it before anything has run and anything was written. */
 public final class Planner {
@@ -66,6 +68,7 @@ public final class Planner {
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
+        requireKernel(workloads, request);
         requireBootable(workloads, paging, vcpus, request);
         Plan plan = new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
         if (plan.trials().isEmpty()) {
@@ -196,7 +199,11 @@ public final class Planner {
                 : ownTraces ? List.of() : experiment.workloads();
         List<SelectedWorkload> selected = new ArrayList<>();
         Set<String> taken = new LinkedHashSet<>();
-        for (String pattern : names) {
+        for (String pattern : new LinkedHashSet<>(names)) {
+            if (pattern.startsWith(BootWorkload.PREFIX)) {
+                selected.add(new SelectedWorkload(pattern, boot(pattern.substring(BootWorkload.PREFIX.length()), request)));
+                continue;
+            }
             // an experiment takes what there is of a kind; what a person names must be there
             if (!request.workloads().isEmpty() || !pattern.endsWith("*") || known.stream().anyMatch(n -> matches(pattern, n.name()))) {
                 taken.addAll(matching(pattern, known));
@@ -214,6 +221,27 @@ public final class Planner {
             selected.add(new SelectedWorkload(name, open(trace)));
         }
         return selected;
+    }
+
+    private static Workload boot(String file, RunRequest request) {
+        if (request.given().contains("paging")) {
+            throw new RefusedException("--paging: a kernel chooses its paging mode itself");
+        }
+        try {
+            return BootWorkload.of(Path.of(file), request.kernels().append(), request.kernels().modules());
+        } catch (IOException e) {
+            throw new RefusedException(FileErrors.describe(e), e);
+        } catch (IllegalArgumentException e) {
+            throw new RefusedException(e.getMessage(), e);
+        }
+    }
+
+    private static void requireKernel(List<SelectedWorkload> workloads, RunRequest request) {
+        for (String option : List.of("append", "module")) {
+            if (request.given().contains(option) && workloads.stream().noneMatch(w -> w.workload() instanceof BootWorkload)) {
+                throw new RefusedException("--" + option + ": it is for kernels, and none of the workloads is one: --workload boot:FILE");
+            }
+        }
     }
 
     private static List<String> matching(String pattern, List<Named<Workload>> known) {

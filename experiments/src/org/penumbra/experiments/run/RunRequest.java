@@ -13,6 +13,7 @@ import java.util.TreeMap;
  * @param experiment the experiment's id
  * @param workloads names; empty for the experiment's own
  * @param traces the person's own traces, run instead of the experiment's workloads
+ * @param kernels command line and modules of the kernels among the workloads
  * @param designs names; empty for the experiment's own
  * @param hardware the name of a processor model, or a JSON file that describes one
  * @param figures figures of the processor model that are changed, by key
@@ -26,7 +27,7 @@ import java.util.TreeMap;
  * @param given which of these the person chose, by option name without dashes; the others have their defaults
  */
 public record RunRequest(
-        String experiment, List<String> workloads, List<Path> traces, List<String> designs, String hardware,
+        String experiment, List<String> workloads, List<Path> traces, KernelRequest kernels, List<String> designs, String hardware,
         Map<String, Long> figures, long memoryBytes, String paging, long seed, int repetitions, Map<String, String> settings,
         boolean check, List<Integer> vcpus, SwapRequest swaps, Set<String> given) {
     public RunRequest {

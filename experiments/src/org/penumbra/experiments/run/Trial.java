@@ -1,5 +1,7 @@
 package org.penumbra.experiments.run;
 
+import org.penumbra.api.cpu.EngineFactory;
+
 /**
  * One guest run once.
  *
@@ -29,8 +31,16 @@ public record Trial(int number, SelectedWorkload workload, Design design, long s
         return workload.name() + (vcpus == 1 ? "" : " on " + vcpus + " vCPUs");
     }
 
-    /** What equal guests have in common: workload, seed and vCPUs. */
+    /**
+     * What equal guests have in common: workload, seed and vCPUs; for machine code the kind of machine too, since it sees that one without a
+     * hypervisor has no interrupt controllers.
+     */
     String guest() {
+        return asked() + (workload.workload().engine().equals(EngineFactory.X86) ? '\n' + design.machineKind() : "");
+    }
+
+    /** What trials that differ in nothing but the design have in common. */
+    String asked() {
         return workload.name() + '\n' + seed + '\n' + vcpus;
     }
 }

@@ -44,7 +44,8 @@ final class TrialRunner {
         MachineFactory factory = services.machineFactory(design.machineKind()).orElseThrow(
                 () -> new MachineException("no machine of kind '" + design.machineKind() + "' is left in the container"));
         MachineConfig config = new MachineConfig(request.memoryBytes(), design.hostPageLevel(), plan.hardware(), design.mmu(),
-                design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false);
+                design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false)
+                .withEngine(trial.workload().workload().engine());
         try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed(), plan.paging()))) {
             SwapDriver driver = trial.course() == null ? null : new SwapDriver(machine, trial);
             boolean ended = watched(listener.running(trial, machine),

@@ -16,6 +16,7 @@ import org.penumbra.experiments.run.CampaignListener;
 import org.penumbra.experiments.run.CampaignResult;
 import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.Designs;
+import org.penumbra.experiments.run.KernelRequest;
 import org.penumbra.experiments.run.Planner;
 import org.penumbra.experiments.run.RunRequest;
 import org.penumbra.experiments.run.ServiceRegistry;
@@ -114,7 +115,7 @@ final class PublishedOrders implements Study {
     private static Map<String, Long> cycles(ServiceRegistry services, String processor, String assisted) {
         List<String> workloads = new ArrayList<>(CHANGING);
         workloads.add(TOUCHING);
-        RunRequest request = new RunRequest("shadow-vs-ept", workloads, List.of(), List.of("native", "shadow", "shadow-2m", assisted, assisted + "-2m"),
+        RunRequest request = new RunRequest("shadow-vs-ept", workloads, List.of(), KernelRequest.NONE, List.of("native", "shadow", "shadow-2m", assisted, assisted + "-2m"),
                 processor, Map.of(), MEMORY, "4level", 1, 1, Map.of(), false, List.of(), SwapRequest.DEFAULT, Set.of());
         CampaignResult result = new Campaign(services, new Planner(services, file -> null).plan(request)).run(new CampaignListener() { }, () -> false);
         Map<String, Long> cycles = new HashMap<>();

@@ -139,7 +139,7 @@ class RunCommandTest {
     void option() {
         assertThat(penumbra.run("run", "shadow-vs-ept", "--desing=x")).isEqualTo(2);
         assertThat(penumbra.errLines()).singleElement().asString()
-                .startsWith("penumbra: unknown option '--desing'; did you mean '--design'? known: --after, --check, --design, ");
+                .startsWith("penumbra: unknown option '--desing'; did you mean '--design'? known: --after, --append, --check, --design, ");
         assertThat(penumbra.run("run", "hot-swap", "--evry", "5")).isEqualTo(2);
         assertThat(penumbra.errLines()).singleElement().asString().startsWith("penumbra: unknown option '--evry'; did you mean '--every'? ");
     }

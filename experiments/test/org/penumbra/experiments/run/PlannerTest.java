@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineFactory;
+import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.paging.PagingMode;
 
 class PlannerTest {
@@ -101,6 +102,23 @@ class PlannerTest {
         });
         assertThatExceptionOfType(RefusedException.class).isThrownBy(() -> planner.plan(new Requests().trace("ls.xz").request()))
                 .withMessage("ls.xz:17: expected a record");
+    }
+
+    @Test
+    @DisplayName("G07 boot:FILE is a kernel under that name, on the engine for machine code; its command line is part of its identity")
+    void kernel() {
+        String kernel = "boot:../cpu-bundle/kernels/selftest.elf";
+        Plan plan = new Requests().workloads("fork-heavy", kernel, kernel).append("nopku").plan(container);
+        assertThat(plan.workloads()).extracting(SelectedWorkload::name).containsExactly(kernel, "fork-heavy");
+        Workload workload = plan.workloads().get(0).workload();
+        assertThat(workload.engine()).isEqualTo("x86");
+        assertThat(plan.workloads().get(1).workload().engine()).isEqualTo("steps");
+        assertThat(workload.inputIdentity()).matches("sha256:[0-9a-f]{64} '../cpu-bundle/kernels/selftest.elf nopku'");
+        refused(new Requests().workloads("boot:nowhere"), "nowhere: there is no such file");
+        refused(new Requests().workloads("boot:bnd.bnd"), "bnd.bnd has no multiboot header in its first 8192 bytes");
+        refused(new Requests().workloads(kernel).paging("pae"), "--paging: a kernel chooses its paging mode itself");
+        refused(new Requests().workloads("fork-heavy").append("x"),
+                "--append: it is for kernels, and none of the workloads is one: --workload boot:FILE");
     }
 
     @Test

@@ -13,6 +13,7 @@ public final class Requests {
     private String experiment = "shadow-vs-ept";
     private List<String> workloads = List.of();
     private final List<Path> traces = new ArrayList<>();
+    private KernelRequest kernels = KernelRequest.NONE;
     private List<String> designs = List.of();
     private String hardware = "skylake";
     private long memory = 256L << 20;
@@ -41,6 +42,12 @@ public final class Requests {
     public Requests trace(String file) {
         traces.add(Path.of(file));
         given.add("trace");
+        return this;
+    }
+
+    public Requests append(String text) {
+        kernels = new KernelRequest(text, List.of());
+        given.add("append");
         return this;
     }
 
@@ -123,7 +130,7 @@ public final class Requests {
     }
 
     public RunRequest request() {
-        return new RunRequest(experiment, workloads, traces, designs, hardware, figures, memory, paging, 1, repetitions, settings, check,
+        return new RunRequest(experiment, workloads, traces, kernels, designs, hardware, figures, memory, paging, 1, repetitions, settings, check,
                 vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 

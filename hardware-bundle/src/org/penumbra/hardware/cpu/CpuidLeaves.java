@@ -15,8 +15,8 @@ final class CpuidLeaves {
     private static final int[] VENDOR = {0x756e_6547, 0x4965_6e69, 0x6c65_746e};
     /** Family 6, as of the profiles' processors; model and stepping 0 since none of them is meant. */
     private static final int SIGNATURE = 0x600;
-    /** FPU, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
-    private static final int EDX_1 = bits(0, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 23, 24, 25, 26);
+    /** FPU, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
+    private static final int EDX_1 = bits(0, 2, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 23, 24, 25, 26);
     /** SSE3, PCLMULQDQ, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX. */
     private static final int ECX_1 = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 26, 28);
     private static final int ECX_1_OSXSAVE = 1 << 27;

@@ -340,7 +340,21 @@ final class LogicalProcessor implements HostProcessor {
 
     /** Without I/O permission bitmap (SDM vol. 1, "I/O Privilege Level"). */
     private boolean ioRefused() {
-        return registers.cpl > (registers.rflags >>> 12 & 3);
+        return registers.cpl > (registers.rflags >>> 12 & 3) && !registers.system.portsPermitted;
+    }
+
+    @Override
+    public int taskSwitch(int selector, int source) {
+        long qualification = (long) source << 30 | selector & 0xffff;
+        if (vmcs != null) {
+            return exit(ExitReason.TASK_SWITCH, qualification);
+        }
+        if (vmcb != null) {
+            svmExit(ExitReason.TASK_SWITCH, Vmcb.VMEXIT_TASK_SWITCH, selector, 0);
+            exit.qualification = qualification;
+            return Outcome.EXIT;
+        }
+        return charged();
     }
 
     @Override
@@ -390,6 +404,43 @@ final class LogicalProcessor implements HostProcessor {
         }
         result = cr3();
         return charged();
+    }
+
+    /** "CR8-load exiting" and "CR8-store exiting" are 1: there is no TPR shadow. */
+    @Override
+    public int movToCr8(long value) {
+        if (!privileged()) {
+            return generalProtection();
+        }
+        if (vmcs != null || vmcb != null) {
+            return cr8Exit(ExitQualification.movToCr(8), Vmcb.VMEXIT_CR8_WRITE);
+        }
+        if (value >>> 4 != 0) {
+            return generalProtection();
+        }
+        registers.system.cr8 = (int) value;
+        return charged();
+    }
+
+    @Override
+    public int movFromCr8() {
+        if (!privileged()) {
+            return generalProtection();
+        }
+        if (vmcs != null || vmcb != null) {
+            return cr8Exit(ExitQualification.movFromCr(8), Vmcb.VMEXIT_CR8_READ);
+        }
+        result = registers.system.cr8;
+        return charged();
+    }
+
+    private int cr8Exit(long qualification, int code) {
+        if (vmcs != null) {
+            return exit(ExitReason.CR_ACCESS, qualification);
+        }
+        svmExit(ExitReason.CR_ACCESS, code, 0, 0);
+        exit.qualification = qualification;
+        return Outcome.EXIT;
     }
 
     @Override
@@ -516,7 +567,16 @@ final class LogicalProcessor implements HostProcessor {
             }
             return vmcs == null ? Outcome.DONE : exit(ExitReason.EXTERNAL_INTERRUPT, 0);
         }
-        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0 || registers.system.interruptShadow) {
+        if (registers.system.interruptShadow) {
+            return Outcome.DONE;
+        }
+        if (!registers.system.nmiBlocked && vmcs != null && vmcs.nmiWindowExiting) {
+            return exit(ExitReason.NMI_WINDOW, 0);
+        }
+        if (!registers.system.nmiBlocked && vmcb != null && vmcb.iretIntercept) {
+            return svmExit(ExitReason.NMI_WINDOW, Vmcb.VMEXIT_IRET, 0, 0);
+        }
+        if ((registers.rflags & ControlBits.RFLAGS_IF) == 0) {
             return Outcome.DONE;
         }
         if (vmcb != null && vmcb.interruptWindow) {
@@ -629,7 +689,7 @@ final class LogicalProcessor implements HostProcessor {
             unit.invalidations().dropVpid(0);
         }
         loadState();
-        line.awaitWindow(next.interruptWindowExiting);
+        line.awaitWindow(next.interruptWindowExiting || next.nmiWindowExiting);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
         injected.nested = next.injectNested;
         next.inject = false;
@@ -674,7 +734,7 @@ final class LogicalProcessor implements HostProcessor {
             unit.invalidations().dropAsidButGlobals(next.asid);
         }
         loadState();
-        line.awaitWindow(next.interruptWindow);
+        line.awaitWindow(next.interruptWindow || next.iretIntercept);
         inject(next.inject, next.injectExternal, next.injectVector, next.injectErrorCode, next.injectAddress);
         injected.nested = next.injectNested;
         next.inject = false;

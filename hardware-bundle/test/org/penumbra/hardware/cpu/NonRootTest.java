@@ -266,6 +266,45 @@ class NonRootTest {
     }
 
     @Test
+    @DisplayName("V09 the NMI window opens when NMIs are not blocked, whatever RFLAGS.IF is, before the interrupt window")
+    void nmiWindow() {
+        rig.vmcs.nmiWindowExiting = true;
+        rig.vmcs.interruptWindowExiting = true;
+        rig.registers.system.nmiBlocked = true;
+        rig.registers.rflags &= ~(1L << 9);
+        rig.enter();
+        assertThat(rig.cpu.interruptLine().raised()).isTrue();
+        assertThat(rig.cpu.interrupted()).isEqualTo(Outcome.DONE);
+        rig.registers.rflags |= 1 << 9;
+        rig.registers.system.nmiBlocked = false;
+        expectExit(rig.cpu.interrupted(), ExitReason.NMI_WINDOW, 0);
+    }
+
+    @Test
+    @DisplayName("V04 MOV to and from CR8 exit, of CPL 0 only, before the value is looked at")
+    void taskPriority() {
+        rig.enter();
+        expectExit(rig.cpu.movToCr8(16), ExitReason.CR_ACCESS, 8);
+        rig.enter();
+        expectExit(rig.cpu.movFromCr8(), ExitReason.CR_ACCESS, 8 | 1 << 4);
+        rig.enter();
+        rig.registers.cpl = 3;
+        assertThat(rig.cpu.movToCr8(0)).isEqualTo(Outcome.FAULT);
+    }
+
+    @Test
+    @DisplayName("V04 a task switch always exits, with selector and source; ports that the bitmap permits are not #GP above IOPL")
+    void taskSwitch() {
+        rig.enter();
+        expectExit(rig.cpu.taskSwitch(0x28, Processor.BY_GATE), ExitReason.TASK_SWITCH, 3L << 30 | 0x28);
+        rig.vmcs.ioExiting = true;
+        rig.enter();
+        rig.registers.cpl = 3;
+        rig.registers.system.portsPermitted = true;
+        expectExit(rig.cpu.in(0x80, 1), ExitReason.IO_INSTRUCTION, 0x80L << 16 | 1 << 3);
+    }
+
+    @Test
     @DisplayName("V04 the fault for privilege comes before the exit; the exit before the fault for a bad value")
     void priorities() {
         rig.vmcs.cr3LoadExiting = true;

@@ -140,6 +140,20 @@ class SvmInterceptTest {
     }
 
     @Test
+    @DisplayName("V09 V13 the intercept of IRET exits when NMIs are not blocked any more; a task switch exits, with its selector")
+    void nmiWindow() {
+        rig.vmcb.iretIntercept = true;
+        rig.registers.system.nmiBlocked = true;
+        rig.vmrun();
+        assertThat(rig.cpu.interrupted()).isEqualTo(Outcome.DONE);
+        rig.registers.system.nmiBlocked = false;
+        exited(rig.cpu.interrupted(), 0x74, ExitReason.NMI_WINDOW);
+        int outcome = rig.cpu.taskSwitch(0x28, 2);
+        assertThat(rig.cpu.exit().qualification).isEqualTo(2L << 30 | 0x28);
+        exited(outcome, 0x7d, ExitReason.TASK_SWITCH);
+    }
+
+    @Test
     @DisplayName("V09 V13 VMRUN delivers the event in EVENTINJ, once")
     void injection() {
         rig.vmcb.inject = true;

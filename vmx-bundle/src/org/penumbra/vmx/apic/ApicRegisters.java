@@ -17,8 +17,8 @@ import org.penumbra.api.interrupt.Timeline;
  *  MSR     800 + offset / 16; ICR is one MSR of 64 bits
  * </pre>
  *
- * The task priority is kept, and holds nothing back. Messages to other processors go to the controller if they are fixed; INIT, start-up and NMI
- * go nowhere.
+ * Messages to other processors go to the controller if they are fixed or NMIs; INIT and
+ * start-up go nowhere. LINT0 lets the 8259s through, and nothing else; nothing is at LINT1.
  */
 public final class ApicRegisters implements LocalApic {
     private static final long PAGE = 4096;
@@ -30,6 +30,7 @@ public final class ApicRegisters implements LocalApic {
     private static final int ID = 0x020;
     private static final int VERSION = 0x030;
     private static final int TPR = 0x080;
+    private static final int PPR = 0x0a0;
     private static final int EOI = 0x0b0;
     private static final int LDR = 0x0d0;
     private static final int DFR = 0x0e0;
@@ -38,6 +39,8 @@ public final class ApicRegisters implements LocalApic {
     private static final int ICR = 0x300;
     private static final int ICR_HIGH = 0x310;
     private static final int LVT_TIMER = 0x320;
+    private static final int LINT0 = 0x350;
+    private static final int LINT1 = 0x360;
     private static final int LVT_ERROR = 0x370;
     private static final int INITIAL = 0x380;
     private static final int CURRENT = 0x390;
@@ -46,6 +49,9 @@ public final class ApicRegisters implements LocalApic {
     /** Six LVT entries, version 14H. */
     private static final long VERSION_VALUE = 5 << 16 | 0x14;
     private static final long MASKED = 1 << 16;
+    private static final long SOFTWARE_ENABLED = 1 << 8;
+    private static final long NMI_MODE = 4;
+    private static final long EXTINT_MODE = 7;
     private static final long PERIODIC = 1 << 17;
     private static final long ONES = 0xffff_ffffL;
     private static final int BROADCAST = 0xff;
@@ -69,6 +75,12 @@ public final class ApicRegisters implements LocalApic {
         this.physicalLimit = 1L << physicalBits;
         this.base = DEFAULT_BASE | ENABLED | (id == 0 ? BSP : 0);
         reset();
+        // As a PC's firmware leaves them: "virtual wire mode" (Intel MultiProcessor Specification).
+        register[SVR >> 4] |= SOFTWARE_ENABLED;
+        if (id == 0) {
+            register[LINT0 >> 4] = EXTINT_MODE << 8;
+            register[LINT1 >> 4] = NMI_MODE << 8;
+        }
     }
 
     private void reset() {
@@ -98,9 +110,43 @@ public final class ApicRegisters implements LocalApic {
         }
         if (!on && (base & ENABLED) != 0) {
             reset();
+            interrupts.priority(id, 0);
         }
         base = value;
+        wire();
         return true;
+    }
+
+    /** KVM: kvm_apic_accept_pic_intr. */
+    private void wire() {
+        long lint0 = register[LINT0 >> 4];
+        interrupts.external(id, !enabled() || (lint0 & MASKED) == 0 && mode(lint0) == EXTINT_MODE);
+    }
+
+    private static long mode(long entry) {
+        return entry >>> 8 & 7;
+    }
+
+    @Override
+    public int taskPriority() {
+        return (int) register[TPR >> 4];
+    }
+
+    @Override
+    public void taskPriority(int value) {
+        register[TPR >> 4] = value & 0xff;
+        interrupts.priority(id, value & 0xff);
+    }
+
+    /** SDM vol. 3, "Task and Processor Priorities": the higher of the task priority and the class of what is in service. */
+    private long processorPriority() {
+        long[] isr = interrupts.state().isr();
+        int serving = 0;
+        for (int i = 3; i >= 0 && serving == 0; i--) {
+            long word = isr[4 * id + i];
+            serving = word == 0 ? 0 : 64 * i + 63 - Long.numberOfLeadingZeros(word);
+        }
+        return taskPriority() >> 4 >= serving >> 4 ? taskPriority() : serving & 0xf0;
     }
 
     @Override
@@ -147,7 +193,7 @@ public final class ApicRegisters implements LocalApic {
             command(value & ONES, (int) (value >>> 32));
             return true;
         }
-        boolean readOnly = offset == ID || offset == VERSION || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
+        boolean readOnly = offset == ID || offset == VERSION || offset == PPR || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
         if (value >>> 32 != 0 || readOnly || (offset == EOI || offset == ESR) && value != 0) {
             return false;
         }
@@ -165,6 +211,8 @@ public final class ApicRegisters implements LocalApic {
                 return (long) id << 24;
             case VERSION:
                 return VERSION_VALUE;
+            case PPR:
+                return processorPriority();
             case CURRENT:
                 return current();
             case EOI:
@@ -199,6 +247,10 @@ public final class ApicRegisters implements LocalApic {
             case CURRENT:
                 break;
             case TPR:
+                taskPriority((int) value);
+                break;
+            case PPR:
+                break;
             case LDR:
             case DFR:
             case SVR:
@@ -206,23 +258,39 @@ public final class ApicRegisters implements LocalApic {
             case DIVIDE:
             case ESR:
                 register[offset >> 4] = offset == ESR ? 0 : value;
+                if (offset == SVR && (value & SOFTWARE_ENABLED) == 0) {
+                    maskEntries();
+                }
                 break;
             default:
                 if (offset >= LVT_TIMER && offset <= LVT_ERROR) {
-                    register[offset >> 4] = value;
+                    register[offset >> 4] = softwareEnabled() ? value : value | MASKED;
+                    wire();
                 }
         }
+    }
+
+    private boolean softwareEnabled() {
+        return (register[SVR >> 4] & SOFTWARE_ENABLED) != 0;
+    }
+
+    /** SDM vol. 3, "Local APIC State After It Has Been Software Disabled": all entries are masked, and stay so. */
+    private void maskEntries() {
+        for (int lvt = LVT_TIMER; lvt <= LVT_ERROR; lvt += 16) {
+            register[lvt >> 4] |= MASKED;
+        }
+        wire();
     }
 
     /** SDM vol. 3, "Interrupt Command Register (ICR)". */
     private void command(long value, int destination) {
         // The message is sent at once: delivery status is idle.
         register[ICR >> 4] = value & ~(1L << 12);
-        int mode = (int) (value >>> 8) & 7;
-        if (mode > 1) {
+        long mode = mode(value);
+        if (mode > 1 && mode != NMI_MODE) {
             return;
         }
-        int vector = (int) value & 0xff;
+        int vector = mode == NMI_MODE ? (int) NMI_MODE << 8 : (int) value & 0xff;
         switch ((int) (value >>> 18) & 3) {
             case 0:
                 send((value & 1 << 11) == 0 ? destination : destination == 0xff ? BROADCAST : Integer.numberOfTrailingZeros(destination | 256), vector);
@@ -238,8 +306,9 @@ public final class ApicRegisters implements LocalApic {
         }
     }
 
-    private void send(int destination, int vector) {
-        interrupts.msi(DEFAULT_BASE | (destination & 0xffL) << 12, vector);
+    /** @param data vector and delivery mode, as in a message */
+    private void send(int destination, int data) {
+        interrupts.msi(DEFAULT_BASE | (destination & 0xffL) << 12, data);
     }
 
     /** SDM vol. 3, "Divide Configuration Register": bits 3, 1, 0 select 2, 4 … 128, and 1. */

@@ -19,7 +19,8 @@ public final class CrAccessExit implements VmExitHandler {
     @Override
     public Disposition handle(Vcpu vcpu, ExitRecord exit) {
         if (ExitQualification.reads(exit.qualification)) {
-            vcpu.engine().operation().value = vcpu.registers().paging.cr3();
+            vcpu.engine().operation().value = ExitQualification.cr(exit.qualification) == 8
+                    ? vcpu.localApic().taskPriority() >> 4 : vcpu.registers().paging.cr3();
             vcpu.engine().skip();
             return Disposition.RESUME;
         }
@@ -35,6 +36,12 @@ public final class CrAccessExit implements VmExitHandler {
                 break;
             case 4:
                 done = cr4(vcpu, vcpu.controlled(4, value));
+                break;
+            case 8:
+                done = value >>> 4 == 0;
+                if (done) {
+                    vcpu.localApic().taskPriority((int) value << 4);
+                }
                 break;
             default:
                 return Disposition.error(EINVAL, "access to CR" + ExitQualification.cr(exit.qualification) + " exits, and should not");

@@ -41,7 +41,7 @@ final class Faults {
                 vcpu.injectPageFault(fault.gva, fault.errorCode);
                 return Disposition.RESUME;
             case MMIO:
-                if (Access.isWrite(fault.access) || vcpu.localApic().holds(fault.gpa)) {
+                if (Access.isWrite(fault.access) || vcpu.localApic().holds(fault.gpa) || vcpu.ports().holds(fault.gpa)) {
                     // An ioeventfd may wait for a write; what else there could be the emulator finds out.
                     return vcpu.emulate();
                 }

@@ -19,6 +19,7 @@ class ApicRegistersTest {
     private static final long X2APIC = 1 << 10;
 
     private final List<String> sent = new ArrayList<>();
+    private final List<Boolean> external = new ArrayList<>();
     private final Clock clock = new Clock();
     private final Interrupts interrupts = (Interrupts) Proxy.newProxyInstance(
             ApicRegistersTest.class.getClassLoader(), new Class<?>[] {Interrupts.class}, (proxy, method, arguments) -> {
@@ -28,6 +29,12 @@ class ApicRegistersTest {
                         return null;
                     case "endOfInterrupt":
                         sent.add("EOI");
+                        return null;
+                    case "external":
+                        external.add((boolean) arguments[1]);
+                        return null;
+                    case "priority":
+                        sent.add("priority " + arguments[1]);
                         return null;
                     case "state":
                         return new ControllerState(1, new long[] {0, 1L << 40, 0, 0}, new long[4], new long[4], new long[24], 0);
@@ -79,18 +86,20 @@ class ApicRegistersTest {
     }
 
     @Test
-    @DisplayName("I07 registers of the local APIC after reset: version, spurious vector, masked vectors")
+    @DisplayName("I07 registers of the local APIC as firmware leaves them: version, spurious vector, masked vectors, LINT0 open to the 8259s")
     void reset() {
         assertThat(apic.base()).isEqualTo(PAGE | ENABLED | 1 << 8);
         assertThat(load(0x30) & 0xff).isEqualTo(0x14);
-        assertThat(load(0xf0)).isEqualTo(0xff);
+        assertThat(load(0xf0)).isEqualTo(0x1ff);
+        assertThat(load(0x350)).isEqualTo(0x700);
+        assertThat(load(0x360)).isEqualTo(0x400);
         assertThat(load(0x320)).isEqualTo(1 << 16);
         assertThat(load(0xe0)).isEqualTo(0xffff_ffffL);
         assertThat(load(0x230)).as("IRR, vectors 96 to 127").isEqualTo(1 << 8);
     }
 
     @Test
-    @DisplayName("I07 ICR: to itself, to a destination, to all; other delivery modes go nowhere; EOI reaches the controller")
+    @DisplayName("I07 ICR: to itself, to a destination, to all; NMIs; other delivery modes go nowhere; EOI reaches the controller")
     void messages() {
         store(0x310, 1 << 24);
         store(0x300, 0x31);
@@ -98,8 +107,41 @@ class ApicRegistersTest {
         store(0x300, 0x8_0033);
         store(0x300, 0xc_0034);
         store(0x300, 0x4_0435);
+        store(0x300, 0x4_0536);
         store(0xb0, 0);
-        assertThat(sent).containsExactly("31 to 1", "32 to 0", "33 to ff", "EOI");
+        assertThat(sent).containsExactly("31 to 1", "32 to 0", "33 to ff", "400 to 0", "EOI");
+    }
+
+    @Test
+    @DisplayName("I05 the 8259s are heard through LINT0 as ExtINT, or if the local APIC is disabled; disabled by software it masks LINT0 for good")
+    void external() {
+        store(0x350, 0x1_0700);
+        store(0x350, 0x700);
+        store(0x350, 0x431);
+        assertThat(external).containsExactly(false, true, false);
+        store(0x350, 0x700);
+        store(0xf0, 0xff);
+        assertThat(load(0x350)).isEqualTo(0x1_0700);
+        store(0x350, 0x700);
+        assertThat(load(0x350)).isEqualTo(0x1_0700);
+        assertThat(external).endsWith(true, false, false);
+        apic.base(PAGE);
+        assertThat(external).endsWith(true);
+        apic.base(PAGE | ENABLED);
+        assertThat(external).as("after reset LINT0 is masked").endsWith(false);
+        assertThat(load(0xf0)).isEqualTo(0xff);
+    }
+
+    @Test
+    @DisplayName("I07 the task priority reaches the controller, by its register and by CR8; the processor priority is the higher of it and what is served")
+    void priority() {
+        store(0x80, 0x23);
+        assertThat(apic.taskPriority()).isEqualTo(0x23);
+        apic.taskPriority(0x70);
+        assertThat(load(0x80)).isEqualTo(0x70);
+        assertThat(load(0xa0)).as("nothing is in service").isEqualTo(0x70);
+        store(0xa0, 0);
+        assertThat(sent).containsExactly("priority 35", "priority 112");
     }
 
     @Test
@@ -147,7 +189,7 @@ class ApicRegistersTest {
         assertThat(apic.holdsMsr(0x831)).as("there is no high half of ICR").isFalse();
         assertThat(apic.writeMsr(0x830, 2L << 32 | 0x55)).isTrue();
         assertThat(apic.writeMsr(0x83f, 0x56)).isTrue();
-        assertThat(sent).containsExactly("55 to 2", "56 to 0");
+        assertThat(sent).containsExactly("priority 32", "priority 0", "55 to 2", "56 to 0");
         assertThat(apic.writeMsr(0x802, 1)).as("read-only").isFalse();
         assertThat(apic.writeMsr(0x808, 1L << 32)).isFalse();
         assertThat(apic.base(PAGE | ENABLED)).isFalse();
