@@ -6,7 +6,6 @@ import java.util.stream.Stream;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.RegisterFile;
-import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
@@ -167,22 +166,5 @@ final class Guest {
         JsonCostProfiles profiles = new JsonCostProfiles();
         CostProfile skylake = profiles.all().stream().filter(p -> p.name().equals("skylake")).findFirst().orElseThrow();
         return profiles.with(skylake, Stream.of(figures).collect(Collectors.toMap(f -> f, f -> 0L)));
-    }
-
-    private static final class NoPorts implements IoPorts {
-        @Override
-        public void out(int port, int width, long value) {
-            throw new IllegalStateException("no benchmark writes to a port");
-        }
-
-        @Override
-        public boolean poweredOff() {
-            return false;
-        }
-
-        @Override
-        public int exitCode() {
-            return 0;
-        }
     }
 }

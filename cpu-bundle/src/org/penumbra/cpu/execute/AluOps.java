@@ -6,7 +6,7 @@ import static org.penumbra.cpu.execute.Core.truncate;
 import org.penumbra.cpu.decode.Insn;
 import org.penumbra.cpu.table.Op;
 
-/** What most code consists of: arithmetic, moves, branches, the stack. SDM vol. 2, by mnemonic. */
+/** Arithmetic, moves, branches, the stack, where {@link Forms} has no form for the operands. SDM vol. 2, by mnemonic. */
 final class AluOps {
     private final Core core;
     private final Flags flags;
@@ -50,28 +50,11 @@ final class AluOps {
             case TEST:
                 flags.logic(core.a(i) & core.b(i), i.size);
                 break;
-            case J:
-                if (flags.condition(i.condition)) {
-                    core.jump(core.next + i.imm, i.size);
-                }
-                break;
-            case JMP:
-                core.jump(core.next + i.imm, i.size);
-                break;
-            case CALL:
-                call(core.next + i.imm, i.size);
-                break;
-            case RET:
-                ret(i);
-                break;
             case PUSH:
                 core.push(i.ak == Insn.IMM ? i.imm : core.a(i), i.size);
                 break;
             case POP:
                 pop(i);
-                break;
-            case LEA:
-                core.put(i, core.offset(i));
                 break;
             case INC:
             case DEC:
@@ -109,7 +92,7 @@ final class AluOps {
                 core.jump(core.a(i), i.size);
                 break;
             case CALL_IND:
-                call(core.a(i), i.size);
+                core.call(core.a(i), i.size);
                 break;
             case XCHG:
                 long old = core.old(i);
@@ -130,9 +113,6 @@ final class AluOps {
                 break;
             case IMUL3:
                 multiply(i, core.b(i), core.c(i));
-                break;
-            case NOP:
-            case PAUSE:
                 break;
             default:
                 throw new IllegalStateException("no " + i.op + " here");
@@ -162,26 +142,10 @@ final class AluOps {
 
     /** CF stays as it is. */
     private void step(Insn i) {
-        boolean cf = flags.cf();
-        long a = core.old(i);
         boolean up = i.op == Op.INC;
-        long r = up ? a + 1 : a - 1;
+        long r = core.old(i) + (up ? 1 : -1);
         core.put(i, r);
-        long least = 1L << (i.size << 3) - 1;
-        boolean of = truncate(r, i.size) == (up ? least : least - 1);
-        flags.set(r, i.size, cf, of, (r & 15) == (up ? 0 : 15));
-    }
-
-    private void call(long target, int size) {
-        long from = core.next;
-        core.jump(target, size);
-        core.push(from, size);
-    }
-
-    private void ret(Insn i) {
-        long target = core.peek(0, i.size);
-        core.jump(target, i.size);
-        core.drop(i.size + i.imm);
+        flags.step(r, i.size, up);
     }
 
     /** POP increments the stack pointer before it is used for the address of its operand. */

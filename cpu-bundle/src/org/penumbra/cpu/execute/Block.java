@@ -13,6 +13,8 @@ final class Block {
     final long hpa;
     final int bits;
     final Insn[] code;
+    /** By instruction: what executes it, null where that is the {@link Interpreter}'s. */
+    final Form[] forms;
     /** Bytes of all instructions. */
     final int length;
     private final long[] words;
@@ -22,6 +24,7 @@ final class Block {
         this.hpa = hpa;
         this.bits = bits;
         this.code = code;
+        this.forms = forms(code);
         this.length = length;
         this.frame = memory.frame(hpa);
         int count = (int) ((hpa + length - 1 >>> 3) - (hpa >>> 3)) + 1;
@@ -29,6 +32,14 @@ final class Block {
         for (int i = 0; i < count; i++) {
             words[i] = PhysicalMemory.word(frame, (hpa & -8) + 8 * i);
         }
+    }
+
+    private static Form[] forms(Insn[] code) {
+        Form[] forms = new Form[code.length];
+        for (int i = 0; i < code.length; i++) {
+            forms[i] = Forms.of(code[i]);
+        }
+        return forms;
     }
 
     /** True if memory still holds what was decoded. Neighbouring bytes in the same words count, too. */

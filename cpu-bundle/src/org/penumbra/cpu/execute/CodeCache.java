@@ -25,7 +25,6 @@ final class CodeCache {
     private final Decoder decoder = new Decoder(new InstructionTable());
     private final Block[] blocks = new Block[ENTRIES];
     private final byte[] bytes = new byte[Decoder.MOST_BYTES];
-    private final Insn[] single = new Insn[1];
 
     CodeCache(Core core, MemoryPort port) {
         this.core = core;
@@ -34,20 +33,20 @@ final class CodeCache {
     }
 
     /** The instructions at linear address {@code gva}; traps if they cannot be fetched. */
-    Insn[] at(long gva) {
+    Block at(long gva) {
         long hpa = translate(gva);
         core.memory.codeFrame(hpa);
         int slot = (int) (hpa ^ hpa >>> 12 ^ (long) core.bits << 7) & ENTRIES - 1;
         Block b = blocks[slot];
         if (b != null && b.hpa == hpa && b.bits == core.bits && b.fresh(memory)) {
-            return b.code;
+            return b;
         }
         b = build(hpa);
         if (b == null) {
             return crossing(gva, hpa);
         }
         blocks[slot] = b;
-        return b.code;
+        return b;
     }
 
     private long translate(long gva) {
@@ -87,14 +86,13 @@ final class CodeCache {
         return count == 0 ? null : new Block(memory, hpa, core.bits, Arrays.copyOf(code, count), (int) (at - hpa));
     }
 
-    private Insn[] crossing(long gva, long hpa) {
+    private Block crossing(long gva, long hpa) {
         int here = PAGE - (int) (gva & PAGE - 1);
         long second = translate(core.in64 ? gva + here : gva + here & 0xffff_ffffL);
         for (int i = 0; i < bytes.length; i++) {
             bytes[i] = (byte) (i < here ? memory.load(hpa + i, 1) : memory.load(second + i - here, 1));
         }
-        single[0] = decoder.decode(bytes, bytes.length, core.bits);
-        return single;
+        return new Block(memory, hpa, core.bits, new Insn[] {decoder.decode(bytes, bytes.length, core.bits)}, here);
     }
 
     /** The instruction at {@code gva} as the hypervisor's hooks read it; traps if they refuse. */

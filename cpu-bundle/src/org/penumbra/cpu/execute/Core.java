@@ -327,6 +327,19 @@ final class Core {
         return value;
     }
 
+    /** Goes to {@code target}, of which {@code size} bytes count, and leaves the address of the next instruction on the stack. */
+    void call(long target, int size) {
+        long from = next;
+        jump(target, size);
+        push(from, size);
+    }
+
+    /** Goes to the address on top of the stack, and drops {@code skipped} bytes more. */
+    void ret(long skipped, int size) {
+        jump(peek(0, size), size);
+        drop(size + skipped);
+    }
+
     int stackBytes() {
         return stackBytes;
     }

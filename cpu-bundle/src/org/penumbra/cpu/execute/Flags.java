@@ -66,6 +66,13 @@ final class Flags {
         carries = (cf ? 1L << bits - 1 : 0) | (cf != of ? 1L << bits - 2 : 0) | (af ? 8 : 0);
     }
 
+    /** After an increment or a decrement with the result {@code r}: all but CF, which stays as it is. */
+    void step(long r, int size, boolean up) {
+        long least = 1L << (size << 3) - 1;
+        boolean of = Core.truncate(r, size) == (up ? least : least - 1);
+        set(r, size, cf(), of, (r & 15) == (up ? 0 : 15));
+    }
+
     boolean cf() {
         return bits != 0 ? (carries >>> bits - 1 & 1) != 0 : (registers.rflags & CF) != 0;
     }

@@ -4,6 +4,7 @@ import org.penumbra.cpu.decode.Insn;
 
 /** Executes single instructions: each part of the instruction set is a class of its own, on the same {@link Core}. */
 final class Interpreter {
+    private final Core core;
     private final AluOps alu;
     private final ShiftOps shift;
     private final BitOps bits;
@@ -16,6 +17,7 @@ final class Interpreter {
     private final X87Control x87Control;
 
     Interpreter(Core core, Events events, SegmentLoader loader, int vcpu) {
+        this.core = core;
         alu = new AluOps(core);
         shift = new ShiftOps(core);
         bits = new BitOps(core);
@@ -31,11 +33,15 @@ final class Interpreter {
     }
 
     /**
-     * Executes {@code i}; {@link Core#next} is the address behind it, and that of the next instruction afterwards.
+     * Executes {@code i}, whose form is {@code form}, null if it has no common one; {@link Core#next} is the address behind it, and that of the next instruction afterwards.
      *
      * @return false if it is not complete: a repeated string instruction after some elements
      */
-    boolean execute(Insn i) {
+    boolean execute(Insn i, Form form) {
+        if (form != null) {
+            form.run(core);
+            return true;
+        }
         switch (i.op.group) {
             case ALU:
                 alu.execute(i);

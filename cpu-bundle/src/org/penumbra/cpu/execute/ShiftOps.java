@@ -37,19 +37,27 @@ final class ShiftOps {
     }
 
     private void shift(Insn i) {
-        int count = (int) core.b(i) & (i.size == 8 ? 63 : 31);
-        long a = core.old(i);
+        int count = count(core.b(i), i.size);
+        core.put(i, shift(flags, i.op, core.old(i), count, i.size));
+    }
+
+    /** How far an operand of {@code size} bytes is shifted. */
+    static int count(long operand, int size) {
+        return (int) operand & (size == 8 ? 63 : 31);
+    }
+
+    /** {@code a} of {@code size} bytes shifted by {@code count}. */
+    static long shift(Flags flags, Op op, long a, int count, int size) {
         if (count == 0) {
-            core.put(i, a);
-            return;
+            return a;
         }
-        int bits = i.size << 3;
+        int bits = size << 3;
         long r;
         boolean cf;
         boolean of;
-        switch (i.op) {
+        switch (op) {
             case SHL:
-                r = truncate(a << count, i.size);
+                r = truncate(a << count, size);
                 cf = count <= bits && (a >>> bits - count & 1) != 0;
                 of = (r >>> bits - 1 & 1) != 0 != cf;
                 break;
@@ -59,13 +67,13 @@ final class ShiftOps {
                 of = ((r >>> bits - 1 ^ r >>> bits - 2) & 1) != 0;
                 break;
             default:
-                long wide = extend(a, i.size);
+                long wide = extend(a, size);
                 r = wide >> count;
                 cf = (wide >> count - 1 & 1) != 0;
                 of = false;
         }
-        core.put(i, r);
-        flags.set(r, i.size, cf, of, false);
+        flags.set(r, size, cf, of, false);
+        return r;
     }
 
     private void rotate(Insn i) {

@@ -147,7 +147,10 @@ final class X86Engine implements ExecutionEngine {
             system.debug[6] |= met;
             throw core.fault(Core.DB, 0);
         }
-        Insn[] code = cache.at(core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL);
+        Block block = cache.at(core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL);
+        Insn[] code = block.code;
+        Form[] forms = block.forms;
+        boolean in64 = core.in64;
         history.enter(rip, code);
         boolean shadow = system.interruptShadow;
         boolean alone = watches || shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
@@ -157,10 +160,11 @@ final class X86Engine implements ExecutionEngine {
         int k = 0;
         boolean more = true;
         while (more) {
-            Insn i = code[k++];
+            Insn i = code[k];
+            Form form = forms[k++];
             current = i;
             long next = rip + i.length;
-            if (!core.in64) {
+            if (!in64) {
                 if (next - 1 > core.segments.limit[Segments.CS]) {
                     throw core.gp0();
                 }
@@ -168,7 +172,7 @@ final class X86Engine implements ExecutionEngine {
             }
             core.next = next;
             begun(i);
-            if (!interpreter.execute(i)) {
+            if (!interpreter.execute(i, form)) {
                 partial = true;
                 system.pendingDebug |= breakpoints.take();
                 return k - 1;
@@ -301,7 +305,7 @@ final class X86Engine implements ExecutionEngine {
             core.resumes = false;
             core.next = core.in64 ? registers.rip + i.length : registers.rip + i.length & 0xffff_ffffL;
             begun(i);
-            if (interpreter.execute(i)) {
+            if (interpreter.execute(i, Forms.of(i))) {
                 retireExited();
             } else {
                 partial = true;
