@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.management.ManagementFactory;
-import java.lang.management.MemoryPoolMXBean;
 import java.lang.ref.WeakReference;
 import java.net.URI;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,9 +42,6 @@ import org.penumbra.api.mmu.MmuFactory;
 class BundleLifecycleTest {
     private static final int CYCLES = Integer.parseInt(System.getenv().getOrDefault("PENUMBRA_LIFECYCLES", "1000"));
     private static final String SHADOW = "org.penumbra.shadow";
-    /** Loads of classes, compiled code and the like go up and down by themselves. */
-    private static final long METASPACE_SLACK = 6L << 20;
-    private static final int HANDLE_SLACK = 8;
 
     /** Not an injected one, which takes back what a test installs. */
     private final BundleContext context = FrameworkUtil.getBundle(BundleLifecycleTest.class).getBundleContext();
@@ -106,13 +100,9 @@ class BundleLifecycleTest {
     void lifecycles() throws Exception {
         try (GuestRunner runner = new GuestRunner(this::machine)) {
             cycles(runner, 50);
-            long metaspace = metaspace();
-            int threads = ManagementFactory.getThreadMXBean().getThreadCount();
-            long handles = handles();
+            Footprint before = Footprint.now();
             cycles(runner, CYCLES);
-            assertThat(metaspace()).as("metaspace in bytes").isLessThan(metaspace + METASPACE_SLACK);
-            assertThat(ManagementFactory.getThreadMXBean().getThreadCount()).as("threads").isLessThanOrEqualTo(threads + 2);
-            assertThat(handles()).as("open files").isLessThanOrEqualTo(handles + HANDLE_SLACK);
+            Footprint.now().assertNoLargerThan(before);
             // However few of its operations fitted between two cycles, the disturbed guest gets to its end.
             while (runner.guests() == 0 && runner.failure() == null) {
                 progress(runner);
@@ -199,27 +189,6 @@ class BundleLifecycleTest {
             alive = loaders.stream().filter(l -> l.get() != null).count();
         }
         return alive;
-    }
-
-    private static long metaspace() throws InterruptedException {
-        System.gc();
-        Thread.sleep(100);
-        System.gc();
-        return ManagementFactory.getMemoryPoolMXBeans().stream()
-                .filter(p -> p.getName().equals("Metaspace"))
-                .map(MemoryPoolMXBean::getUsage)
-                .mapToLong(u -> u.getUsed())
-                .sum();
-    }
-
-    private static long handles() throws IOException {
-        long n = 0;
-        try (DirectoryStream<Path> open = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
-            for (Path p : open) {
-                n++;
-            }
-        }
-        return n;
     }
 
     @Test

@@ -2,23 +2,13 @@ package org.penumbra.itest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.lang.management.ManagementFactory;
-import java.lang.management.MemoryPoolMXBean;
 import java.lang.ref.WeakReference;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.jar.JarEntry;
-import java.util.jar.JarInputStream;
-import java.util.jar.JarOutputStream;
-import java.util.jar.Manifest;
 import org.apache.felix.fileinstall.ArtifactInstaller;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -36,13 +26,13 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
 
 /**
- * A plugin comes as a jar, is replaced by newer jars, and goes, while a checked guest runs under it. It is the bundle of EPT under other
- * names, so that only its jar is a stranger's. How often is set by the environment variable PENUMBRA_HOT_LOADS.
+ * A plugin comes as a jar, is replaced by newer jars, and goes, while a checked guest runs under it. How often is set by the environment variable PENUMBRA_HOT_LOADS.
  */
 class HotLoadTest {
     private static final int ROUNDS = Integer.parseInt(System.getenv().getOrDefault("PENUMBRA_HOT_LOADS", "40"));
-    private static final String VISITOR = "org.example.visitor";
-    private static final long METASPACE_SLACK = 6L << 20;
+    /** From here on it is told how it goes. */
+    private static final int LONG = 1_000;
+    private static final int PARTS = 10;
     private static final int VERSIONS = 3;
     private static final int WARM_UP = 20;
 
@@ -70,29 +60,6 @@ class HotLoadTest {
         return Arrays.stream(context.getBundles()).filter(b -> name.equals(b.getSymbolicName())).findFirst().orElse(null);
     }
 
-    /** EPT's bundle as version 1.0.{@code version} of another one, which brings one design, called "visitor". */
-    private byte[] jar(int version) throws IOException {
-        Path jar = Files.createTempFile(folder, "visitor", ".bytes");
-        String location = find("org.penumbra.ept").getLocation().replaceFirst("^reference:", "");
-        try (InputStream in = URI.create(location).toURL().openStream(); JarInputStream old = new JarInputStream(in)) {
-            Manifest manifest = old.getManifest();
-            manifest.getMainAttributes().putValue("Bundle-SymbolicName", VISITOR);
-            manifest.getMainAttributes().putValue("Bundle-Version", "1.0." + version);
-            manifest.getMainAttributes().putValue("Service-Component", "OSGI-INF/org.penumbra.ept.EptMmuFactory.xml");
-            try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest)) {
-                for (JarEntry e = old.getNextJarEntry(); e != null; e = old.getNextJarEntry()) {
-                    byte[] content = old.readAllBytes();
-                    if (e.getName().endsWith("EptMmuFactory.xml")) {
-                        content = new String(content, StandardCharsets.UTF_8).replace("value=\"ept\"", "value=\"visitor\"").getBytes(StandardCharsets.UTF_8);
-                    }
-                    out.putNextEntry(new JarEntry(e.getName()));
-                    out.write(content);
-                }
-            }
-        }
-        return Files.readAllBytes(jar);
-    }
-
     private Machine machine() {
         return vmx.create(new MachineConfig(64 << 20, 1, profiles.all().get(0), "shadow", Map.of(), true), forks.prepare(1));
     }
@@ -101,17 +68,27 @@ class HotLoadTest {
     @DisplayName("P08 a jar comes, a newer one replaces it in place, and it goes, under a guest that runs under its design and gets the previous one back; P03 and nothing of it stays")
     void rounds() throws Exception {
         for (int i = 0; i < VERSIONS; i++) {
-            versions.add(jar(i));
+            versions.add(VisitorJar.version(i));
         }
         try (GuestRunner runner = new GuestRunner(this::machine)) {
             rounds(runner, WARM_UP);
-            long metaspace = metaspace();
-            int threads = ManagementFactory.getThreadMXBean().getThreadCount();
-            rounds(runner, ROUNDS);
-            assertThat(metaspace()).as("metaspace in bytes").isLessThan(metaspace + METASPACE_SLACK);
-            assertThat(ManagementFactory.getThreadMXBean().getThreadCount()).as("threads").isLessThanOrEqualTo(threads + 2);
-            assertThat(loaders).hasSize(2 * (WARM_UP + ROUNDS));
+            Footprint before = Footprint.now();
+            tell(runner, before);
+            for (int i = 0; i < PARTS; i++) {
+                rounds(runner, ROUNDS / PARTS);
+                tell(runner, Footprint.now());
+            }
+            Footprint.now().assertNoLargerThan(before);
+            assertThat(loaders).hasSize(2 * (WARM_UP + ROUNDS / PARTS * PARTS));
             assertThat(alive()).as("class loaders of plugins that have gone").isLessThanOrEqualTo(1);
+        }
+    }
+
+    /** In the long setting, how it goes. */
+    private void tell(GuestRunner runner, Footprint footprint) {
+        if (ROUNDS >= LONG) {
+            System.err.printf("%,d loads: %s, %,d of their class loaders alive; %,d guests to their end, %,d translations compared%n", loaders.size(),
+                    footprint, loaders.stream().filter(l -> l.get() != null).count(), runner.guests(), runner.translations());
         }
     }
 
@@ -131,7 +108,7 @@ class HotLoadTest {
                 assertThat(guest.waiting()).isFalse();
                 progress(runner);
                 plugins.uninstall(jar.toFile());
-                assertThat(find(VISITOR)).isNull();
+                assertThat(find(VisitorJar.NAME)).isNull();
                 assertThat(guest.design()).isEqualTo("shadow");
                 assertThat(guest.waiting()).isFalse();
                 List<String> violations = new ArrayList<>();
@@ -153,7 +130,7 @@ class HotLoadTest {
     }
 
     private void note(String version) {
-        Bundle bundle = find(VISITOR);
+        Bundle bundle = find(VisitorJar.NAME);
         assertThat(bundle.getVersion()).hasToString(version);
         assertThat(bundle.getState()).isEqualTo(Bundle.ACTIVE);
         loaders.add(new WeakReference<>(bundle.adapt(BundleWiring.class).getClassLoader()));
@@ -167,13 +144,5 @@ class HotLoadTest {
             alive = loaders.stream().filter(l -> l.get() != null).count();
         }
         return alive;
-    }
-
-    private static long metaspace() throws InterruptedException {
-        System.gc();
-        Thread.sleep(100);
-        System.gc();
-        return ManagementFactory.getMemoryPoolMXBeans().stream().filter(p -> p.getName().equals("Metaspace"))
-                .map(MemoryPoolMXBean::getUsage).mapToLong(u -> u.getUsed()).sum();
     }
 }

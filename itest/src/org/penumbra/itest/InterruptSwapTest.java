@@ -16,20 +16,14 @@ import org.osgi.test.common.annotation.InjectService;
 import org.penumbra.api.clock.CostProfiles;
 import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.experiment.Workload;
-import org.penumbra.api.interrupt.Descriptor;
 import org.penumbra.api.interrupt.Descriptors;
-import org.penumbra.api.interrupt.EventDescriptor;
 import org.penumbra.api.interrupt.InterruptControllerFactory;
-import org.penumbra.api.interrupt.TimerDescriptor;
 import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.vmx.ExitReason;
 
 /** A guest that lives on interrupts, while MMU, controller and engine are replaced between two of them. */
 class InterruptSwapTest {
-    private static final int GSI = 4;
-    private static final long PERIOD = 1_000;
-
     @InjectBundleContext
     BundleContext context;
 
@@ -51,41 +45,14 @@ class InterruptSwapTest {
     @InjectService(filter = "(engine.name=steps)")
     EngineFactory steps;
 
-    /** A guest whose timer ticks every {@link #PERIOD} operations, through an irqfd. */
-    private final class Ticking {
-        final Machine machine = Trial.machine(vmx, Trial.skylake(profiles), driven, "shadow");
-        final AtomicInteger ticks = new AtomicInteger();
-        private final EventDescriptor event = descriptors.event(0, false);
-        private final TimerDescriptor timer = descriptors.timer(machine.timeline());
-
-        Ticking() {
-            machine.interrupts().irqfd(event, GSI, null);
-            timer.addWaiter(events -> {
-                if ((events & Descriptor.POLLIN) != 0) {
-                    ticks.incrementAndGet();
-                    event.signal();
-                    timer.tryRead();
-                }
-            });
-            timer.settime(0, new TimerDescriptor.Setting(PERIOD, PERIOD));
-        }
-
-        long injected() {
-            return machine.counters().get("irq_injections");
-        }
-
-        void finish() {
-            Trial.finish(machine);
-            assertThat(machine.checker().complaints()).isEmpty();
-            assertThat(machine.checker().wrong()).isZero();
-            machine.close();
-        }
+    private TickingGuest ticking() {
+        return new TickingGuest(Trial.machine(vmx, Trial.skylake(profiles), driven, "shadow"), descriptors);
     }
 
     @Test
     @DisplayName("I03 a timer's ticks reach a running guest by injection: each once, with interrupt windows where it is not ready")
     void delivered() {
-        Ticking t = new Ticking();
+        TickingGuest t = ticking();
         t.finish();
         assertThat(t.injected()).isGreaterThan(400).isLessThanOrEqualTo(t.ticks.get());
         assertThat(t.machine.exits().rows()).anyMatch(r -> r.reason() == ExitReason.HLT).anyMatch(r -> r.reason() == ExitReason.MSR_WRITE);
@@ -94,7 +61,7 @@ class InterruptSwapTest {
     @Test
     @DisplayName("P04 interrupt controller, engine and MMU are replaced between interrupts, with some in service and pending: the guest does what it does alone")
     void everythingSwapped() {
-        Ticking alone = new Ticking();
+        TickingGuest alone = ticking();
         alone.finish();
         AtomicInteger made = new AtomicInteger();
         ServiceRegistration<InterruptControllerFactory> second = context.registerService(InterruptControllerFactory.class, (state, host) -> {
@@ -106,7 +73,7 @@ class InterruptSwapTest {
             engines.incrementAndGet();
             return steps.create(guest);
         }, named(EngineFactory.ENGINE_NAME, "second"));
-        Ticking t = new Ticking();
+        TickingGuest t = ticking();
         int round = 0;
         while (t.machine.run(777)) {
             boolean odd = round++ % 2 == 1;
@@ -136,7 +103,7 @@ class InterruptSwapTest {
     void gone() throws InterruptedException {
         ServiceRegistration<EngineFactory> engine =
                 context.registerService(EngineFactory.class, steps::create, named(EngineFactory.ENGINE_NAME, "borrowed"));
-        Ticking t = new Ticking();
+        TickingGuest t = ticking();
         t.machine.run(5_000);
         t.machine.hotSwap().swapEngine("borrowed");
         engine.unregister();
@@ -156,8 +123,8 @@ class InterruptSwapTest {
         t.machine.interrupts().swapController("borrowed");
         borrowed.unregister();
         assertThat(t.machine.interrupts().controllerPresent()).isFalse();
-        t.machine.interrupts().setLine(GSI, true, 0);
-        t.machine.interrupts().setLine(GSI, false, 0);
+        t.machine.interrupts().setLine(TickingGuest.GSI, true, 0);
+        t.machine.interrupts().setLine(TickingGuest.GSI, false, 0);
         assertThat(t.machine.interrupts().pending(0)).isFalse();
         t.machine.interrupts().swapController("x2apic");
         assertThat(t.machine.interrupts().pending(0)).as("what was signalled meanwhile").isTrue();

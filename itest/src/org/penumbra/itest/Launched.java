@@ -42,9 +42,15 @@ final class Launched implements AutoCloseable {
 
     /** Types {@code text}, which may be empty, and ends standard input. */
     Launched type(String text) throws IOException {
-        process.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
+        say(text);
         process.getOutputStream().close();
         return this;
+    }
+
+    /** Types {@code text}, and more may follow. */
+    void say(String text) throws IOException {
+        process.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
+        process.getOutputStream().flush();
     }
 
     /** Waits for its end; answers the exit code. */

@@ -3,15 +3,9 @@ package org.penumbra.itest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.jar.JarEntry;
-import java.util.jar.JarFile;
-import java.util.jar.JarOutputStream;
-import java.util.jar.Manifest;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,29 +16,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ShellTest {
     @TempDir
     Path folder;
-
-    /** The EPT bundle under another name, as a stranger's jar. */
-    private Path strangersJar() throws IOException {
-        Path bundles = Path.of(System.getProperty("penumbra.test.container"), "bundles");
-        Path original;
-        try (var files = Files.list(bundles)) {
-            original = files.filter(f -> f.getFileName().toString().startsWith("org.penumbra.ept-")).findFirst().orElseThrow();
-        }
-        Path jar = folder.resolve("stranger.jar");
-        try (JarFile in = new JarFile(original.toFile()); OutputStream file = Files.newOutputStream(jar)) {
-            Manifest manifest = in.getManifest();
-            manifest.getMainAttributes().putValue("Bundle-SymbolicName", "org.example.stranger");
-            try (JarOutputStream out = new JarOutputStream(file, manifest)) {
-                for (JarEntry entry : in.stream().filter(e -> !e.getName().equals(JarFile.MANIFEST_NAME)).toList()) {
-                    out.putNextEntry(new JarEntry(entry.getName()));
-                    try (InputStream content = in.getInputStream(entry)) {
-                        content.transferTo(out);
-                    }
-                }
-            }
-        }
-        return jar;
-    }
 
     @Test
     @DisplayName("P08 a script swaps a design under a run in the background, and stops and starts the bundle in use")
@@ -74,24 +45,43 @@ class ShellTest {
         }
     }
 
+    /** Puts {@code jar} at {@code place}, whole or not at all. */
+    private void put(byte[] jar, Path place) throws IOException {
+        Files.move(Files.write(folder.resolve("part"), jar), place, StandardCopyOption.REPLACE_EXISTING,
+                StandardCopyOption.ATOMIC_MOVE);
+    }
+
     @Test
-    @DisplayName("P08 jars in a folder are installed, updated and removed while the shell runs; one that is no bundle gets a line")
+    @DisplayName("P08 a jar in the folder is installed while a checked guest runs; a newer one takes its place under the guest by itself, one that is "
+            + "refused gets a line, and without it the guest has its previous design back")
     void pluginFolder() throws Exception {
         Path plugins = Files.createDirectory(folder.resolve("plugins"));
         Path plugin = plugins.resolve("agile.jar");
-        Path stranger = strangersJar();
-        Files.copy(stranger, plugin);
-        try (Launched penumbra = new Launched(folder, "shell", "--plugins", plugins.toString(), "-c", "bundles | grep stranger; sleep 60")) {
-            penumbra.await("active  ept");
+        try (Launched penumbra = new Launched(folder, "shell", "--plugins", plugins.toString())) {
+            penumbra.say("run shadow-vs-ept --workload working-set-lasting --design shadow --check --quiet\nmachines -w 30\n");
+            penumbra.await("shadow  running");
+            put(VisitorJar.version(0), plugin);
+            penumbra.await("plugin agile.jar: installed org.example.visitor 1.0.0 with design visitor");
+            penumbra.say("(swap 1 visitor) to\n");
+            penumbra.await("visitor (org.example.visitor 1.0.0)");
+            put(VisitorJar.version(1), plugin);
+            penumbra.await("plugin agile.jar: updated org.example.visitor 1.0.1");
+            penumbra.say("machines\n");
+            penumbra.await("visitor  running  org.example.visitor 1.0.1");
             Files.writeString(plugins.resolve("bad.jar"), "no jar");
             penumbra.await("bad.jar is no bundle");
-            Files.copy(stranger, plugin, StandardCopyOption.REPLACE_EXISTING);
-            penumbra.await("plugin agile.jar: updated");
+            put(VisitorJar.forAnotherApi(2), plugin);
+            penumbra.await("agile.jar was built for another API: it needs org.penumbra.api.mmu in version [7.0.0,8.0.0) where this Penumbra has ");
+            penumbra.say("echo still; machines\n");
+            penumbra.await("still");
             Files.delete(plugin);
-            penumbra.await("plugin agile.jar: removed");
+            penumbra.await("plugin agile.jar: removed org.example.visitor 1.0.1");
+            penumbra.say("audit 1\n");
+            penumbra.await("machine 1 under shadow: no violations");
             penumbra.interrupt();
             assertThat(penumbra.exitCode()).isEqualTo(130);
-            assertThat(penumbra.err().lines()).hasSize(4);
+            assertThat(penumbra.out()).doesNotContain("not allowed by the architecture");
+            assertThat(penumbra.err().lines().filter(l -> l.startsWith("penumbra: plugin"))).hasSize(5);
             assertThat(penumbra.leftovers()).isEmpty();
         }
     }
@@ -99,11 +89,12 @@ class ShellTest {
     @Test
     @DisplayName("P08 standard input is a script too: its first failure ends it with one line and exit code 1; a jar is installed")
     void standardInput() throws Exception {
-        Path jar = strangersJar();
+        Path jar = folder.resolve("stranger.jar");
+        put(VisitorJar.version(0), jar);
         try (Launched penumbra = new Launched(folder, "shell")) {
-            penumbra.type("install stranger.jar\nbundles | grep stranger\ndesgns\nbundles\n");
+            penumbra.type("install stranger.jar\nbundles | grep visitor\ndesgns\nbundles\n");
             assertThat(penumbra.exitCode()).isEqualTo(1);
-            assertThat(penumbra.out().lines()).hasSize(6).last().asString().contains("org.example.stranger").contains("active");
+            assertThat(penumbra.out().lines()).hasSize(6).last().asString().contains("org.example.visitor").contains("active");
             assertThat(penumbra.err().lines()).containsExactly(
                     "penumbra: standard input:3: unknown command 'desgns'; did you mean 'designs'? 'help' lists all");
             assertThat(jar).exists();

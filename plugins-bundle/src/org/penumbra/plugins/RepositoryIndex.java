@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.osgi.framework.namespace.IdentityNamespace;
 import org.osgi.resource.Capability;
 import org.osgi.resource.Resource;
@@ -22,6 +23,8 @@ import aQute.bnd.osgi.resource.ResourceUtils;
 /** Reads and writes the index of a repository: an XML file (OSGi Compendium, "Repository Service Specification", "XML Repository Format"). */
 final class RepositoryIndex {
     private static final int PATIENCE_MILLIS = 10_000;
+    /** OSGi Core, "General Syntax Definitions"; files are called by it. */
+    private static final Pattern SYMBOLIC_NAME = Pattern.compile("[\\w-]+(\\.[\\w-]+)*");
 
     private RepositoryIndex() {}
 
@@ -55,6 +58,9 @@ final class RepositoryIndex {
             }
         }
         all.removeIf(r -> ResourceUtils.getIdentityCapability(r) == null || ResourceUtils.getContentCapability(r) == null);
+        all.stream().map(ResourceUtils::getIdentity).filter(name -> !SYMBOLIC_NAME.matcher(name).matches()).findFirst().ifPresent(name -> {
+            throw new PluginException("an index names a bundle '" + name + "', which is no symbolic name");
+        });
         all.sort(Comparator.comparing((Resource r) -> ResourceUtils.getIdentity(r))
                 .thenComparing(r -> ResourceUtils.getVersion(r), Comparator.reverseOrder()));
         return all;

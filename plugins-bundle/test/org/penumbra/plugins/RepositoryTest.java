@@ -149,6 +149,8 @@ class RepositoryTest {
         refuses(() -> tools.remove(List.of("agile"), plugins), "has no plugin 'agile'; it has none");
         refuses(() -> tools.update(indexes, List.of("agile"), plugins), "has no plugin 'agile'; 'install' brings it");
         refuses(() -> tools.install(indexes, List.of("agile"), folder.resolve("nowhere")), "is no folder");
+        Files.writeString(index, Files.readString(index).replace("value=\"org.example.agile\"", "value=\"../agile\""));
+        refuses(() -> tools.install(indexes, List.of("../agile"), plugins), "an index names a bundle '../agile', which is no symbolic name");
         Files.writeString(index, "<html>not found</html>");
         refuses(() -> tools.search(indexes, List.of()), "the index " + index.toUri() + " is none");
         Files.delete(index);

@@ -15,13 +15,27 @@ import org.penumbra.experiments.guest.UserProgram;
  * One process that first writes every page of its working set, and then reads and writes anywhere in it: after the beginning its
  * page tables do not change any more, so that what an MMU does then it does for reasons of its own.
  */
-@Component(property = Workload.WORKLOAD_NAME + "=working-set")
-public final class WorkingSetWorkload implements Workload {
+@Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=working-set")
+public class WorkingSetWorkload implements Workload {
     private static final long BYTES = 64 << 20;
     private static final int ACCESSES = 1480 << 10;
     private static final int BATCH = 1024;
     /** The access, its fetch, and what the kernel does at a first touch. */
     private static final int OPERATIONS_PER_TOUCH = 15;
+    private static final int LASTING_ACCESSES = Integer.MAX_VALUE;
+
+    /** The same for minutes to hours: a guest for people who replace designs by hand. */
+    @Component(service = Workload.class, property = Workload.WORKLOAD_NAME + "=working-set-lasting")
+    public static final class Lasting extends WorkingSetWorkload {
+        public Lasting() {
+            super(BYTES, LASTING_ACCESSES);
+        }
+
+        @Override
+        public String description() {
+            return super.description() + ", until somebody ends it";
+        }
+    }
 
     private final long bytes;
     private final int accesses;

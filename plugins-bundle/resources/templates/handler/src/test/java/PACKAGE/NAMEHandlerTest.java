@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitReason;
@@ -18,31 +20,28 @@ class {{Name}}HandlerTest {
     private final Counters counters = new Counters();
 
     @Test
-    void haltsAreCountedAndTheVcpuWaitsBehindThem() {
+    void thePageIsDroppedAndTheGuestGoesOnBehindTheInstruction() {
         ExitRecord exit = new ExitRecord();
-        exit.start(ExitReason.HLT, 0);
+        exit.start(ExitReason.INVLPG, 0x7000);
         assertEquals(Disposition.RESUME, new {{Name}}Handler().handle(vcpu(), exit));
-        assertEquals(List.of("skip", "halt"), calls);
+        assertEquals(List.of("invalidatePage 0x7000", "skip"), calls);
         assertEquals(1, counters.snapshot().get({{Name}}Handler.COUNTER));
     }
 
     /** A vCPU that knows what is asked of it here. */
     private Vcpu vcpu() {
-        ExecutionEngine engine = fake(ExecutionEngine.class, null);
-        return fake(Vcpu.class, engine);
+        Map<String, Object> parts = Map.of("counters", counters, "engine", fake(ExecutionEngine.class, Map.of()), "mmu", fake(MmuContext.class, Map.of()));
+        return fake(Vcpu.class, parts);
     }
 
-    private <T> T fake(Class<T> type, ExecutionEngine engine) {
+    /** Answers with {@code parts}, by method; other calls are noted. */
+    private <T> T fake(Class<T> type, Map<String, Object> parts) {
         return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
-            switch (method.getName()) {
-                case "counters":
-                    return counters;
-                case "engine":
-                    return engine;
-                default:
-                    calls.add(method.getName());
-                    return null;
+            Object part = parts.get(method.getName());
+            if (part == null) {
+                calls.add(method.getName() + (arguments == null ? "" : String.format(" 0x%x", arguments)));
             }
+            return part;
         }));
     }
 }
