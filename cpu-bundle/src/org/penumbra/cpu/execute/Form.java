@@ -2,9 +2,9 @@ package org.penumbra.cpu.execute;
 
 /**
  * An instruction of a common form, with all that its encoding says looked up beforehand: what it does is one call, and no question of
- * which instruction, operands and width these are. Immutable. {@link Forms} makes them.
+ * which instruction, operands and width these are. {@link Forms} makes them.
  */
-abstract class Form {
+interface Form {
     /** Executes the instruction, as {@link Interpreter#execute} says; it is complete afterwards. */
-    abstract void run(Core core);
+    void run(Core core);
 }

@@ -5,398 +5,147 @@ import org.penumbra.cpu.table.Op;
 
 /**
  * The common forms of instructions: most of what programs execute. The rest is {@link Interpreter}'s. SDM vol. 2, by mnemonic.
+ *
+ * <p>A second operand in memory is read first, so that a fault there finds nothing changed.
  */
 final class Forms {
     private Forms() {}
 
     /** What executes {@code i}; null if it has no common form. */
     static Form of(Insn i) {
-        boolean second = i.bk == Insn.GPR || i.bk == Insn.IMM || i.bk == Insn.MEM;
         if (i.lock) {
             return null;
         }
+        boolean plain = i.bk == Insn.GPR || i.bk == Insn.IMM;
+        switch (i.ak) {
+            case Insn.MEM:
+                return plain ? toMemory(i, new MemoryOperands(i)) : branch(i);
+            case Insn.GPR:
+                RegisterOperands o = new RegisterOperands(i);
+                Form one = toRegister(i, o);
+                return one != null || !plain && i.bk != Insn.MEM ? one : ofTwo(i, o);
+            default:
+                return branch(i);
+        }
+    }
+
+    private static Form branch(Insn i) {
+        int size = i.size;
+        long distance = i.imm;
         switch (i.op) {
             case J:
-                return new Conditional(i);
+                int condition = i.condition;
+                return core -> {
+                    if (core.flags.condition(condition)) {
+                        core.jump(core.next + distance, size);
+                    }
+                };
             case JMP:
-                return new Jump(i);
+                return core -> core.jump(core.next + distance, size);
             case CALL:
-                return new Call(i);
+                return core -> core.call(core.next + distance, size);
             case RET:
-                return new Return(i);
+                return core -> core.ret(distance, size);
             case NOP:
             case PAUSE:
-                return new Nothing();
+                return core -> { };
             default:
+                return null;
         }
-        if (i.ak == Insn.MEM) {
-            return i.bk == Insn.GPR || i.bk == Insn.IMM ? ofMemory(i) : null;
+    }
+
+    private static Form toMemory(Insn i, MemoryOperands o) {
+        switch (i.op) {
+            case MOV:
+                return o::store;
+            case CMP:
+                return core -> {
+                    long a = o.first(core);
+                    long b = o.second(core);
+                    core.flags.subtract(a, b, a - b, o.width);
+                };
+            case TEST:
+                return core -> core.flags.logic(o.first(core) & o.second(core), o.width);
+            default:
+                return branch(i);
         }
-        if (i.ak != Insn.GPR) {
-            return null;
-        }
+    }
+
+    private static Form toRegister(Insn i, RegisterOperands o) {
         switch (i.op) {
             case INC:
             case DEC:
-                return new Step(i);
+                boolean up = i.op == Op.INC;
+                return core -> {
+                    long r = o.first(core) + (up ? 1 : -1);
+                    o.put(core, r);
+                    core.flags.step(r, o.size, up);
+                };
             case LEA:
-                return new Address(i);
+                return core -> o.put(core, core.offset(i));
             case PUSH:
-                return new Push(i);
+                return core -> core.push(o.first(core), o.size);
             case POP:
-                return new Pop(i);
+                return core -> o.put(core, core.pop(o.size));
             default:
-                return second ? ofTwo(i) : null;
+                return branch(i);
         }
     }
 
-    private static Form ofMemory(Insn i) {
-        switch (i.op) {
-            case MOV:
-                return new Store(i);
-            case CMP:
-                return new CompareMemory(i);
-            case TEST:
-                return new TestMemory(i);
-            default:
-                return null;
-        }
-    }
-
-    private static Form ofTwo(Insn i) {
+    private static Form ofTwo(Insn i, RegisterOperands o) {
         switch (i.op) {
             case MOV:
             case MOVZX:
-                return new Move(i);
+                return core -> o.put(core, o.second(core));
             case MOVSX:
-                return new MoveExtended(i);
-            case ADD:
-                return new Add(i);
-            case SUB:
-                return new Subtract(i);
-            case CMP:
-                return new Compare(i);
-            case AND:
-                return new And(i);
-            case OR:
-                return new Or(i);
-            case XOR:
-                return new Xor(i);
-            case TEST:
-                return new Test(i);
+                int from = i.bw;
+                return core -> o.put(core, Core.extend(o.second(core), from));
             case CMOV:
-                return new ConditionalMove(i);
+                int condition = i.condition;
+                return core -> {
+                    long moved = o.second(core);
+                    o.put(core, core.flags.condition(condition) ? moved : o.first(core));
+                };
+            case ADD:
+                return core -> {
+                    long b = o.second(core);
+                    long a = o.first(core);
+                    o.put(core, a + b);
+                    core.flags.add(a, b, a + b, o.size);
+                };
+            case SUB:
+                return core -> {
+                    long b = o.second(core);
+                    long a = o.first(core);
+                    o.put(core, a - b);
+                    core.flags.subtract(a, b, a - b, o.size);
+                };
+            case CMP:
+                return core -> {
+                    long b = o.second(core);
+                    long a = o.first(core);
+                    core.flags.subtract(a, b, a - b, o.size);
+                };
+            case AND:
+                return core -> logic(core, o, o.second(core) & o.first(core));
+            case OR:
+                return core -> logic(core, o, o.second(core) | o.first(core));
+            case XOR:
+                return core -> logic(core, o, o.second(core) ^ o.first(core));
+            case TEST:
+                return core -> core.flags.logic(o.second(core) & o.first(core), o.size);
             case SHL:
             case SHR:
             case SAR:
-                return i.bk == Insn.IMM ? new Shift(i) : null;
+                int count = ShiftOps.count(i.imm, i.size);
+                return i.bk != Insn.IMM ? null : core -> o.put(core, ShiftOps.shift(core.flags, i.op, o.first(core), count, o.size));
             default:
                 return null;
         }
     }
 
-    private static final class Nothing extends Form {
-        @Override
-        void run(Core core) {
-            // That is all it does.
-        }
-    }
-
-    private static final class Move extends RegisterForm {
-        Move(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            put(core, second(core));
-        }
-    }
-
-    private static final class MoveExtended extends RegisterForm {
-        private final int bytes;
-
-        MoveExtended(Insn i) {
-            super(i);
-            bytes = i.bw;
-        }
-
-        @Override
-        void run(Core core) {
-            put(core, Core.extend(second(core), bytes));
-        }
-    }
-
-    private static final class ConditionalMove extends RegisterForm {
-        private final int condition;
-
-        ConditionalMove(Insn i) {
-            super(i);
-            condition = i.condition;
-        }
-
-        @Override
-        void run(Core core) {
-            long moved = second(core);
-            put(core, core.flags.condition(condition) ? moved : first(core));
-        }
-    }
-
-    private static final class Address extends RegisterForm {
-        private final Insn insn;
-
-        Address(Insn i) {
-            super(i);
-            insn = i;
-        }
-
-        @Override
-        void run(Core core) {
-            put(core, core.offset(insn));
-        }
-    }
-
-    private static final class Store extends MemoryForm {
-        Store(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            core.memory.store(core.linear(insn, width, true), width, second(core), core.writing);
-        }
-    }
-
-    private static final class CompareMemory extends MemoryForm {
-        CompareMemory(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long a = first(core);
-            long b = second(core);
-            core.flags.subtract(a, b, a - b, width);
-        }
-    }
-
-    private static final class TestMemory extends MemoryForm {
-        TestMemory(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            core.flags.logic(first(core) & second(core), width);
-        }
-    }
-
-    private static final class Add extends RegisterForm {
-        Add(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long b = second(core);
-            long a = first(core);
-            put(core, a + b);
-            core.flags.add(a, b, a + b, size);
-        }
-    }
-
-    private static final class Subtract extends RegisterForm {
-        Subtract(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long b = second(core);
-            long a = first(core);
-            put(core, a - b);
-            core.flags.subtract(a, b, a - b, size);
-        }
-    }
-
-    private static final class Compare extends RegisterForm {
-        Compare(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long b = second(core);
-            long a = first(core);
-            core.flags.subtract(a, b, a - b, size);
-        }
-    }
-
-    private static final class And extends RegisterForm {
-        And(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long r = second(core) & first(core);
-            put(core, r);
-            core.flags.logic(r, size);
-        }
-    }
-
-    private static final class Or extends RegisterForm {
-        Or(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long r = second(core) | first(core);
-            put(core, r);
-            core.flags.logic(r, size);
-        }
-    }
-
-    private static final class Xor extends RegisterForm {
-        Xor(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            long r = second(core) ^ first(core);
-            put(core, r);
-            core.flags.logic(r, size);
-        }
-    }
-
-    private static final class Test extends RegisterForm {
-        Test(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            core.flags.logic(second(core) & first(core), size);
-        }
-    }
-
-    private static final class Step extends RegisterForm {
-        private final boolean up;
-
-        Step(Insn i) {
-            super(i);
-            up = i.op == Op.INC;
-        }
-
-        @Override
-        void run(Core core) {
-            long r = first(core) + (up ? 1 : -1);
-            put(core, r);
-            core.flags.step(r, size, up);
-        }
-    }
-
-    private static final class Shift extends RegisterForm {
-        private final Op op;
-        private final int count;
-
-        Shift(Insn i) {
-            super(i);
-            op = i.op;
-            count = ShiftOps.count(i.imm, i.size);
-        }
-
-        @Override
-        void run(Core core) {
-            put(core, ShiftOps.shift(core.flags, op, first(core), count, size));
-        }
-    }
-
-    private static final class Push extends RegisterForm {
-        Push(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            core.push(first(core), size);
-        }
-    }
-
-    private static final class Pop extends RegisterForm {
-        Pop(Insn i) {
-            super(i);
-        }
-
-        @Override
-        void run(Core core) {
-            put(core, core.pop(size));
-        }
-    }
-
-    private static final class Conditional extends Form {
-        private final int condition;
-        private final long distance;
-        private final int size;
-
-        Conditional(Insn i) {
-            condition = i.condition;
-            distance = i.imm;
-            size = i.size;
-        }
-
-        @Override
-        void run(Core core) {
-            if (core.flags.condition(condition)) {
-                core.jump(core.next + distance, size);
-            }
-        }
-    }
-
-    private static final class Jump extends Form {
-        private final long distance;
-        private final int size;
-
-        Jump(Insn i) {
-            distance = i.imm;
-            size = i.size;
-        }
-
-        @Override
-        void run(Core core) {
-            core.jump(core.next + distance, size);
-        }
-    }
-
-    private static final class Call extends Form {
-        private final long distance;
-        private final int size;
-
-        Call(Insn i) {
-            distance = i.imm;
-            size = i.size;
-        }
-
-        @Override
-        void run(Core core) {
-            core.call(core.next + distance, size);
-        }
-    }
-
-    private static final class Return extends Form {
-        private final long skipped;
-        private final int size;
-
-        Return(Insn i) {
-            skipped = i.imm;
-            size = i.size;
-        }
-
-        @Override
-        void run(Core core) {
-            core.ret(skipped, size);
-        }
+    private static void logic(Core core, RegisterOperands o, long result) {
+        o.put(core, result);
+        core.flags.logic(result, o.size);
     }
 }

@@ -3,10 +3,10 @@ package org.penumbra.cpu.execute;
 import org.penumbra.cpu.decode.Insn;
 
 /**
- * An instruction whose first operand is a general-purpose register, and whose second, if there is one, is a register, memory or an
- * immediate value. AH, CH, DH and BH are no such registers here.
+ * The operands of an instruction whose first is a general-purpose register, and whose second, if there is one, is a register, memory or
+ * an immediate value. AH, CH, DH and BH are no such registers here.
  */
-abstract class RegisterForm extends Form {
+final class RegisterOperands {
     private final Insn insn;
     private final int register;
     /** Bits of the register that the operand has, and those that a write leaves as they are. */
@@ -20,7 +20,7 @@ abstract class RegisterForm extends Form {
     /** Bytes of the operation. */
     final int size;
 
-    RegisterForm(Insn i) {
+    RegisterOperands(Insn i) {
         insn = i;
         register = i.ar;
         size = i.size;
@@ -39,18 +39,18 @@ abstract class RegisterForm extends Form {
     }
 
     /** The first operand. */
-    final long first(Core core) {
+    long first(Core core) {
         return core.gpr[register] & mask;
     }
 
     /** The second operand. */
-    final long second(Core core) {
+    long second(Core core) {
         return kind == Insn.GPR ? core.gpr[from] & fromMask
                 : kind == Insn.IMM ? immediate : core.memory.load(core.linear(insn, fromWidth, false), fromWidth, core.reading);
     }
 
     /** Writes the first operand. */
-    final void put(Core core, long value) {
+    void put(Core core, long value) {
         core.gpr[register] = core.gpr[register] & kept | value & mask;
     }
 }
