@@ -86,16 +86,23 @@ public final class TlbArray {
     /** Like {@link #find(long, int)}, of an entry in {@code context} or in {@code other}. */
     public int find(long page, int context, int other) {
         long wanted = page << CONTEXT_BITS | context;
-        long alternative = page << CONTEXT_BITS | other;
-        for (int i = first[chain(page)]; i >= 0; i = next[i]) {
-            int at = i << STRIDE;
-            long t = all[at + TAG];
-            if (t == wanted || t == alternative) {
-                all[at + STAMP] = stamp(i);
-                return i;
-            }
+        int i = first[chain(page)];
+        if (i >= 0 && all[(i << STRIDE) + TAG] != wanted) {
+            i = further(i, wanted, page << CONTEXT_BITS | other);
         }
-        return -1;
+        if (i >= 0) {
+            all[(i << STRIDE) + STAMP] = stamp(i);
+        }
+        return i;
+    }
+
+    /** From entry {@code i} on along its chain: the one with the tag {@code wanted} or {@code alternative}. */
+    private int further(int i, long wanted, long alternative) {
+        int at = i;
+        while (at >= 0 && tag(at) != wanted && tag(at) != alternative) {
+            at = next[at];
+        }
+        return at;
     }
 
     private long stamp(int i) {
