@@ -6,7 +6,7 @@ import org.penumbra.api.paging.ControlBits;
 
 /**
  * What CPUID answers outside VMX operation (SDM vol. 2, "CPUID—CPU Identification"): what this hardware and the engine of machine code do,
- * and nothing else. There is no local APIC, MTRR or PAT for a guest to program yet.
+ * and nothing else. A local APIC is the hypervisor's to announce; MTRRs and PAT are not announced.
  */
 final class CpuidLeaves {
     private static final int LARGEST = 0x0d;

@@ -338,7 +338,7 @@ final class LogicalProcessor implements HostProcessor {
         return vmcs != null && vmcs.hltExiting ? exit(ExitReason.HLT, 0) : charged();
     }
 
-    /** Without I/O permission bitmap (SDM vol. 1, "I/O Privilege Level"). */
+    /** By the privilege level, where the engine has not found that the I/O permission bitmap permits it (SDM vol. 1, "I/O Privilege Level"). */
     private boolean ioRefused() {
         return registers.cpl > (registers.rflags >>> 12 & 3) && !registers.system.portsPermitted;
     }
