@@ -2,37 +2,41 @@ package org.penumbra.ept;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.penumbra.api.mmu.MmuContext;
-import org.penumbra.api.mmu.MmuFault;
-import org.penumbra.api.mmu.Resolution;
-import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.EptViolation;
-import org.penumbra.api.paging.PageFaultError;
-import org.penumbra.api.paging.PagingState;
-import org.penumbra.testkit.fixture.GuestTables;
+import org.penumbra.api.paging.TranslationRoot;
 
-class Ept02Test extends NestedFixture {
-    private static final long GPA = 0x12_3456_7000L;
+/** Nested paging of a guest hypervisor by VMX: SDM vol. 3, "The Extended Page Table Mechanism (EPT)". */
+class Ept02Test extends Tables02Contract {
+    private static final long RWX = Ept12Tables.R | Ept12Tables.W | Ept12Tables.X;
+    private static final long PAGE = RWX | Ept12Tables.WB;
 
-    @BeforeEach
-    void begin() {
-        start(4, true);
+    Ept02Test() {
+        super(TdpFormat.EPT, PAGE, PAGE & ~Ept12Tables.W, Ept12Tables.A, Ept12Tables.D);
     }
 
-    @Test
-    @DisplayName("N03 an address of L2 reaches, by EPT02, the host frame of what EPT12 says")
-    void composed() {
-        ept12.map(GPA, 300, 1, PAGE);
-        assertThat(access(GPA + 0x18, READ)).isEqualTo(hpa((300 << 12) + 0x18));
-        assertThat(access(GPA + 0x18, WRITE)).isEqualTo(hpa((300 << 12) + 0x18));
-        assertThat(access(GPA + 0x18, FETCH)).isEqualTo(hpa((300 << 12) + 0x18));
+    @Override
+    TranslationRoot otherTables() {
+        return named(eptp12 + 0x10_0000);
+    }
+
+    @Override
+    long missingPage() {
+        return WRITE | EptViolation.LINEAR_VALID | EptViolation.FINAL_ACCESS;
+    }
+
+    @Override
+    long unwalkable() {
+        return 0;
+    }
+
+    @Override
+    long refusedWalk() {
+        return READ | WRITE | EptViolation.LINEAR_VALID;
     }
 
     @ParameterizedTest(name = "EPT12 of {0} levels, flags {1}")
@@ -96,37 +100,12 @@ class Ept02Test extends NestedFixture {
         assertThat(fault.qualification & 0x3f).isEqualTo(READ);
     }
 
-    @ParameterizedTest(name = "host pages of level {0}")
-    @ValueSource(ints = {1, 2})
-    @DisplayName("N03 a 2 MiB page of EPT12 is one of EPT02 where the host has one, else it is split")
-    void large(int hostLevel) {
-        host = new org.penumbra.testkit.fixture.FixtureHost(new EptMmuFactory(), hostLevel);
-        start(4, true);
-        ept12.map(GPA & -0x20_0000L, 512, 2, PAGE);
-        assertThat(access((GPA & -0x20_0000L) + 0x7008, WRITE)).isEqualTo(hpa((512 << 12) + 0x7008));
-        assertThat(walk.level).isEqualTo(hostLevel);
-        assertThat(access((GPA & -0x20_0000L) + 0x1f_f008, READ)).isEqualTo(hpa((512 << 12) + 0x1f_f008));
-    }
-
     @Test
     @DisplayName("N03 a 1 GiB page of EPT12 is split into pages that the host has")
     void gigabyte() {
         ept12.map(0x40_0000_0000L, 0, 3, PAGE);
         assertThat(access(0x40_0000_0000L + 0x30_1000, READ)).isEqualTo(hpa(0x30_1000));
         assertThat(walk.level).isEqualTo(2);
-    }
-
-    @Test
-    @DisplayName("N06 with flags L0 sets accessed and dirty in EPT12 as a processor would, dirty with the first write only")
-    void flags() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, READ);
-        assertThat(entry(1) & (Ept12Tables.A | Ept12Tables.D)).isEqualTo(Ept12Tables.A);
-        assertThat(entry(2) & (Ept12Tables.A | Ept12Tables.D)).isEqualTo(Ept12Tables.A);
-        assertThat(entry(4) & Ept12Tables.A).isEqualTo(Ept12Tables.A);
-        assertThat(walk(GPA, WRITE)).as("EPT02 lets a write through while D of EPT12 is 0").isFalse();
-        access(GPA, WRITE);
-        assertThat(entry(1) & Ept12Tables.D).isEqualTo(Ept12Tables.D);
     }
 
     @Test
@@ -153,42 +132,6 @@ class Ept02Test extends NestedFixture {
     }
 
     @Test
-    @DisplayName("N03 an upper table of EPT12 that is shadowed cannot be written by L1 unnoticed; what was derived from the entry is gone at once")
-    void upperTableTracked() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, READ);
-        int before = emulated;
-        store(ept12.entryAt(GPA, 2), 0);
-        assertThat(emulated).isEqualTo(before + 1);
-        assertThat(walk(GPA, READ)).isFalse();
-    }
-
-    @Test
-    @DisplayName("N03 a leaf table of EPT12 goes unsync when L1 writes it: EPT02 may be old until INVEPT, and is not after it")
-    void unsyncUntilInvept() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, READ);
-        int before = emulated;
-        store(ept12.entryAt(GPA, 1), 301 << 12 | PAGE);
-        assertThat(emulated).as("emulated stores").isEqualTo(before);
-        assertThat(access(GPA, READ)).as("a write to EPT12 without INVEPT").isEqualTo(hpa(300 << 12));
-        l2.invalidateTables(false, named(eptp12));
-        assertThat(access(GPA, READ)).isEqualTo(hpa(301 << 12));
-    }
-
-    @Test
-    @DisplayName("N03 INVEPT of other tables need not, and of all tables must, bring these in step")
-    void inveptScope() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, READ);
-        store(ept12.entryAt(GPA, 1), 0);
-        l2.invalidateTables(false, named(eptp12 + 0x10_0000));
-        assertThat(access(GPA, READ)).as("INVEPT of another EPTP drops nothing of this one").isEqualTo(hpa(300 << 12));
-        l2.invalidateTables(true, named(0));
-        assertThat(access(GPA, READ)).isEqualTo(-1);
-    }
-
-    @Test
     @DisplayName("N03 INVEPT reaches tables that are not current: they are in step when they are entered again")
     void inveptOfAnother() {
         ept12.map(GPA, 300, 1, PAGE);
@@ -202,86 +145,12 @@ class Ept02Test extends NestedFixture {
     }
 
     @Test
-    @DisplayName("N05 a violation that L1 is told of leaves nothing old for the address")
-    void violationInvalidates() {
-        ept12.map(GPA, 300, 1, PAGE & ~Ept12Tables.W);
-        access(GPA, READ);
-        store(ept12.entryAt(GPA, 1), 301 << 12 | PAGE & ~Ept12Tables.W);
-        assertThat(access(GPA, WRITE)).isEqualTo(-1);
-        assertThat(access(GPA, READ)).isEqualTo(hpa(301 << 12));
-    }
-
-    @Test
     @DisplayName("N03 an entry that becomes present needs no INVEPT")
     void appears() {
         ept12.map(GPA, 300, 1, PAGE);
         access(GPA, READ);
         store(ept12.entryAt(GPA, 1) + 8, 302 << 12 | PAGE);
         assertThat(access(GPA + 0x1000, READ)).isEqualTo(hpa(302 << 12));
-    }
-
-    @Test
-    @DisplayName("N03 a host frame that goes away is reachable neither by L1 nor by L2")
-    void hostEvents() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, READ);
-        host.hostEvent();
-        mmu.hostRangeChanged(300, 1, host.clock());
-        assertThat(walk(GPA, READ)).isFalse();
-        assertThat(access(GPA, READ)).isEqualTo(hpa(300 << 12));
-    }
-
-    @Test
-    @DisplayName("N03 E06 a write by L2 is in the dirty log under L1's frame")
-    void dirtyLog() {
-        ept12.map(GPA, 300, 1, PAGE);
-        access(GPA, WRITE);
-        host.logging(true);
-        mmu.newContext(host);
-        ((org.penumbra.api.mmu.DirtyLogging) mmu).startDirtyLog(host.clock());
-        assertThat(walk(GPA, WRITE)).isFalse();
-        access(GPA, WRITE);
-        ((org.penumbra.api.mmu.DirtyLogging) mmu).collectDirty(host.clock());
-        assertThat(host.takeDirty()).contains(300L);
-    }
-
-    @Test
-    @DisplayName("N03 what EPT12 maps to where L1 has no memory is a device of L1")
-    void device() {
-        ept12.map(GPA, 1 << 20, 1, PAGE);
-        walk(GPA, READ);
-        MmuFault violation = new MmuFault();
-        violation.gpa = GPA;
-        violation.qualification = READ;
-        assertThat(l2.resolve(violation)).isEqualTo(Resolution.MMIO);
-    }
-
-    @Test
-    @DisplayName("N03 emulation for L2 walks L2's tables through EPT12, sets flags in both, and answers addresses of L1")
-    void emulation() {
-        GuestTables pages = new GuestTables(host, 256);
-        pages.map(0x7000_0000L, 0x12345, 1, GuestTables.P | GuestTables.W | GuestTables.U);
-        // L2 has its tables at the same addresses as L1 has them.
-        for (int i = 0; i < 8; i++) {
-            ept12.map(256 + i << 12, 256 + i, 1, PAGE);
-        }
-        MmuFault refused = new MmuFault();
-        PagingState state = PagingState.longMode(256 << 12);
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(refused.nested).as("the page itself is missing in EPT12").isTrue();
-        assertThat(refused.gpa).isEqualTo(0x1234_5010L);
-        assertThat(refused.qualification).isEqualTo(WRITE | EptViolation.LINEAR_VALID | EptViolation.FINAL_ACCESS);
-        ept12.map(0x1234_5000L, 300, 1, PAGE);
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo((300 << 12) + 0x10);
-        assertThat(host.guest64(ept12.entryAt(256 << 12, 1)) & Ept12Tables.D).as("L2's table was written").isEqualTo(Ept12Tables.D);
-        assertThat(l2.gvaToGpa(state, 0x7000_1000L, Access.READ | Access.USER, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(refused.nested).isFalse();
-        assertThat(refused.errorCode).isEqualTo(PageFaultError.USER);
-        store(ept12.entryAt(256 << 12, 1), 0);
-        l2.invalidateTables(false, named(eptp12));
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(List.of(refused.nested, refused.gpa, refused.qualification))
-                .isEqualTo(List.of(true, (256L << 12), (long) (READ | WRITE | EptViolation.LINEAR_VALID)));
     }
 
     @Test
@@ -293,10 +162,6 @@ class Ept02Test extends NestedFixture {
         assertThat(host.count("pages_4k")).isGreaterThan(tree);
         mmu.close();
         assertThat(host.count("pages_4k") + host.count("pages_2m")).isZero();
-    }
-
-    private long entry(int level) {
-        return host.guest64(ept12.entryAt(GPA, level));
     }
 
     @ParameterizedTest(name = "bits 6:3 of the EPT12 leaf: {0}")

@@ -1,45 +1,47 @@
 package org.penumbra.ept;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.penumbra.ept.Npt12Bits.*;
 
-import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.penumbra.api.mmu.DirtyLogging;
-import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.mmu.Resolution;
-import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.NestedPageFault;
-import org.penumbra.api.paging.PageFaultError;
-import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.fixture.FixtureHost;
-import org.penumbra.testkit.fixture.GuestTables;
 
 /** Nested paging of a guest hypervisor by SVM: APM vol. 2, "Nested Paging". */
-class Npt02Test extends NestedNptFixture {
-    private static final long GPA = 0x12_3456_7000L;
+class Npt02Test extends Tables02Contract {
     private static final long PRESENT = NestedPageFault.PRESENT;
     private static final long USER = NestedPageFault.USER;
     private static final long FINAL = NestedPageFault.FINAL_ADDRESS;
 
-    @BeforeEach
-    void begin() {
-        start(4, true);
+    Npt02Test() {
+        super(TdpFormat.NPT, LEAF, P | U, A, D);
     }
 
-    @Test
-    @DisplayName("N04 an address of L2 reaches, by NPT02, the host frame of what NPT12 says")
-    void composed() {
-        ept12.map(GPA, 300, 1, LEAF);
-        assertThat(access(GPA + 0x18, READ)).isEqualTo(hpa((300 << 12) + 0x18));
-        assertThat(access(GPA + 0x18, WRITE)).isEqualTo(hpa((300 << 12) + 0x18));
-        assertThat(access(GPA + 0x18, FETCH)).isEqualTo(hpa((300 << 12) + 0x18));
+    @Override
+    TranslationRoot otherTables() {
+        return new TranslationRoot.Nested(ept12.root() + 0x10_0000, 4);
+    }
+
+    @Override
+    long missingPage() {
+        return NestedPageFault.WRITE | USER | FINAL;
+    }
+
+    @Override
+    long unwalkable() {
+        return 256 << 12 | P | U;
+    }
+
+    @Override
+    long refusedWalk() {
+        return PRESENT | NestedPageFault.WRITE | USER | NestedPageFault.TABLE_WALK;
     }
 
     @ParameterizedTest(name = "NPT12 of {0} levels")
@@ -130,138 +132,5 @@ class Npt02Test extends NestedNptFixture {
         beyond.qualification = USER | FINAL;
         assertThat(l2.resolve(beyond)).isEqualTo(Resolution.INJECT);
         assertThat(beyond.qualification).isEqualTo(USER | FINAL);
-    }
-
-    @ParameterizedTest(name = "host pages of level {0}")
-    @ValueSource(ints = {1, 2})
-    @DisplayName("N04 a 2 MiB page of NPT12 is one of NPT02 where the host has one, else it is split")
-    void large(int hostLevel) {
-        host = new FixtureHost(factory(), hostLevel);
-        start(4, true);
-        ept12.map(GPA & -0x20_0000L, 512, 2, LEAF);
-        assertThat(access((GPA & -0x20_0000L) + 0x7008, WRITE)).isEqualTo(hpa((512 << 12) + 0x7008));
-        assertThat(walk.level).isEqualTo(hostLevel);
-        assertThat(access((GPA & -0x20_0000L) + 0x1f_f008, READ)).isEqualTo(hpa((512 << 12) + 0x1f_f008));
-    }
-
-    @Test
-    @DisplayName("N04 N06 L0 sets accessed and dirty in NPT12 as a processor always does, dirty with the first write only")
-    void flags() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, READ);
-        assertThat(entry(1) & (A | D)).isEqualTo(A);
-        assertThat(entry(4) & A).isEqualTo(A);
-        assertThat(walk(GPA, WRITE)).as("NPT02 lets a write through while D of NPT12 is 0").isFalse();
-        access(GPA, WRITE);
-        assertThat(entry(1) & D).isEqualTo(D);
-    }
-
-    @Test
-    @DisplayName("N04 an upper table of NPT12 that is shadowed cannot be written by L1 unnoticed; what was derived from the entry is gone at once")
-    void upperTableTracked() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, READ);
-        int before = emulated;
-        store(ept12.entryAt(GPA, 2), 0);
-        assertThat(emulated).isEqualTo(before + 1);
-        assertThat(walk(GPA, READ)).isFalse();
-    }
-
-    @Test
-    @DisplayName("N04 a leaf table of NPT12 goes unsync when L1 writes it: NPT02 may be old until a flush, and is not after it")
-    void unsyncUntilFlush() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, READ);
-        int before = emulated;
-        store(ept12.entryAt(GPA, 1), 301 << 12 | LEAF);
-        assertThat(emulated).as("emulated stores").isEqualTo(before);
-        assertThat(access(GPA, READ)).as("a write to NPT12 without a flush").isEqualTo(hpa(300 << 12));
-        l2.invalidateTables(false, tables12);
-        assertThat(access(GPA, READ)).isEqualTo(hpa(301 << 12));
-    }
-
-    @Test
-    @DisplayName("N04 a flush of other tables need not, and of all tables must, bring these in step")
-    void flushScope() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, READ);
-        store(ept12.entryAt(GPA, 1), 0);
-        l2.invalidateTables(false, new TranslationRoot.Nested(ept12.root() + 0x10_0000, 4));
-        assertThat(access(GPA, READ)).isEqualTo(hpa(300 << 12));
-        l2.invalidateTables(true, tables12);
-        assertThat(access(GPA, READ)).isEqualTo(-1);
-    }
-
-    @Test
-    @DisplayName("N04 N05 a fault that L1 is told of leaves nothing old for the address")
-    void faultInvalidates() {
-        ept12.map(GPA, 300, 1, P | U);
-        access(GPA, READ);
-        store(ept12.entryAt(GPA, 1), 301 << 12 | P | U);
-        assertThat(access(GPA, WRITE)).isEqualTo(-1);
-        assertThat(access(GPA, READ)).isEqualTo(hpa(301 << 12));
-    }
-
-    @Test
-    @DisplayName("N04 a host frame that goes away is reachable neither by L1 nor by L2")
-    void hostEvents() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, READ);
-        host.hostEvent();
-        mmu.hostRangeChanged(300, 1, host.clock());
-        assertThat(walk(GPA, READ)).isFalse();
-        assertThat(access(GPA, READ)).isEqualTo(hpa(300 << 12));
-    }
-
-    @Test
-    @DisplayName("N04 E06 a write by L2 is in the dirty log under L1's frame")
-    void dirtyLog() {
-        ept12.map(GPA, 300, 1, LEAF);
-        access(GPA, WRITE);
-        host.logging(true);
-        ((DirtyLogging) mmu).startDirtyLog(host.clock());
-        assertThat(walk(GPA, WRITE)).isFalse();
-        access(GPA, WRITE);
-        ((DirtyLogging) mmu).collectDirty(host.clock());
-        assertThat(host.takeDirty()).contains(300L);
-    }
-
-    @Test
-    @DisplayName("N04 what NPT12 maps to where L1 has no memory is a device of L1")
-    void device() {
-        ept12.map(GPA, 1 << 20, 1, LEAF);
-        assertThat(access(GPA, READ)).isEqualTo(DEVICE);
-    }
-
-    @Test
-    @DisplayName("N04 emulation for L2 walks L2's tables through NPT12, as writes, and answers addresses of L1")
-    void emulation() {
-        GuestTables pages = new GuestTables(host, 256);
-        pages.map(0x7000_0000L, 0x12345, 1, GuestTables.P | GuestTables.W | GuestTables.U);
-        // L2 has its tables at the same addresses as L1 has them.
-        for (int i = 0; i < 8; i++) {
-            ept12.map(256 + i << 12, 256 + i, 1, LEAF);
-        }
-        MmuFault refused = new MmuFault();
-        PagingState state = PagingState.longMode(256 << 12);
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(refused.nested).as("the page itself is missing in NPT12").isTrue();
-        assertThat(refused.gpa).isEqualTo(0x1234_5010L);
-        assertThat(refused.qualification).isEqualTo(NestedPageFault.WRITE | USER | FINAL);
-        ept12.map(0x1234_5000L, 300, 1, LEAF);
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo((300 << 12) + 0x10);
-        assertThat(host.guest64(ept12.entryAt(256 << 12, 1)) & D).as("L2's table was written").isEqualTo(D);
-        assertThat(l2.gvaToGpa(state, 0x7000_1000L, Access.READ | Access.USER, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(refused.nested).isFalse();
-        assertThat(refused.errorCode).isEqualTo(PageFaultError.USER);
-        store(ept12.entryAt(256 << 12, 1), 256 << 12 | P | U);
-        l2.invalidateTables(false, tables12);
-        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, refused)).isEqualTo(MmuContext.FAULT);
-        assertThat(List.of(refused.nested, refused.gpa, refused.qualification))
-                .isEqualTo(List.of(true, 256L << 12, PRESENT | NestedPageFault.WRITE | USER | NestedPageFault.TABLE_WALK));
-    }
-
-    private long entry(int level) {
-        return host.guest64(ept12.entryAt(GPA, level));
     }
 }
