@@ -7,6 +7,7 @@ import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * Four levels of EPT entries in frames of the lease (SDM vol. 3, "The Extended Page Table Mechanism (EPT)"). Guarded by the MMU's lock.
+ * The template of {@code penumbra plugin new} again, with few changes: an author owns what it has made from then on.
  *
  * <pre>
  *  bits 2:0    R, W, X; all 0: not present
