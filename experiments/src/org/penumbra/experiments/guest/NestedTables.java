@@ -1,9 +1,5 @@
 package org.penumbra.experiments.guest;
 
-import static org.penumbra.experiments.guest.GuestLayout.PAGE;
-
-import java.util.HashMap;
-import java.util.Map;
 import org.penumbra.api.guest.StepBuffer;
 
 /**
@@ -14,17 +10,12 @@ import org.penumbra.api.guest.StepBuffer;
 final class NestedTables implements HypervisorMmu {
     private static final long RIGHTS = 7;
     private static final long LARGE = 1 << 7;
-    private static final int LEVELS = 4;
 
     private final ControlBlock control;
-    private final FrameAllocator frames;
-    private final GuestLayout layout;
+    private final HypervisorTables tables;
     private final long base;
     private final int leafLevel;
     private final boolean unpaged;
-    private long root;
-    /** gpa of each table below the root, by level and by the bits of the addresses that it translates. */
-    private final Map<Long, Long> tables = new HashMap<>();
 
     /**
      * No tables yet.
@@ -35,8 +26,7 @@ final class NestedTables implements HypervisorMmu {
      */
     NestedTables(ControlBlock control, FrameAllocator frames, GuestLayout layout, long base, int leafLevel, boolean unpaged) {
         this.control = control;
-        this.frames = frames;
-        this.layout = layout;
+        this.tables = new HypervisorTables(frames, layout, RIGHTS);
         this.base = base;
         this.leafLevel = leafLevel;
         this.unpaged = unpaged;
@@ -44,8 +34,7 @@ final class NestedTables implements HypervisorMmu {
 
     @Override
     public void start(StepBuffer out) {
-        root = table(out);
-        control.useTables(root, unpaged, out);
+        control.useTables(tables.begin(out), unpaged, out);
     }
 
     @Override
@@ -59,40 +48,8 @@ final class NestedTables implements HypervisorMmu {
 
     @Override
     public boolean go(long rax, StepBuffer out) {
-        map(rax, out);
+        long page = base + HypervisorTables.page(rax, leafLevel);
+        tables.map(rax, leafLevel, page | control.pageBits() | (leafLevel > 1 ? LARGE : 0), out);
         return true;
-    }
-
-    /** Maps the page around {@code gpa} of the guest. KVM: direct_map. */
-    private void map(long gpa, StepBuffer out) {
-        long table = root;
-        for (int level = LEVELS; level > leafLevel; level--) {
-            long at = entry(table, gpa, level);
-            out.loadEntry(at, 8);
-            long key = gpa >>> shift(level) << 3 | level;
-            Long below = tables.get(key);
-            if (below == null) {
-                below = table(out);
-                tables.put(key, below);
-                out.store(at, 8, below | RIGHTS);
-            }
-            table = below;
-        }
-        long page = base + (gpa & -1L << shift(leafLevel));
-        out.store(entry(table, gpa, leafLevel), 8, page | control.pageBits() | (leafLevel > 1 ? LARGE : 0));
-    }
-
-    private long table(StepBuffer out) {
-        long page = frames.allocate();
-        out.store(layout.direct(page), (int) PAGE, 0);
-        return page;
-    }
-
-    private long entry(long table, long gpa, int level) {
-        return layout.direct(table + 8 * (gpa >>> shift(level) & 511));
-    }
-
-    private static int shift(int level) {
-        return 12 + 9 * (level - 1);
     }
 }

@@ -1,9 +1,5 @@
 package org.penumbra.experiments.guest;
 
-import static org.penumbra.experiments.guest.GuestLayout.PAGE;
-
-import java.util.HashMap;
-import java.util.Map;
 import org.penumbra.api.cpu.UpdateFunction;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.guest.StepBuffer;
@@ -23,14 +19,11 @@ final class VirtualTlb implements HypervisorMmu {
     private enum Reading { ERROR_CODE, ADDRESS, ENTRY, NEXT }
 
     private final ControlBlock control;
-    private final FrameAllocator frames;
+    private final HypervisorTables tables;
     private final GuestLayout layout;
     private final long base;
     private final PagingState initial;
     private final GuestState guest;
-    /** Tables of the virtual TLB below the root, by level and by the bits of the addresses that they translate. */
-    private final Map<Long, Long> tables = new HashMap<>();
-    private long root;
     private long cr3;
 
     private Reading reading;
@@ -51,7 +44,7 @@ final class VirtualTlb implements HypervisorMmu {
      */
     VirtualTlb(ControlBlock control, FrameAllocator frames, GuestLayout layout, long base, PagingState initial, GuestState guest) {
         this.control = control;
-        this.frames = frames;
+        this.tables = new HypervisorTables(frames, layout, TABLE);
         this.layout = layout;
         this.base = base;
         this.initial = initial;
@@ -60,9 +53,8 @@ final class VirtualTlb implements HypervisorMmu {
 
     @Override
     public void start(StepBuffer out) {
-        root = zeroed(out);
         cr3 = initial.cr3();
-        control.useShadows(root, initial, out);
+        control.useShadows(tables.begin(out), initial, out);
     }
 
     @Override
@@ -75,11 +67,13 @@ final class VirtualTlb implements HypervisorMmu {
             case CR3_LOAD:
                 // The source operand, as the instruction at which the guest stands names it; bit 63 asks for less than is done.
                 cr3 = guest.steps().value[guest.next] & ~(1L << 63);
-                empty(out);
+                tables.empty(out);
+                control.drop(out);
                 advance(out);
                 return true;
             case INVLPG:
-                drop(guest.steps().address[guest.next], out);
+                tables.unmap(guest.steps().address[guest.next], out);
+                control.dropPage(guest.steps().address[guest.next], out);
                 advance(out);
                 return true;
             default:
@@ -119,7 +113,7 @@ final class VirtualTlb implements HypervisorMmu {
 
     /** Reads the guest's entry of {@link #level}. */
     private void read(StepBuffer out) {
-        entriesAt[level] = layout.direct(base + table + 8 * index(gva, level));
+        entriesAt[level] = layout.direct(base + table + 8 * HypervisorTables.index(gva, level));
         out.loadEntry(entriesAt[level], 8);
         reading = Reading.ENTRY;
     }
@@ -164,58 +158,9 @@ final class VirtualTlb implements HypervisorMmu {
                 entries[l] |= flags;
             }
         }
-        long at = root;
-        for (int l = LEVELS; l > level; l--) {
-            long entry = layout.direct(at + 8 * index(gva, l));
-            long key = gva >>> shift(l) << 3 | l;
-            Long below = tables.get(key);
-            out.loadEntry(entry, 8);
-            if (below == null) {
-                below = zeroed(out);
-                tables.put(key, below);
-                out.store(entry, 8, below | TABLE);
-            }
-            at = below;
-        }
-        long page = base + (entries[level] & ADDRESS & -1L << shift(level));
+        long page = base + HypervisorTables.page(entries[level] & ADDRESS, level);
         long writable = (entries[level] & Pte.D) != 0 ? rights & Pte.W : 0;
-        out.store(layout.direct(at + 8 * index(gva, level)), 8,
-                page | Pte.P | Pte.A | Pte.D | writable | rights & Pte.U | (noExecute ? Pte.NX : 0) | (level > 1 ? Pte.PS : 0));
-    }
-
-    private void drop(long address, StepBuffer out) {
-        long at = root;
-        for (int l = LEVELS; l > 1; l--) {
-            Long below = tables.get(address >>> shift(l) << 3 | l);
-            if (below == null) {
-                out.store(layout.direct(at + 8 * index(address, l)), 8, 0);
-                control.dropPage(address, out);
-                return;
-            }
-            at = below;
-        }
-        out.store(layout.direct(at + 8 * index(address, 1)), 8, 0);
-        control.dropPage(address, out);
-    }
-
-    private void empty(StepBuffer out) {
-        tables.values().forEach(frames::release);
-        tables.clear();
-        out.store(layout.direct(root), (int) PAGE, 0);
-        control.drop(out);
-    }
-
-    private long zeroed(StepBuffer out) {
-        long page = frames.allocate();
-        out.store(layout.direct(page), (int) PAGE, 0);
-        return page;
-    }
-
-    private static long index(long address, int atLevel) {
-        return address >>> shift(atLevel) & 511;
-    }
-
-    private static int shift(int atLevel) {
-        return 12 + 9 * (atLevel - 1);
+        tables.map(gva, level,
+                page | Pte.P | Pte.A | Pte.D | writable | rights & Pte.U | (noExecute ? Pte.NX : 0) | (level > 1 ? Pte.PS : 0), out);
     }
 }
