@@ -37,8 +37,12 @@ final class HypervisorTables {
         return root;
     }
 
-    /** Maps the page around {@code address} by {@code entry} of {@code level}; tables above it are made as needed. KVM: direct_map. */
-    void map(long address, int level, long entry, StepBuffer out) {
+    /**
+     * Maps the page around {@code address} by {@code entry} of {@code level}; tables above it are made as needed. KVM: direct_map.
+     *
+     * @return true if the page takes the place of tables, which are given up: a processor that may have cached entries of them is to drop all
+     */
+    boolean map(long address, int level, long entry, StepBuffer out) {
         long table = root;
         for (int l = LEVELS; l > level; l--) {
             long at = at(table, address, l);
@@ -52,6 +56,19 @@ final class HypervisorTables {
             table = below;
         }
         out.store(at(table, address, level), 8, entry);
+        return tables.containsKey(key(address, level)) && giveUp(address, level);
+    }
+
+    /** The tables below the entry of {@code level} for {@code address}. */
+    private boolean giveUp(long address, int level) {
+        return tables.entrySet().removeIf(table -> {
+            int l = (int) (table.getKey() & 7);
+            boolean below = l <= level && page(table.getKey() >>> 3 << shift(l), level) == page(address, level);
+            if (below) {
+                frames.release(table.getValue());
+            }
+            return below;
+        });
     }
 
     /** Empties the lowest entry that there is for {@code address}. */

@@ -160,7 +160,9 @@ final class VirtualTlb implements HypervisorMmu {
         }
         long page = base + HypervisorTables.page(entries[level] & ADDRESS, level);
         long writable = (entries[level] & Pte.D) != 0 ? rights & Pte.W : 0;
-        tables.map(gva, level,
-                page | Pte.P | Pte.A | Pte.D | writable | rights & Pte.U | (noExecute ? Pte.NX : 0) | (level > 1 ? Pte.PS : 0), out);
+        long bits = Pte.P | Pte.A | Pte.D | writable | rights & Pte.U | (noExecute ? Pte.NX : 0) | (level > 1 ? Pte.PS : 0);
+        if (tables.map(gva, level, page | bits, out)) {
+            control.drop(out);
+        }
     }
 }
