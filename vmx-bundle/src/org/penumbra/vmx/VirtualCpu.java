@@ -7,7 +7,6 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
-import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
@@ -31,12 +30,9 @@ import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
-import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
-import org.penumbra.api.vmx.ExitReason;
-import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsRegion;
@@ -50,8 +46,8 @@ import org.penumbra.vmx.memory.Fence;
  * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
  *
  * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop;
- * how a guest is entered is {@link GuestModes}, what is delivered to it {@link Events}, what is dropped of its translations {@link Flushes}, a guest
- * that is a hypervisor {@link NestedVmx} or {@link NestedSvm}.
+ * how a guest is entered is {@link GuestModes}, what its exits come to {@link ExitPath}, what is delivered to it {@link Events}, what is dropped of its
+ * translations {@link Flushes}, a guest that is a hypervisor {@link NestedVmx} or {@link NestedSvm}.
  */
 final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
@@ -59,7 +55,6 @@ final class VirtualCpu implements Vcpu {
 
     /** Above the VPIDs of guests, and below the ASIDs. */
     private static final int FIRST_NESTED_VPID = 0x4000;
-    private static final int EINVAL = 22;
 
     final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
@@ -82,6 +77,7 @@ final class VirtualCpu implements Vcpu {
     private final GuestModes modes;
     private final Events events;
     private final Flushes flushes;
+    private final ExitPath exitPath;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
     private final LocalApic apic;
@@ -92,8 +88,6 @@ final class VirtualCpu implements Vcpu {
     private final Supplier<Boolean> handling = this::handled;
     private final Supplier<Boolean> draining = this::drained;
     private final Counter emulations;
-    private final long transition;
-    private final long trap;
     private ExecutionEngine engine;
     private Attachment attachment;
     private GuardedContext mmu;
@@ -121,8 +115,6 @@ final class VirtualCpu implements Vcpu {
         this.port = new MemoryPort(processor, id);
         this.guest = guest;
         this.line = processor.interruptLine();
-        this.transition = profile.figure(Work.EXIT.key());
-        this.trap = profile.figure(Work.TRAP.key());
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
@@ -140,6 +132,7 @@ final class VirtualCpu implements Vcpu {
         bySvm = new SvmReflection(this, nestedSvm, modes.svm().vmcb02());
         events = new Events(this, nestedSvm);
         flushes = new Flushes(this, modes, vmcs01.vpid, vmcs02.vpid, nestedVmx.run(), machine.checker());
+        exitPath = new ExitPath(machine, this, modes, modificationLog, profile);
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.hltExiting = true;
             v.ioExiting = true;
@@ -481,55 +474,8 @@ final class VirtualCpu implements Vcpu {
     }
 
     private boolean handled() {
-        return handleExit(processor.exit());
-    }
-
-    private boolean handleExit(ExitRecord exit) {
         adoptRoot();
-        if (modes.deprivileged()) {
-            modes.decode(exit, engine.operation(), registers);
-        }
-        modificationLog.drain();
-        int reason = exit.reason;
-        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
-                || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
-        if (tracer.on(TracePoint.KVM_EXIT)) {
-            tracer.tell(TracePoint.KVM_EXIT, reason, exit.qualification, exit.guestLinear, exit.guestPhysical);
-        }
-        long before = processor.cycles().total();
-        machine.exitCount.increment();
-        if (nested().running() && nested().took(exit)) {
-            exits.add(reason, processor.cycles().total() - before + transition);
-            return true;
-        }
-        boolean own = modes.deprivileged() && reason == ExitReason.EXCEPTION_NMI.number() && exit.vector != GuestException.PF;
-        Disposition disposition = own ? exception(exit) : machine.dispatch.handler(reason).handle(this, exit);
-        exits.add(reason, processor.cycles().total() - before + (modes.deprivileged() ? trap : transition));
-        if (disposition.code() > 0) {
-            return true;
-        }
-        if (disposition.code() == 0 && machine.ports.poweredOff()) {
-            return false;
-        }
-        if (malformed && disposition.code() == -EINVAL) {
-            throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
-        }
-        throw new MachineException(
-                "vCPU " + id + " stopped at " + ExitReason.of(reason) + ": " + disposition.reason()
-                        + (disposition.code() < 0 ? " (error " + -disposition.code() + ")" : ""));
-    }
-
-    /** A trap of a de-privileged guest that has no counterpart under VMX. */
-    private Disposition exception(ExitRecord exit) {
-        GuestOperation operation = engine.operation();
-        if (operation.kind == GuestOperation.Kind.CHANGE_PRIVILEGE) {
-            registers.cpl = operation.function;
-            registers.rflags = operation.value;
-            engine.skip();
-        } else {
-            events.exception(exit.vector, exit.errorCode, 0);
-        }
-        return Disposition.RESUME;
+        return exitPath.take(processor.exit());
     }
 
     @Override
