@@ -6,7 +6,6 @@ import static org.penumbra.itest.HypervisorScript.VMCS;
 import static org.penumbra.itest.HypervisorScript.VMXON;
 
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -14,9 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.osgi.test.common.annotation.InjectService;
-import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
-import org.penumbra.api.guest.GuestProgram;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.Machine;
@@ -35,8 +32,10 @@ import org.penumbra.api.vmx.VmxControls;
 class NestedVmxTest {
     private static final long MEMORY = 16 << 20;
     private static final long VMXE = HypervisorScript.state().cr4() | ControlBits.CR4_VMXE;
-    /** An EPT table that maps nothing, and an EPTP for it. */
+    /** An EPT table that maps nothing, the tables that it can be the root of, and an EPTP for it. */
     private static final long EPT = 0x20_0000;
+    private static final long LEAF = 0x37;
+    private static final InnerTables TABLES = new InnerTables(EPT, LEAF);
     private static final long EPTP = EPT | 6 | 3 << 3;
 
     @InjectService(filter = "(machine.kind=vmx)")
@@ -178,7 +177,7 @@ class NestedVmxTest {
     @Test
     @DisplayName("N07 a guest state that is not allowed is an exit with reason 33 and bit 31 set, and leaves the VMCS clear")
     void guestState() {
-        loaded().runs(new GuestState(new Steps(s -> {})));
+        loaded().runs(new GuestState(new InnerGuest(s -> {})));
         configure(0, 0);
         l1.then(s -> {
             s.vmwrite(VmcsField.GUEST_CR4, 1L << 31);
@@ -192,11 +191,14 @@ class NestedVmxTest {
     @Test
     @DisplayName("N05 an EPT violation of L2 reaches L1 with the address, the access, and what EPT12 allows; L2 repeats the access after VMRESUME")
     void violation() {
-        loaded().runs(new GuestState(new Steps(s -> s.store(0x5018, 8, 77))));
+        loaded().runs(new GuestState(new InnerGuest(s -> s.store(0x5018, 8, 77))));
         configure(VmxControls.ENABLE_EPT, EPTP);
         // L2 has the tables of L1, at the same addresses, and nothing else.
         l1.then(s -> {
-            map(s, 0, 0);
+            TABLES.upper(s, 1);
+            for (long frame = 1; frame <= 3; frame++) {
+                TABLES.map(s, frame);
+            }
             s.vmx(ExitReason.VMLAUNCH, 0);
             s.vmread(VmcsField.VM_EXIT_REASON);
         }).then(s -> {
@@ -210,7 +212,7 @@ class NestedVmxTest {
             s.vmread(VmcsField.GUEST_PHYSICAL_ADDRESS);
         }).then(s -> {
             assertThat(l1.rax()).isEqualTo(0x5018);
-            s.store(EPT + 0x3000 + 8 * 5, 8, 0x30_0000 | 0x37);
+            s.store(TABLES.leaf(5), 8, 0x30_0000 | LEAF);
             s.vmx(ExitReason.VMRESUME, 0);
             s.vmread(VmcsField.VM_EXIT_REASON);
         }).then(s -> {
@@ -224,7 +226,7 @@ class NestedVmxTest {
     @ValueSource(strings = {"shadow", "ept"})
     @DisplayName("N01 N02 N05 without EPT of its own L1 owns what L2 does by its controls: CR3 loads, INVLPG, #PF, HLT, VMCALL, with the SDM's information")
     void reflected(String design) {
-        GuestState l2 = new GuestState(new Steps(s -> {
+        GuestState l2 = new GuestState(new InnerGuest(s -> {
             s.movToCr3(0x1000);
             s.invlpg(0x7000);
             s.hlt();
@@ -259,7 +261,7 @@ class NestedVmxTest {
     @Test
     @DisplayName("N05 an exception that L1 injects is delivered to L2 with its error code, CR2 being what L1 has left there")
     void injection() {
-        Steps program = new Steps(s -> s.load(0x5000, 8));
+        InnerGuest program = new InnerGuest(s -> s.load(0x5000, 8));
         loaded().runs(new GuestState(program));
         configure(0, 0);
         l1.then(s -> {
@@ -270,7 +272,7 @@ class NestedVmxTest {
             s.vmread(VmcsField.VM_ENTRY_INTR_INFO_FIELD);
         }).then(s -> {
             assertThat(l1.rax() & 0x8000_0000L).as("valid bit after the exit").isZero();
-            assertThat(program.faults).isEqualTo("12345000 6");
+            assertThat(program.faults()).isEqualTo("12345000 6");
         });
         run("ept", true);
     }
@@ -280,7 +282,7 @@ class NestedVmxTest {
     @DisplayName("N01 N02 N03 a walk of L2 without caches takes 24 references on EPT, be L1's tables shadow tables or EPT tables, and 4 on shadow tables of shadow tables")
     void references(String design, boolean ept, long expected) {
         long page = 0x40_0000;
-        loaded().runs(new GuestState(new Steps(s -> {
+        loaded().runs(new GuestState(new InnerGuest(s -> {
             s.load(page, 8);
             s.vmcall();
             s.load(page, 8);
@@ -293,7 +295,7 @@ class NestedVmxTest {
             long table = 0x30_0000;
             s.store(table, 8, page | 3);
             s.store(0x3000 + 8 * 2, 8, table | 3);
-            identity(s);
+            TABLES.identity(s);
             s.vmx(ExitReason.VMLAUNCH, 0);
             // What L2 had cached is dropped: linear mappings by the transition, guest-physical ones by INVEPT.
             s.invept(2, 0);
@@ -306,33 +308,10 @@ class NestedVmxTest {
             assertThat(machine[0].translation().completedWalks() - before[1]).isEqualTo(1);
             assertThat(machine[0].translation().completedReferences() - before[0]).isEqualTo(expected);
         });
-        MachineConfig config = new MachineConfig(MEMORY, 1, withoutCaches(), design, Map.of(), false);
+        MachineConfig config = new MachineConfig(MEMORY, 1, Trial.withoutCaches(profiles, Trial.skylake(profiles)), design, Map.of(), false);
         try (Machine m = vmx.create(config, l1)) {
             machine[0] = m;
             Trial.finish(m);
-        }
-    }
-
-    /** A processor on which no reference of a walk spares the next one. */
-    private CostProfile withoutCaches() {
-        Map<String, Long> none = new TreeMap<>();
-        for (CostProfile.Figure f : Trial.skylake(profiles).figures()) {
-            if (f.key().matches("(ept-)?paging-structure-cache\\..*\\.entries|nested-tlb\\.entries")) {
-                none.put(f.key(), 0L);
-            }
-        }
-        return profiles.with(Trial.skylake(profiles), none);
-    }
-
-    /** EPT tables that map the first 8 MiB of L2 where they are in L1, by 4 KiB. */
-    private static void identity(StepBuffer s) {
-        s.store(EPT, 8, EPT + 0x1000 | 7);
-        s.store(EPT + 0x1000, 8, EPT + 0x2000 | 7);
-        for (long t = 0; t < 4; t++) {
-            s.store(EPT + 0x2000 + 8 * t, 8, EPT + 0x3000 + (t << 12) | 7);
-            for (long i = 0; i < 512; i++) {
-                s.store(EPT + 0x3000 + (t << 12) + 8 * i, 8, (t << 9 | i) << 12 | 0x37);
-            }
         }
     }
 
@@ -367,46 +346,5 @@ class NestedVmxTest {
             s.vmwrite(VmcsField.GUEST_CR3, host.cr3());
             s.vmwrite(VmcsField.GUEST_CR4, host.cr4());
         });
-    }
-
-    /** Upper EPT tables for addresses below 2 MiB, and L2's own page tables, frames 1 to 3. */
-    private static void map(StepBuffer s, long gpa, long to) {
-        s.store(EPT, 8, EPT + 0x1000 | 7);
-        s.store(EPT + 0x1000, 8, EPT + 0x2000 | 7);
-        s.store(EPT + 0x2000, 8, EPT + 0x3000 | 7);
-        for (long frame = 1; frame <= 3; frame++) {
-            s.store(EPT + 0x3000 + 8 * frame, 8, frame << 12 | 0x37);
-        }
-    }
-
-    /** An L2 that does one batch, and calls its hypervisor then. */
-    private static final class Steps implements GuestProgram {
-        private final Consumer<StepBuffer> first;
-        private int batch;
-        private String faults = "";
-
-        Steps(Consumer<StepBuffer> first) {
-            this.first = first;
-        }
-
-        @Override
-        public boolean refill(StepBuffer steps) {
-            if (batch++ == 0) {
-                first.accept(steps);
-            } else {
-                steps.vmcall();
-            }
-            return true;
-        }
-
-        @Override
-        public void pageFault(long cr2, int errorCode, boolean user, StepBuffer handler) {
-            faults += Long.toHexString(cr2) + " " + errorCode;
-        }
-
-        @Override
-        public void interrupt(int vector, StepBuffer handler) {
-            throw new IllegalStateException();
-        }
     }
 }

@@ -1,6 +1,7 @@
 package org.penumbra.itest;
 
 import java.util.Map;
+import java.util.TreeMap;
 import org.osgi.test.common.service.ServiceAware;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.clock.CostProfiles;
@@ -50,8 +51,20 @@ final class Trial {
         return hardware(profiles, mode == PagingMode.FIVE_LEVEL ? "icelake-server" : "skylake");
     }
 
-    private static CostProfile hardware(CostProfiles profiles, String name) {
+    /** The processor model {@code name}. */
+    static CostProfile hardware(CostProfiles profiles, String name) {
         return profiles.all().stream().filter(p -> p.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    /** {@code hardware} as a processor on which no reference of a walk spares the next one. */
+    static CostProfile withoutCaches(CostProfiles profiles, CostProfile hardware) {
+        Map<String, Long> none = new TreeMap<>();
+        for (CostProfile.Figure f : hardware.figures()) {
+            if (f.key().matches("(ept-)?paging-structure-cache\\..*\\.entries|nested-tlb\\.entries")) {
+                none.put(f.key(), 0L);
+            }
+        }
+        return profiles.with(hardware, none);
     }
 
     /** The workload named {@code name}. */

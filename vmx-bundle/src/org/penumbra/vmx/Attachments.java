@@ -135,7 +135,7 @@ final class Attachments {
     private void drop(Attachment old) {
         old.revoke();
         for (VirtualCpu vcpu : machine.vcpus) {
-            vcpu.flushAll(vcpu.clock());
+            vcpu.flushes().all(vcpu.clock());
             vcpu.detach();
         }
         inUse.remove(old);

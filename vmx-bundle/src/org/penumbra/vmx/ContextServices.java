@@ -19,18 +19,18 @@ record ContextServices(VirtualCpu cpu, Fence fence) implements MmuContextHost {
     @Override
     public void flushPage(long gva) {
         fence.check();
-        cpu.flushPage(gva);
+        cpu.flushes().page(gva);
     }
 
     @Override
     public void flushAll() {
         fence.check();
-        cpu.flushAll(cpu.clock());
+        cpu.flushes().all(cpu.clock());
     }
 
     @Override
     public void flushButGlobals() {
         fence.check();
-        cpu.flushButGlobals();
+        cpu.flushes().butGlobals();
     }
 }

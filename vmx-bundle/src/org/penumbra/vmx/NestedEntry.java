@@ -106,9 +106,7 @@ final class NestedEntry {
         if ((info & VmxControls.INTR_VALID) != 0) {
             boolean exception = (info >>> VmxControls.INTR_TYPE_SHIFT & 7) == VmxControls.INTR_HARD_EXCEPTION;
             int error = (info & VmxControls.INTR_ERROR_CODE) != 0 ? (int) v.get(VmcsField.VM_ENTRY_EXCEPTION_ERROR_CODE) : 0;
-            vcpu.inject((int) info & 0xff, error, registers.cr2);
-            vcpu.vmcs().injectExternal = !exception;
-            vcpu.vmcs().injectNested = true;
+            vcpu.events().byGuest((int) info & 0xff, error, registers.cr2, !exception);
         }
     }
 

@@ -6,7 +6,6 @@ import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
-import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.svm.Vmcb;
@@ -24,13 +23,10 @@ final class NestedSvm {
 
     private final VirtualCpu vcpu;
     private final SvmState state;
-    private final Counter runs;
-    private final Counter reflected;
+    private final NestedRun run;
     /** The global interrupt flag. */
     private boolean gif = true;
     private long hostSaveArea;
-    /** What L1 is while L2 runs; null while it runs itself. */
-    private GuestState hypervisor;
     private Vmcb12 vmcb12;
     private SvmControls controls;
     private SvmState.Host host;
@@ -40,18 +36,12 @@ final class NestedSvm {
     NestedSvm(VirtualCpu vcpu) {
         this.vcpu = vcpu;
         this.state = new SvmState(vcpu.registers());
-        this.runs = vcpu.counters().counter("nested_run");
-        this.reflected = vcpu.counters().counter("nested_exits_reflected");
+        this.run = new NestedRun(vcpu.counters());
     }
 
-    /** True while a guest of the guest runs. */
-    boolean running() {
-        return hypervisor != null;
-    }
-
-    /** The guest whose guest runs; null while none does. */
-    GuestState hypervisor() {
-        return hypervisor;
+    /** Which of the guest and its guest runs. */
+    NestedRun run() {
+        return run;
     }
 
     /** What VMCB12 says of the guest that runs. */
@@ -143,17 +133,18 @@ final class NestedSvm {
     /** Under ASID 0 it is L1's own address space; of the others that of the last L2 alone has anything cached. */
     private void invlpga(long gva, int asid) {
         if (asid == 0 || asid == lastAsid) {
-            vcpu.invlpga(asid, gva);
+            vcpu.flushes().invlpga(asid, gva);
         }
     }
 
     private void vmrun(long rax) {
-        Vmcb12 vmcb = hostSaveArea == 0 ? null : at(rax);
+        if (hostSaveArea == 0) {
+            // KVM: nested_svm_vmrun, without VM_HSAVE_PA.
+            vcpu.injectGeneralProtection();
+            return;
+        }
+        Vmcb12 vmcb = at(rax);
         if (vmcb == null) {
-            if (hostSaveArea == 0) {
-                // KVM: nested_svm_vmrun, without VM_HSAVE_PA.
-                vcpu.injectGeneralProtection();
-            }
             return;
         }
         vcpu.engine().skip();
@@ -174,11 +165,10 @@ final class NestedSvm {
             throw new MachineException(String.format("the guest enters a guest by the VMCB at 0x%x, and %s", vmcb.gpa,
                     guest == null ? "no guest of that VMCB is there" : "asks for what is not modelled: " + unmodelled));
         }
-        runs.increment();
         vmcb12 = vmcb;
         controls = wanted;
         host = state.host();
-        hypervisor = vcpu.guest();
+        run.enter(vcpu.guest());
         gif = true;
         flush();
         state.load(vmcb, guest);
@@ -196,10 +186,10 @@ final class NestedSvm {
             return;
         }
         lastAsid = controls.asid;
-        vcpu.flushInner(controls.tlbControl == Vmcb.TLB_FLUSH_ALL, controls.asid);
+        vcpu.flushes().vmrun(controls.tlbControl == Vmcb.TLB_FLUSH_ALL, controls.asid);
         TranslationRoot tables = tables12();
         if (tables != null) {
-            vcpu.invalidateTables(true, tables);
+            vcpu.flushes().tables(true, tables);
         }
     }
 
@@ -211,9 +201,7 @@ final class NestedSvm {
     /** The event in EVENTINJ; the address of a #PF is in the guest's CR2, which VMRUN has loaded. */
     private void inject() {
         if (controls.injects()) {
-            vcpu.inject(controls.eventVector(), controls.eventErrorCode(), vcpu.registers().cr2);
-            vcpu.vmcs().injectExternal = controls.eventIsExternal();
-            vcpu.vmcs().injectNested = true;
+            vcpu.events().byGuest(controls.eventVector(), controls.eventErrorCode(), vcpu.registers().cr2, controls.eventIsExternal());
         }
     }
 
@@ -224,9 +212,7 @@ final class NestedSvm {
         information(vmcb12, code, info1, info2);
         gif = false;
         state.restore(host);
-        GuestState l1 = hypervisor;
-        hypervisor = null;
-        reflected.increment();
+        GuestState l1 = run.leave();
         // Protection keys are none of VMRUN's.
         PagingState last = vcpu.registers().paging;
         vcpu.become(l1, host.paging.withPkru(last.pkru()).withPkrs(last.pkrs()), true);
@@ -237,7 +223,7 @@ final class NestedSvm {
         vmcb.set(VmcbField.EXITCODE, code);
         vmcb.set(VmcbField.EXITINFO1, info1);
         vmcb.set(VmcbField.EXITINFO2, info2);
-        vmcb.set(VmcbField.EXITINTINFO, running() ? undelivered(vcpu.vmcs()) : 0);
+        vmcb.set(VmcbField.EXITINTINFO, run.running() ? undelivered(vcpu.vmcs()) : 0);
         vmcb.set(VmcbField.EVENTINJ, SvmControls.invalid(vmcb.get(VmcbField.EVENTINJ)));
     }
 

@@ -6,7 +6,6 @@ import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
-import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
@@ -38,11 +37,7 @@ final class NestedVmx {
     private final boolean shadowVmcs;
     private long vmxonPointer = NONE;
     private Vmcs12 current;
-    /** What L1 is while L2 runs; null while it runs itself. */
-    private GuestState hypervisor;
-    private final Counter runs;
-    private final Counter reflected;
-    private boolean ran;
+    private final NestedRun run;
     /** VPID12 of the last entry. */
     private long lastVpid = NONE;
 
@@ -50,13 +45,7 @@ final class NestedVmx {
     NestedVmx(VirtualCpu vcpu, boolean shadowVmcs) {
         this.vcpu = vcpu;
         this.shadowVmcs = shadowVmcs;
-        this.runs = vcpu.counters().counter("nested_run");
-        this.reflected = vcpu.counters().counter("nested_exits_reflected");
-    }
-
-    /** True if a guest of the guest has ever run. */
-    boolean ran() {
-        return ran;
+        this.run = new NestedRun(vcpu.counters());
     }
 
     /** True in VMX operation. */
@@ -64,14 +53,9 @@ final class NestedVmx {
         return vmxonPointer != NONE;
     }
 
-    /** True while a guest of the guest runs. */
-    boolean running() {
-        return hypervisor != null;
-    }
-
     /** True while one runs whose hypervisor has EPT tables for it. */
     boolean withEpt() {
-        return running() && NestedEntry.secondary(current.fields, VmxControls.ENABLE_EPT);
+        return run.running() && NestedEntry.secondary(current.fields, VmxControls.ENABLE_EPT);
     }
 
     /** VPID12: 0 without "enable VPID". */
@@ -79,9 +63,9 @@ final class NestedVmx {
         return NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID) ? current.fields.get(VmcsField.VIRTUAL_PROCESSOR_ID) : 0;
     }
 
-    /** The guest whose guest runs; null while none does. */
-    GuestState hypervisor() {
-        return hypervisor;
+    /** Which of the guest and its guest runs. */
+    NestedRun run() {
+        return run;
     }
 
     /** The current VMCS12, which there is. */
@@ -94,7 +78,7 @@ final class NestedVmx {
         ExitReason instruction = ExitReason.of(operation.function);
         boolean off = instruction == ExitReason.VMXON ? !vcpu.registers().paging.has4(ControlBits.CR4_VMXE) : vmxonPointer == NONE;
         if (off || !vcpu.registers().paging.has0(ControlBits.CR0_PE)) {
-            vcpu.injectException(GuestException.UD, 0, 0);
+            vcpu.events().exception(GuestException.UD, 0, 0);
             return Disposition.RESUME;
         }
         if (vcpu.registers().cpl != 0) {
@@ -231,7 +215,7 @@ final class NestedVmx {
         if (type != 1 && type != 2 || type == 1 && !TranslationRoot.TwoDimensional.allowed(eptp, vcpu.physicalAddressBits())) {
             return INVALID_INVALIDATION;
         }
-        vcpu.invalidateTables(type == 2, new TranslationRoot.TwoDimensional(eptp));
+        vcpu.flushes().tables(type == 2, new TranslationRoot.TwoDimensional(eptp));
         return 0;
     }
 
@@ -239,7 +223,7 @@ final class NestedVmx {
         if (type < 0 || type > 3 || type != 2 && vpid == 0) {
             return INVALID_INVALIDATION;
         }
-        vcpu.invalidateVpid(type, (int) vpid, gva);
+        vcpu.flushes().invvpid(type, (int) vpid, gva);
         return 0;
     }
 
@@ -270,9 +254,7 @@ final class NestedVmx {
             return;
         }
         current.launched = true;
-        ran = true;
-        runs.increment();
-        hypervisor = vcpu.guest();
+        run.enter(vcpu.guest());
         l2.next = (int) current.fields.get(VmcsField.GUEST_RIP);
         long vpid = vpid();
         boolean keep = vpid != 0 && vpid == lastVpid;
@@ -290,9 +272,7 @@ final class NestedVmx {
         NestedEntry entry = new NestedEntry(current.fields, vcpu);
         entry.save();
         current.fields.set(VmcsField.VM_EXIT_REASON, reason.number());
-        GuestState l1 = hypervisor;
-        hypervisor = null;
-        reflected.increment();
+        GuestState l1 = run.leave();
         vcpu.become(l1, entry.loadHost(), NestedEntry.secondary(current.fields, VmxControls.ENABLE_VPID));
     }
 }

@@ -1,9 +1,7 @@
 package org.penumbra.vmx;
 
 import org.penumbra.api.cpu.GuestException;
-import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.mmu.MmuFault;
-import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -19,63 +17,43 @@ import org.penumbra.api.vmx.VmxControls;
  * Which exits of a guest's guest (L2) its hypervisor (L1) sees, and with what information; the rest is handled here as for any guest. KVM:
  * nested_vmx_l0_wants_exit, nested_vmx_l1_wants_exit. The table is in the bundle's README.
  */
-final class Reflection implements GuestHypervisor {
+final class Reflection extends GuestHypervisor {
     private final VirtualCpu vcpu;
     private final NestedVmx nested;
-    private final Counter exits;
 
     Reflection(VirtualCpu vcpu, NestedVmx nested) {
+        super(nested.run());
         this.vcpu = vcpu;
         this.nested = nested;
-        this.exits = vcpu.counters().counter("nested_exits");
     }
 
     @Override
-    public boolean running() {
-        return nested.running();
-    }
-
-    @Override
-    public GuestState hypervisor() {
-        return nested.hypervisor();
-    }
-
-    @Override
-    public TranslationRoot tables12() {
+    TranslationRoot tables12() {
         return nested.withEpt() ? new TranslationRoot.TwoDimensional(nested.vmcs12().fields.get(VmcsField.EPT_POINTER)) : null;
     }
 
     @Override
-    public int tag() {
+    int tag() {
         return (int) nested.vpid();
     }
 
     @Override
-    public void merge(Vmcs vmcs) {
+    void merge(Vmcs vmcs) {
         NestedEntry.merge(nested.vmcs12().fields, vmcs);
     }
 
     @Override
-    public void shadows(PagingState state, Vmcs vmcs) {
+    void shadows(PagingState state, Vmcs vmcs) {
         NestedEntry.shadows(nested.vmcs12().fields, state, vmcs);
     }
 
     @Override
-    public long controlled(PagingState now, int cr, long value) {
+    long controlled(PagingState now, int cr, long value) {
         return NestedEntry.controlled(nested.vmcs12().fields, now, cr, value);
     }
 
     @Override
-    public boolean took(ExitRecord exit) {
-        exits.increment();
-        boolean wanted = wants(exit);
-        if (wanted) {
-            leave(exit);
-        }
-        return wanted;
-    }
-
-    private boolean wants(ExitRecord exit) {
+    boolean wants(ExitRecord exit) {
         VmcsRegion v = nested.vmcs12().fields;
         switch (ExitReason.of(exit.reason)) {
             case EXCEPTION_NMI:
@@ -131,11 +109,12 @@ final class Reflection implements GuestHypervisor {
 
     /** True if L1 wants exceptions with {@code vector}; a #PF whatever its error code. */
     @Override
-    public boolean intercepts(int vector) {
+    boolean intercepts(int vector) {
         return (nested.vmcs12().fields.get(VmcsField.EXCEPTION_BITMAP) >>> vector & 1) != 0;
     }
 
-    private void leave(ExitRecord exit) {
+    @Override
+    void leave(ExitRecord exit) {
         if (exit.reason == ExitReason.EXCEPTION_NMI.number()) {
             exception(exit.vector, exit.errorCode, exit.qualification);
             return;
@@ -146,7 +125,7 @@ final class Reflection implements GuestHypervisor {
 
     /** Leaves L2 for L1 because of an exception of L2's. */
     @Override
-    public void exception(int vector, int errorCode, long address) {
+    void exception(int vector, int errorCode, long address) {
         boolean hasCode = vector != GuestException.UD;
         long info = VmxControls.INTR_VALID | (long) VmxControls.INTR_HARD_EXCEPTION << VmxControls.INTR_TYPE_SHIFT
                 | (hasCode ? VmxControls.INTR_ERROR_CODE : 0) | vector;
@@ -156,7 +135,7 @@ final class Reflection implements GuestHypervisor {
 
     /** The same because EPT12 refuses an access. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
     @Override
-    public void refused(MmuFault fault) {
+    void refused(MmuFault fault) {
         boolean misconfigured = fault.misconfigured;
         TranslationObserver observer = vcpu.processor().observer();
         if (observer != null) {
@@ -168,14 +147,14 @@ final class Reflection implements GuestHypervisor {
 
     /** The same because an interrupt for L1 is pending: "acknowledge interrupt on exit" is 0, so that L1 finds it pending. */
     @Override
-    public void interrupt() {
+    void interrupt() {
         information(0, 0, 0, 0, 0);
         nested.exit(ExitReason.EXTERNAL_INTERRUPT);
     }
 
     /** True if an interrupt that is pending for the vCPU ends L2's turn. */
     @Override
-    public boolean interruptExits() {
+    boolean interruptExits() {
         return nested.vmcs12().fields.has(VmcsField.PIN_BASED_VM_EXEC_CONTROL, VmxControls.PIN_EXTERNAL_INTERRUPT);
     }
 

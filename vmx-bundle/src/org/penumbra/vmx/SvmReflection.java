@@ -2,9 +2,7 @@ package org.penumbra.vmx;
 
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
-import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.mmu.MmuFault;
-import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -17,43 +15,32 @@ import org.penumbra.api.vmx.Vmcs;
  * Which exits of a guest's guest (L2) its hypervisor (L1) sees under SVM, and with what information: those that it intercepts, as VMCB02 has
  * told of them. KVM: nested_svm_exit_special, nested_svm_intercept. The table is in the bundle's README.
  */
-final class SvmReflection implements GuestHypervisor {
+final class SvmReflection extends GuestHypervisor {
     private final VirtualCpu vcpu;
     private final NestedSvm nested;
     /** By which L2 runs, with L0's intercepts and L1's. */
     private final Vmcb vmcb02;
-    private final Counter exits;
 
     SvmReflection(VirtualCpu vcpu, NestedSvm nested, Vmcb vmcb02) {
+        super(nested.run());
         this.vcpu = vcpu;
         this.nested = nested;
         this.vmcb02 = vmcb02;
-        this.exits = vcpu.counters().counter("nested_exits");
     }
 
     @Override
-    public boolean running() {
-        return nested.running();
-    }
-
-    @Override
-    public GuestState hypervisor() {
-        return nested.hypervisor();
-    }
-
-    @Override
-    public TranslationRoot tables12() {
+    TranslationRoot tables12() {
         return nested.tables12();
     }
 
     @Override
-    public int tag() {
+    int tag() {
         return nested.controls().asid;
     }
 
     /** KVM: nested_vmcb02_recalc_intercepts. What L0 intercepts of every guest VMCB02 has anyway; VMMCALLs of L2 are none of L0's. */
     @Override
-    public void merge(Vmcs vmcs) {
+    void merge(Vmcs vmcs) {
         SvmControls c = nested.controls();
         vmcs.exceptionBitmap |= c.exceptions();
         vmcb02.exceptionIntercepts = vmcs.exceptionBitmap;
@@ -65,26 +52,17 @@ final class SvmReflection implements GuestHypervisor {
     }
 
     @Override
-    public void shadows(PagingState state, Vmcs vmcs) {
+    void shadows(PagingState state, Vmcs vmcs) {
         // SVM has no read shadows: L2 sees what it has.
     }
 
     @Override
-    public long controlled(PagingState now, int cr, long value) {
+    long controlled(PagingState now, int cr, long value) {
         return value;
     }
 
     @Override
-    public boolean took(ExitRecord exit) {
-        exits.increment();
-        boolean wanted = wants(exit);
-        if (wanted) {
-            nested.exit(vmcb02.exitCode, vmcb02.exitInfo1, vmcb02.exitInfo2);
-        }
-        return wanted;
-    }
-
-    private boolean wants(ExitRecord exit) {
+    boolean wants(ExitRecord exit) {
         SvmControls c = nested.controls();
         GuestOperation operation = vcpu.engine().operation();
         switch (ExitReason.of(exit.reason)) {
@@ -108,23 +86,28 @@ final class SvmReflection implements GuestHypervisor {
     }
 
     @Override
-    public boolean intercepts(int vector) {
+    void leave(ExitRecord exit) {
+        nested.exit(vmcb02.exitCode, vmcb02.exitInfo1, vmcb02.exitInfo2);
+    }
+
+    @Override
+    boolean intercepts(int vector) {
         return (nested.controls().exceptions() >>> vector & 1) != 0;
     }
 
     @Override
-    public void exception(int vector, int errorCode, long address) {
+    void exception(int vector, int errorCode, long address) {
         nested.exit(Vmcb.VMEXIT_EXCP + vector, errorCode & 0xffff_ffffL, vector == GuestException.PF ? address : 0);
     }
 
     @Override
-    public void refused(MmuFault fault) {
+    void refused(MmuFault fault) {
         nested.exit(Vmcb.VMEXIT_NPF, fault.qualification, fault.gpa);
     }
 
     /** APM vol. 2, "Interrupt Masking in EFLAGS.IF": whose flag masks it is for V_INTR_MASKING to say. */
     @Override
-    public boolean interruptExits() {
+    boolean interruptExits() {
         SvmControls c = nested.controls();
         boolean open = c.hostMasksInterrupts() ? nested.host().interruptible()
                 : (vcpu.registers().rflags & ControlBits.RFLAGS_IF) != 0 && !vcpu.registers().system.interruptShadow;
@@ -132,7 +115,7 @@ final class SvmReflection implements GuestHypervisor {
     }
 
     @Override
-    public void interrupt() {
+    void interrupt() {
         nested.exit(Vmcb.VMEXIT_INTR, 0, 0);
     }
 }

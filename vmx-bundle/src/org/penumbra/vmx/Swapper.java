@@ -177,7 +177,7 @@ final class Swapper implements HotSwap {
     }
 
     private Begun begun(long start) {
-        return new Begun(start, System.nanoTime(), machine.totalCycles(), machine.memory.dirty().count());
+        return new Begun(start, System.nanoTime(), machine.totals().cycles(), machine.memory.dirty().count());
     }
 
     /** Opens the gate unless something is waited for. */
@@ -190,7 +190,7 @@ final class Swapper implements HotSwap {
     private SwapReport finish(Begun begun, String cause, String from, String to, long droppedFrames) {
         long drained = Math.max(0, machine.memory.dirty().count() - begun.dirty);
         SwapReport report = new SwapReport(cause, from, to, machine.operations(), begun.parked - begun.closing,
-                System.nanoTime() - begun.parked, machine.totalCycles() - begun.cycles, droppedFrames, 0, drained);
+                System.nanoTime() - begun.parked, machine.totals().cycles() - begun.cycles, droppedFrames, 0, drained);
         reports.add(report);
         reopen();
         return report;

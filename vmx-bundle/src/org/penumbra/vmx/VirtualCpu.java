@@ -7,7 +7,6 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
-import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
@@ -31,12 +30,9 @@ import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
-import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.Disposition;
-import org.penumbra.api.vmx.ExitReason;
-import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsRegion;
@@ -50,17 +46,15 @@ import org.penumbra.vmx.memory.Fence;
  * vCPU, or while that is parked, except {@link #requestFlush}, {@link #kick} and what reads figures.
  *
  * <p>One class although it is long: half of it is what {@link Vcpu} offers to handlers, each in a line or two, on the state of the loop;
- * how a guest is entered is {@link GuestModes}, a guest that is a hypervisor {@link NestedVmx} or {@link NestedSvm}.
+ * how a guest is entered is {@link GuestModes}, what its exits come to {@link ExitPath}, what is delivered to it {@link Events}, what is dropped of its
+ * translations {@link Flushes}, a guest that is a hypervisor {@link NestedVmx} or {@link NestedSvm}.
  */
 final class VirtualCpu implements Vcpu {
     /** Why {@link #run} came back. */
     enum Stop { DONE, PARK, HALTED, FINISHED }
 
-    /** INVPCID of everything, globals included. */
-    private static final int ALL_CONTEXTS = 2;
     /** Above the VPIDs of guests, and below the ASIDs. */
     private static final int FIRST_NESTED_VPID = 0x4000;
-    private static final int EINVAL = 22;
 
     final ExitTable exits = new ExitTable();
     private final VirtualMachine machine;
@@ -81,6 +75,9 @@ final class VirtualCpu implements Vcpu {
     private final GuestHypervisor byVmx;
     private final GuestHypervisor bySvm;
     private final GuestModes modes;
+    private final Events events;
+    private final Flushes flushes;
+    private final ExitPath exitPath;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
     private final LocalApic apic;
@@ -90,11 +87,7 @@ final class VirtualCpu implements Vcpu {
     private boolean usesModificationLog;
     private final Supplier<Boolean> handling = this::handled;
     private final Supplier<Boolean> draining = this::drained;
-    private final Counter tlbFlushes;
     private final Counter emulations;
-    private final Counter injections;
-    private final long transition;
-    private final long trap;
     private ExecutionEngine engine;
     private Attachment attachment;
     private GuardedContext mmu;
@@ -103,7 +96,6 @@ final class VirtualCpu implements Vcpu {
     private long target;
     private volatile boolean finished;
     private volatile boolean halted;
-    private volatile boolean nmiPending;
     /** The processor is in non-root operation, be the engine running or not. */
     private volatile boolean inGuest;
     /** The engine runs: what this vCPU has cached may be in use. KVM: IN_GUEST_MODE. */
@@ -123,8 +115,6 @@ final class VirtualCpu implements Vcpu {
         this.port = new MemoryPort(processor, id);
         this.guest = guest;
         this.line = processor.interruptLine();
-        this.transition = profile.figure(Work.EXIT.key());
-        this.trap = profile.figure(Work.TRAP.key());
         this.guestMemory = machine.memory.view(processor.cycles(), new Fence());
         this.tracer = machine.tracing().tracer(id, processor.cycles()::total, processor.guestTime()::retired);
         this.apic = new ApicRegisters(id, machine.interrupts, machine::timeline, machine.physicalAddressBits());
@@ -134,14 +124,15 @@ final class VirtualCpu implements Vcpu {
         this.byVmx = new Reflection(this, nestedVmx);
         this.nestedSvm = new NestedSvm(this);
         this.modificationLog = new ModificationLog(machine.memory, vmcs01, processor.cycles());
-        this.tlbFlushes = machine.counters.counter("tlb_flush");
         this.emulations = machine.counters.counter("insn_emulation");
-        this.injections = machine.counters.counter("irq_injections");
         // VPID 0 stands for "no VPID", so vCPU 0 has VPID 1.
         vmcs01.vpid = id + 1;
         vmcs02.vpid = FIRST_NESTED_VPID + id;
         modes = new GuestModes(processor, id);
         bySvm = new SvmReflection(this, nestedSvm, modes.svm().vmcb02());
+        events = new Events(this, nestedSvm);
+        flushes = new Flushes(this, modes, vmcs01.vpid, vmcs02.vpid, nestedVmx.run(), machine.checker());
+        exitPath = new ExitPath(machine, this, modes, modificationLog, profile);
         for (Vmcs v : List.of(vmcs01, vmcs02)) {
             v.hltExiting = true;
             v.ioExiting = true;
@@ -189,8 +180,8 @@ final class VirtualCpu implements Vcpu {
     }
 
     /** The guest as a hypervisor, by the extension that it runs a guest with, if it runs one. */
-    private GuestHypervisor nested() {
-        return nestedSvm.running() ? bySvm : byVmx;
+    GuestHypervisor nested() {
+        return bySvm.running() ? bySvm : byVmx;
     }
 
     /** The tables of its hypervisor by which a guest of the guest runs; null if none does, or without such. */
@@ -235,7 +226,7 @@ final class VirtualCpu implements Vcpu {
         // one-dimensional design has derived from tables with them; guest-physical ones stay.
         loadPaging(state, keep || !demand.interceptCr3Loads());
         if (!keep) {
-            flushVpid();
+            flushes.vpid();
         }
         engine.switchTo(other);
         TranslationObserver observer = machine.checker();
@@ -270,63 +261,6 @@ final class VirtualCpu implements Vcpu {
     /** True while a guest of the guest runs on EPT or nested tables of its hypervisor. */
     boolean onNestedTables() {
         return tables12() != null;
-    }
-
-    /** What is derived from the tables that {@code tables12} names, or from all of them, is to be as they are: INVEPT, or a flush by VMRUN. */
-    void invalidateTables(boolean all, TranslationRoot tables12) {
-        if (nests()) {
-            attachment.nestedContext(id).invalidateTables(all, tables12);
-        }
-        if (machine.checker() != null && tables12 instanceof TranslationRoot.TwoDimensional) {
-            machine.checker().invalidatedEpt(id, all, tables12.register());
-        }
-    }
-
-    /** VMRUN of the guest flushes: what is cached for its guests, under {@code asid}, and {@code own} for itself. */
-    void flushInner(boolean own, int asid) {
-        if (machine.checker() != null) {
-            machine.checker().invalidatedVpid(id, 1, asid, 0);
-        }
-        processor.cycles().charge(Work.FLUSH_CONTEXT);
-        if (own) {
-            modes.svm().flush();
-        } else {
-            modes.svm().flushInner();
-        }
-    }
-
-    /** INVLPGA of the guest: of what is cached for its guests under {@code asid}, or for itself under 0. */
-    void invlpga(int asid, long gva) {
-        processor.cycles().charge(Work.FLUSH_PAGE);
-        modes.svm().flushPage(asid != 0, gva);
-        if (machine.checker() != null && asid != 0) {
-            machine.checker().invalidatedVpid(id, 0, asid, gva);
-        } else if (machine.checker() != null) {
-            machine.checker().invalidatedPage(id, gva);
-        }
-    }
-
-    /** INVVPID of the guest. All of its guests' translations have one VPID; dropping more is allowed. */
-    void invalidateVpid(int type, int vpid, long gva) {
-        flushNestedVpid();
-        if (machine.checker() != null) {
-            machine.checker().invalidatedVpid(id, type, vpid, gva);
-        }
-    }
-
-    private void flushNestedVpid() {
-        processor.cycles().charge(Work.FLUSH_CONTEXT);
-        processor.invvpidContext(vmcs02.vpid);
-        if (demand.interceptCr3Loads()) {
-            // What was derived from its guests' tables is as old as what was cached of them. KVM: kvm_mmu_free_guest_mode_roots.
-            mmu.invalidatePcid(ALL_CONTEXTS, 0, 0);
-        }
-    }
-
-    /** Drops what is cached under the VPID of what runs. */
-    private void flushVpid() {
-        processor.cycles().charge(Work.FLUSH_CONTEXT);
-        processor.invvpidContext(vmcs.vpid);
     }
 
     /** Writes the aligned 8 bytes at {@code gpa} of guest memory for the hypervisor itself, and has those told who must know. */
@@ -409,16 +343,16 @@ final class VirtualCpu implements Vcpu {
             emulator.tell();
             if (flushRequested && !inGuest) {
                 flushRequested = false;
-                flushAll(clock());
+                flushes.all(clock());
             }
             if (halted) {
-                if (!wakes()) {
+                if (!events.wakes()) {
                     return Stop.HALTED;
                 }
                 halted = false;
             }
             if (!inGuest) {
-                prepareInterrupt();
+                events.prepare();
                 enter();
             }
             switch (execute(until)) {
@@ -452,8 +386,7 @@ final class VirtualCpu implements Vcpu {
         turns = turns + 1;
         executing = true;
         try {
-            if (flushRequested || machine.gate.closing() || machine.interrupts.pending(id) && wantsInterrupt()
-                    || nmiPending && !vmcs.nmiWindowExiting && !nested().running()) {
+            if (flushRequested || machine.gate.closing() || events.late()) {
                 line.raise();
             }
             return engine.run(until - processor.guestTime().retired());
@@ -462,11 +395,6 @@ final class VirtualCpu implements Vcpu {
         } finally {
             executing = false;
         }
-    }
-
-    /** An interrupt has arrived that this entry does not deliver and no interrupt window waits for. */
-    private boolean wantsInterrupt() {
-        return nestedSvm.globalInterruptFlag() && !vmcs.interruptWindowExiting && !(vmcs.inject && vmcs.injectExternal);
     }
 
     /** Gets the processor out of non-root operation, by an external interrupt if it is in it. While the vCPU is parked. */
@@ -484,40 +412,6 @@ final class VirtualCpu implements Vcpu {
         if (!machine.memory.dirty().runFor(id, handling)) {
             finished = true;
         }
-    }
-
-    /** Injects an interrupt with the next entry if there is one and the guest takes it; else waits for the window. KVM: inject_pending_event. */
-    private void prepareInterrupt() {
-        Interrupts interrupts = machine.interrupts;
-        if (nested().running() && interrupts.pending(id) && nested().interruptExits()) {
-            nested().interrupt();
-        }
-        boolean between = nestedSvm.globalInterruptFlag() && !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
-                && registers.system.pendingDebug == 0;
-        if (nmiPending && between && !registers.system.nmiBlocked && !nested().running()) {
-            nmiPending = false;
-            registers.system.nmiBlocked = true;
-            inject(GuestException.NMI, 0, 0);
-            vmcs.injectExternal = true;
-            counters().counter("nmi_injections").increment();
-            between = false;
-        }
-        // A guest of the guest is not interrupted by it: NMI exiting of a hypervisor under this one is not modelled.
-        vmcs.nmiWindowExiting = nmiPending && !nested().running();
-        boolean open = between && (registers.rflags & ControlBits.RFLAGS_IF) != 0;
-        if (open && interrupts.pending(id)) {
-            int vector = interrupts.acknowledge(id);
-            if (vector >= 0) {
-                inject(vector, 0, 0);
-                vmcs.injectExternal = true;
-                injections.increment();
-                if (tracer.on(TracePoint.KVM_INJ_VIRQ)) {
-                    tracer.tell(TracePoint.KVM_INJ_VIRQ, vector, 0);
-                }
-            }
-        }
-        // STGI exits, and is looked at then.
-        vmcs.interruptWindowExiting = interrupts.pending(id) && nestedSvm.globalInterruptFlag();
     }
 
     private void enter() {
@@ -580,55 +474,8 @@ final class VirtualCpu implements Vcpu {
     }
 
     private boolean handled() {
-        return handleExit(processor.exit());
-    }
-
-    private boolean handleExit(ExitRecord exit) {
         adoptRoot();
-        if (modes.deprivileged()) {
-            modes.decode(exit, engine.operation(), registers);
-        }
-        modificationLog.drain();
-        int reason = exit.reason;
-        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
-                || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
-        if (tracer.on(TracePoint.KVM_EXIT)) {
-            tracer.tell(TracePoint.KVM_EXIT, reason, exit.qualification, exit.guestLinear, exit.guestPhysical);
-        }
-        long before = processor.cycles().total();
-        machine.exitCount.increment();
-        if (nested().running() && nested().took(exit)) {
-            exits.add(reason, processor.cycles().total() - before + transition);
-            return true;
-        }
-        boolean own = modes.deprivileged() && reason == ExitReason.EXCEPTION_NMI.number() && exit.vector != GuestException.PF;
-        Disposition disposition = own ? exception(exit) : machine.dispatch.handler(reason).handle(this, exit);
-        exits.add(reason, processor.cycles().total() - before + (modes.deprivileged() ? trap : transition));
-        if (disposition.code() > 0) {
-            return true;
-        }
-        if (disposition.code() == 0 && machine.ports.poweredOff()) {
-            return false;
-        }
-        if (malformed && disposition.code() == -EINVAL) {
-            throw attachment.guard().fail(Misconduct.BAD_STRUCTURES, disposition.reason());
-        }
-        throw new MachineException(
-                "vCPU " + id + " stopped at " + ExitReason.of(reason) + ": " + disposition.reason()
-                        + (disposition.code() < 0 ? " (error " + -disposition.code() + ")" : ""));
-    }
-
-    /** A trap of a de-privileged guest that has no counterpart under VMX. */
-    private Disposition exception(ExitRecord exit) {
-        GuestOperation operation = engine.operation();
-        if (operation.kind == GuestOperation.Kind.CHANGE_PRIVILEGE) {
-            registers.cpl = operation.function;
-            registers.rflags = operation.value;
-            engine.skip();
-        } else {
-            injectException(exit.vector, exit.errorCode, 0);
-        }
-        return Disposition.RESUME;
+        return exitPath.take(processor.exit());
     }
 
     @Override
@@ -649,34 +496,12 @@ final class VirtualCpu implements Vcpu {
 
     @Override
     public void injectPageFault(long gva, int errorCode) {
-        injectException(GuestException.PF, errorCode, gva);
+        events.exception(GuestException.PF, errorCode, gva);
     }
 
     @Override
     public void injectGeneralProtection() {
-        injectException(GuestException.GP, 0, 0);
-    }
-
-    /** Injects the exception {@code vector}; one of a guest's guest that its hypervisor intercepts is an exit to that instead. */
-    void injectException(int vector, int errorCode, long address) {
-        if (nested().running() && nested().intercepts(vector)) {
-            nested().exception(vector, errorCode, address);
-            return;
-        }
-        if (tracer.on(TracePoint.KVM_INJ_EXCEPTION)) {
-            tracer.tell(TracePoint.KVM_INJ_EXCEPTION, vector, errorCode, address, 0);
-        }
-        inject(vector, errorCode, address);
-    }
-
-    /** Has the next entry deliver the exception {@code vector}. */
-    void inject(int vector, int errorCode, long address) {
-        vmcs.inject = true;
-        vmcs.injectExternal = false;
-        vmcs.injectNested = false;
-        vmcs.injectVector = vector;
-        vmcs.injectErrorCode = errorCode;
-        vmcs.injectAddress = address;
+        events.exception(GuestException.GP, 0, 0);
     }
 
     @Override
@@ -713,40 +538,6 @@ final class VirtualCpu implements Vcpu {
     private boolean drained() {
         modificationLog.drain();
         return true;
-    }
-
-    /** Drops what this vCPU's TLBs hold for {@code gva}. */
-    void flushPage(long gva) {
-        tlbFlushes.increment();
-        processor.cycles().charge(Work.FLUSH_PAGE);
-        modes.flushPage(vmcs, gva);
-    }
-
-    /** Drops what this vCPU's TLBs hold of linear addresses, but for global translations where VPIDs can tell them apart. */
-    void flushButGlobals() {
-        tlbFlushes.increment();
-        processor.cycles().charge(Work.FLUSH_CONTEXT);
-        if (!modes.flush()) {
-            processor.invvpidContextRetainingGlobals(vmcs.vpid);
-        }
-    }
-
-    /** Drops everything that this vCPU's TLBs hold for its guest, at the cost of {@code payer}. */
-    void flushAll(CycleClock payer) {
-        tlbFlushes.increment();
-        payer.charge(Work.FLUSH_CONTEXT);
-        if (modes.flush()) {
-            return;
-        }
-        // Guest-physical and combined mappings are tagged by the EPT root and survive INVVPID as far as they have no VPID.
-        processor.invvpidContext(vmcs01.vpid);
-        if (nestedVmx.ran()) {
-            // Each root of a guest's guests tags what is cached by it.
-            processor.invvpidContext(vmcs02.vpid);
-            processor.inveptAll();
-        } else if (vmcs.enableEpt) {
-            processor.inveptContext(vmcs.eptp);
-        }
     }
 
     /**
@@ -804,18 +595,17 @@ final class VirtualCpu implements Vcpu {
 
     /** True if the vCPU is halted and no interrupt is there that it would take. */
     boolean halted() {
-        return halted && !wakes();
+        return halted && !events.wakes();
     }
 
-    /** An NMI has come, and is delivered when no other is being handled. Any thread. */
-    void nonMaskable() {
-        nmiPending = true;
+    /** What is to be delivered to the guest. */
+    Events events() {
+        return events;
     }
 
-    /** KVM: kvm_arch_vcpu_runnable. */
-    private boolean wakes() {
-        return nestedSvm.globalInterruptFlag()
-                && (nmiPending && !registers.system.nmiBlocked || (registers.rflags & ControlBits.RFLAGS_IF) != 0 && machine.interrupts.pending(id));
+    /** The way to drop what is cached. In root operation only. */
+    Flushes flushes() {
+        return flushes;
     }
 
     Attachment attachment() {

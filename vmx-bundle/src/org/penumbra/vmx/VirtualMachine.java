@@ -64,6 +64,7 @@ final class VirtualMachine implements Machine, Notifier {
     private final TranslationChecker checker;
     private final MachineRegistry registry;
     private final Watchdog watchdog;
+    private final Totals totals;
     private volatile String stopped;
     private volatile boolean alive = true;
     private boolean closed;
@@ -82,6 +83,7 @@ final class VirtualMachine implements Machine, Notifier {
         this.tracking = new TrackedFrames(this::writeProtect);
         this.swapper = new Swapper(this, parts.designs(), parts.engines());
         this.vcpus = new VirtualCpu[config.vcpus()];
+        this.totals = new Totals(config.hardware(), hostClock, vcpus);
         this.interrupts = parts.interrupts().create(config.vcpus(), new InterruptTarget() {
             @Override
             public void kick(int vcpu) {
@@ -90,7 +92,7 @@ final class VirtualMachine implements Machine, Notifier {
 
             @Override
             public void nonMaskable(int vcpu) {
-                vcpus[vcpu].nonMaskable();
+                vcpus[vcpu].events().nonMaskable();
                 wake(vcpu);
             }
         });
@@ -181,7 +183,7 @@ final class VirtualMachine implements Machine, Notifier {
         boolean kicked = false;
         for (VirtualCpu vcpu : vcpus) {
             if (vcpu.clock() == payer) {
-                vcpu.flushAll(payer);
+                vcpu.flushes().all(payer);
             } else {
                 kicked |= vcpu.requestFlush(payer);
             }
@@ -341,13 +343,9 @@ final class VirtualMachine implements Machine, Notifier {
         }
     }
 
-    /** Simulated cycles on all clocks. */
-    long totalCycles() {
-        long total = hostClock.total();
-        for (VirtualCpu vcpu : vcpus) {
-            total += vcpu.clock().total();
-        }
-        return total;
+    /** Sums over the vCPUs. */
+    Totals totals() {
+        return totals;
     }
 
     @Override
@@ -415,39 +413,22 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public long operations() {
-        long n = 0;
-        for (VirtualCpu vcpu : vcpus) {
-            n += vcpu.processor().guestTime().retired();
-        }
-        return n;
+        return totals.operations();
     }
 
     @Override
     public CycleClock cycles() {
-        CycleClock sum = new CycleClock(config.hardware());
-        sum.add(hostClock);
-        for (VirtualCpu vcpu : vcpus) {
-            sum.add(vcpu.clock());
-        }
-        return sum;
+        return totals.clock();
     }
 
     @Override
     public TranslationStatistics translation() {
-        TranslationStatistics sum = TranslationStatistics.NONE;
-        for (VirtualCpu vcpu : vcpus) {
-            sum = sum.plus(vcpu.processor().statistics());
-        }
-        return sum;
+        return totals.translation();
     }
 
     @Override
     public ExitTable exits() {
-        ExitTable sum = new ExitTable();
-        for (VirtualCpu vcpu : vcpus) {
-            sum.add(vcpu.exits);
-        }
-        return sum;
+        return totals.exits();
     }
 
     @Override
@@ -457,29 +438,17 @@ final class VirtualMachine implements Machine, Notifier {
 
     @Override
     public long accesses() {
-        long n = 0;
-        for (VirtualCpu vcpu : vcpus) {
-            n += vcpu.port().accesses();
-        }
-        return n;
+        return totals.accesses();
     }
 
     @Override
     public long misses() {
-        long n = 0;
-        for (VirtualCpu vcpu : vcpus) {
-            n += vcpu.port().misses();
-        }
-        return n;
+        return totals.misses();
     }
 
     @Override
     public long guestDigest() {
-        long all = vcpus[0].booted().digestOfAll();
-        for (int i = 1; i < vcpus.length; i++) {
-            all = Long.rotateLeft(all, 17) * 31 + vcpus[i].booted().digestOfAll();
-        }
-        return all;
+        return totals.guestDigest();
     }
 
     @Override

@@ -4,25 +4,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.penumbra.api.clock.Work;
-import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.MemoryHooks;
-import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
-import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.paging.Access;
 
 /** A guest that is a list of operations; exceptions are noted and skip the operation they hit. */
-final class ScriptedEngine implements ExecutionEngine {
-    final List<String> delivered = new ArrayList<>();
+final class ScriptedEngine extends StepwiseEngine {
     final List<Long> loaded = new ArrayList<>();
     /** What an emulated store does instead of storing; null for nothing else. */
     Consumer<MemoryHooks> emulated;
     private final List<GuestOperation> script = new ArrayList<>();
-    private Processor cpu;
-    private MemoryPort port;
     private int next;
 
     /** Adds an operation to the script. */
@@ -38,38 +32,13 @@ final class ScriptedEngine implements ExecutionEngine {
     }
 
     @Override
-    public void attach(Processor processor, MemoryPort memory, int vcpu) {
-        cpu = processor;
-        port = memory;
+    boolean ended() {
+        return next == script.size();
     }
 
     @Override
-    public Stop run(long budget) {
-        GuestException event = cpu.takeInjectedEvent();
-        if (event != null) {
-            deliver(event);
-        }
-        for (long done = 0; done < budget; done++) {
-            if (cpu.interruptLine().raised() && cpu.interrupted() == Outcome.EXIT) {
-                return Stop.EXIT;
-            }
-            if (next == script.size()) {
-                return Stop.FINISHED;
-            }
-            int outcome = execute(script.get(next));
-            if (outcome == Outcome.EXIT) {
-                return Stop.EXIT;
-            }
-            if (outcome == Outcome.FAULT) {
-                deliver(cpu.exception());
-            } else {
-                retire();
-            }
-        }
-        return Stop.BUDGET;
-    }
-
-    private int execute(GuestOperation op) {
+    int execute() {
+        GuestOperation op = operation();
         switch (op.kind) {
             case LOAD:
                 int outcome = port.load(op.gva, op.width, cpu.registers().access(Access.READ));
@@ -98,12 +67,14 @@ final class ScriptedEngine implements ExecutionEngine {
         }
     }
 
-    private void deliver(GuestException e) {
+    @Override
+    void deliver(GuestException e) {
         delivered.add(e.vector + " " + e.errorCode + " " + Long.toHexString(e.address));
         next++;
     }
 
-    private void retire() {
+    @Override
+    void retire() {
         next++;
         cpu.guestTime().retire(1);
         cpu.cycles().charge(Work.OPERATION);
@@ -130,10 +101,5 @@ final class ScriptedEngine implements ExecutionEngine {
         }
         retire();
         return true;
-    }
-
-    @Override
-    public void skip() {
-        retire();
     }
 }

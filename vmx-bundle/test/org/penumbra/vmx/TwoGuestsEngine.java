@@ -6,12 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
-import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.cpu.MemoryHooks;
-import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
@@ -21,13 +19,10 @@ import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
 
 /** A guest hypervisor and its guest, each a list of operations; one that faults is noted and skipped. Values that are read are kept in order. */
-final class TwoGuestsEngine implements ExecutionEngine {
+final class TwoGuestsEngine extends StepwiseEngine {
     final List<Long> read = new ArrayList<>();
-    final List<String> delivered = new ArrayList<>();
     private final Map<GuestState, List<Operation>> scripts = new IdentityHashMap<>();
     private GuestState state;
-    private Processor cpu;
-    private MemoryPort port;
 
     /** @param describe what a hypervisor sees of it */
     private record Operation(Consumer<GuestOperation> describe, ToIntFunction<Processor> run, Consumer<Processor> retire) {}
@@ -86,12 +81,6 @@ final class TwoGuestsEngine implements ExecutionEngine {
     }
 
     @Override
-    public void attach(Processor processor, MemoryPort memory, int vcpu) {
-        cpu = processor;
-        port = memory;
-    }
-
-    @Override
     public void switchTo(GuestState other) {
         state = other;
     }
@@ -106,40 +95,25 @@ final class TwoGuestsEngine implements ExecutionEngine {
     }
 
     @Override
-    public Stop run(long budget) {
-        GuestException event = cpu.takeInjectedEvent();
-        if (event != null) {
-            deliver(event);
-        }
-        for (long done = 0; done < budget; done++) {
-            if (cpu.interruptLine().raised() && cpu.interrupted() == Outcome.EXIT) {
-                return Stop.EXIT;
-            }
-            if (state.next >= script().size()) {
-                return Stop.FINISHED;
-            }
-            Operation operation = script().get(state.next);
-            int outcome = operation.run.applyAsInt(cpu);
-            if (outcome == Outcome.EXIT) {
-                return Stop.EXIT;
-            }
-            if (outcome == Outcome.FAULT) {
-                deliver(cpu.exception());
-            } else {
-                retire();
-            }
-        }
-        return Stop.BUDGET;
+    boolean ended() {
+        return state.next >= script().size();
     }
 
-    private void deliver(GuestException e) {
+    @Override
+    int execute() {
+        return script().get(state.next).run.applyAsInt(cpu);
+    }
+
+    @Override
+    void deliver(GuestException e) {
         delivered.add(e.vector + " " + e.errorCode);
         if (!e.external) {
             state.next++;
         }
     }
 
-    private void retire() {
+    @Override
+    void retire() {
         script().get(state.next).retire.accept(cpu);
         state.next++;
         cpu.guestTime().retire(1);
@@ -163,10 +137,5 @@ final class TwoGuestsEngine implements ExecutionEngine {
         }
         retire();
         return true;
-    }
-
-    @Override
-    public void skip() {
-        retire();
     }
 }
