@@ -2,7 +2,6 @@ package org.penumbra.hardware.tlb;
 
 import static org.penumbra.api.paging.ControlBits.CR4_PCIDE;
 import static org.penumbra.api.paging.ControlBits.CR4_PGE;
-import static org.penumbra.api.paging.ControlBits.CR4_PSE;
 
 import java.util.function.LongConsumer;
 import org.penumbra.api.clock.CostProfile;
@@ -16,13 +15,11 @@ import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.LinearWalker;
-import org.penumbra.api.paging.MemoryType;
 import org.penumbra.api.paging.PagingMode;
 import org.penumbra.api.paging.Pdptes;
 import org.penumbra.api.paging.StageWalker;
 import org.penumbra.hardware.cache.DataCaches;
 import org.penumbra.hardware.type.MemoryTypes;
-import org.penumbra.hardware.walk.Ept;
 import org.penumbra.hardware.walk.Format;
 import org.penumbra.hardware.walk.GuestRights;
 import org.penumbra.hardware.walk.LinearWalk;
@@ -50,8 +47,6 @@ public final class TranslationUnit {
     /** The address is not canonical. */
     public static final long NOT_CANONICAL = -3;
 
-    /** CR0.CD. */
-    private static final long CR0_CD = 1L << 30;
     private static final long PCID_MASK = Contexts.VPID | Contexts.PHYSICAL | Contexts.GLOBAL | Contexts.PCID;
     /** Pages without paging are cached in pieces of this size, as a power of two, if the second dimension allows it. */
     private static final int UNPAGED_SHIFT = 21;
@@ -66,16 +61,12 @@ public final class TranslationUnit {
     private final SecondStage stage;
     private final LinearWalk linear;
     private final MemoryTypes types;
+    private final EffectiveTypes effective;
     private final int maxPhysicalBits;
-    private final Format[] formats;
-    private final Format twoLevelWithoutPse;
-    /** By levels − 4 and mode-based execute control. */
-    private final Format[][] ept;
-    private final Format paeWithPdptes;
+    private final Formats formats;
 
     private PagingMode mode = PagingMode.NONE;
     private boolean longMode;
-    private boolean cacheDisable;
     private int linearShift;
     private boolean twoStages;
     private int vpid;
@@ -98,19 +89,13 @@ public final class TranslationUnit {
         int m = (int) profile.figure("cpu.maxphyaddr");
         this.clock = clock;
         maxPhysicalBits = m;
-        formats = Paging.byMode(m);
-        twoLevelWithoutPse = Paging.twoLevel(m, false);
-        paeWithPdptes = Paging.paeWithPdptes(m);
-        ept = new Format[][] {
-            {Ept.format(m, 4, false), Ept.format(m, 4, true)}, {Ept.format(m, 5, false), Ept.format(m, 5, true)},
-        };
+        formats = new Formats(m);
         types = new MemoryTypes(m);
-        Format[] widest = formats.clone();
-        widest[PagingMode.PAE.ordinal()] = paeWithPdptes;
-        tlbs = new Tlbs(profile, widest);
+        tlbs = new Tlbs(profile, formats.widest());
         named = new Invalidations(tlbs);
         meter = new WalkMeter(clock, DataCaches.of(profile));
         stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
+        effective = new EffectiveTypes(types, stage);
         walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
         linear = new LinearWalk(memory, meter, rule, walker, tlbs.structures);
     }
@@ -167,7 +152,7 @@ public final class TranslationUnit {
 
     /** From the next {@link #load} on guest-physical addresses are translated by EPT. */
     public void useEpt(long eptp, boolean modeBasedExecute) {
-        stage.loadEpt(ept[(int) (eptp >>> 3 & 7) - 3][modeBasedExecute ? 1 : 0], eptp, modeBasedExecute);
+        stage.loadEpt(formats.ept(eptp, modeBasedExecute), eptp, modeBasedExecute);
         useStage(eptp, 0);
     }
 
@@ -185,8 +170,7 @@ public final class TranslationUnit {
      */
     public void useNpt(long ncr3, long hostCr0, long hostCr4, long hostEfer, int asid) {
         PagingMode host = PagingMode.of(hostCr0, hostCr4, hostEfer);
-        Format format = host == PagingMode.PAE ? paeWithPdptes : formatOf(host, hostCr4);
-        stage.loadNpt(format, tableOf(host, ncr3), (hostEfer & ControlBits.EFER_NXE) != 0);
+        stage.loadNpt(formats.of(host, hostCr4, false), tableOf(host, ncr3), (hostEfer & ControlBits.EFER_NXE) != 0);
         useStage(ncr3, asid);
     }
 
@@ -230,13 +214,13 @@ public final class TranslationUnit {
         reserveContexts();
         mode = PagingMode.of(cr0, cr4, efer);
         longMode = mode.isLong();
-        cacheDisable = (cr0 & CR0_CD) != 0;
         linearShift = 64 - mode.linearBits();
         vpid = tag;
         pcid = longMode && (cr4 & CR4_PCIDE) != 0 ? (int) (cr3 & ControlBits.CR3_PCID) : 0;
         Contexts contexts = tlbs.contexts;
         long key = Contexts.mode(mode) | rootKey | Contexts.vpid(vpid);
         boolean paged = mode != PagingMode.NONE;
+        effective.load(paged, cr0);
         context = contexts.number(key | pcid);
         globalContext = paged && (cr4 & CR4_PGE) != 0 ? contexts.number(key | Contexts.GLOBAL) : -1;
         tlbs.use(context, globalContext);
@@ -245,17 +229,13 @@ public final class TranslationUnit {
         }
         if (paged) {
             boolean pae = mode == PagingMode.PAE;
-            Format format = pae && pdptes == null ? paeWithPdptes : formatOf(mode, cr4);
+            Format format = formats.of(mode, cr4, pdptes != null);
             long reserved = rule.noExecute() || mode == PagingMode.BITS_32 ? 0 : Paging.XD;
             walker.load(format, tableOf(mode, cr3), pae ? pdptes : null, context, reserved, true, twoStages);
             if (longMode && linear.isLoaded()) {
                 linear.tag(context, contexts.number(key | pcid | Contexts.LINEAR_TABLES));
             }
         }
-    }
-
-    private Format formatOf(PagingMode of, long cr4) {
-        return of == PagingMode.BITS_32 && (cr4 & CR4_PSE) == 0 ? twoLevelWithoutPse : formats[of.ordinal()];
     }
 
     private long tableOf(PagingMode of, long cr3) {
@@ -351,15 +331,8 @@ public final class TranslationUnit {
         } else {
             rights |= GuestRights.ONE_STAGE;
         }
-        completedWalks++;
-        completedReferences += references() - before;
         // A page of 4 MiB is cached in two pieces.
-        int cached = shift == 22 ? 21 : shift;
-        tlbs.fill(first, gva, cached, contextOf(rights), address & -1L << cached, rights, rule.usable(rights));
-        if (meter.listener != null) {
-            tell(gva, address, cached, rights);
-        }
-        return address;
+        return found(first, gva, address, shift == 22 ? 21 : shift, contextOf(rights), rights, before);
     }
 
     /** The walk has ended in tables of a design, as {@code result} says. */
@@ -369,16 +342,20 @@ public final class TranslationUnit {
             pageFault(gva);
             return OWED;
         }
-        completedWalks++;
-        completedReferences += references() - before;
         int shift = linear.shift;
         long rights = linear.rights | (long) shift << GuestRights.SIZE_SHIFT;
-        tlbs.fill(first, gva, shift, contextOf(rights), linear.page, rights, rule.usable(rights));
-        long address = linear.page | gva & (1L << shift) - 1;
+        return found(first, gva, linear.page | gva & (1L << shift) - 1, shift, contextOf(rights), rights, before);
+    }
+
+    /** A walk that began with {@code before} references has found {@code hpa}, on a page of 2^{@code shift} bytes. */
+    private long found(FirstLevelTlb first, long gva, long hpa, int shift, int inContext, long rights, long before) {
+        completedWalks++;
+        completedReferences += references() - before;
+        tlbs.fill(first, gva, shift, inContext, hpa & -1L << shift, rights, rule.usable(rights));
         if (meter.listener != null) {
-            tell(gva, address, shift, rights);
+            tell(gva, hpa, shift, rights);
         }
-        return address;
+        return hpa;
     }
 
     private int contextOf(long rights) {
@@ -403,48 +380,18 @@ public final class TranslationUnit {
         }
         walks++;
         aboutToFill();
-        long before = stage.references();
+        long before = references();
         long hpa = stage.page(gpa, access, true);
         if (hpa < 0) {
             return refused(gpa);
         }
-        completedWalks++;
-        completedReferences += stage.references() - before;
         int shift = Math.min(UNPAGED_SHIFT, stage.shift);
         long rights = GuestRights.UNPAGED | stage.rights << GuestRights.STAGE_SHIFT | (long) shift << GuestRights.SIZE_SHIFT;
-        tlbs.fill(first, gpa, shift, context, hpa & -1L << shift, rights, rule.usable(rights));
-        if (meter.listener != null) {
-            tell(gpa, hpa, shift, rights);
-        }
-        return hpa;
+        return found(first, gpa, hpa, shift, context, rights, before);
     }
 
     private void tell(long gva, long hpa, int shift, long rights) {
-        meter.listener.translated(gva, hpa, shift, memoryType(hpa, rights));
-    }
-
-    /**
-     * The effective memory type of a translation with {@code rights} to {@code hpa} under the current registers. While CR0.CD = 1 it is
-     * UC (SDM vol. 3, "Precedence of Cache Controls" and "Memory Type Used for Translated Guest-Physical Addresses").
-     */
-    private MemoryType memoryType(long hpa, long rights) {
-        MemoryType pat = MemoryType.WB;
-        if (mode != PagingMode.NONE) {
-            pat = types.pat((int) ((rights & Paging.PAT) >>> 5 | (rights & (Paging.PCD | Paging.PWT)) >>> 3));
-        }
-        if (cacheDisable) {
-            return MemoryType.UC;
-        }
-        if (!twoStages) {
-            // Without paging the MTRRs alone decide.
-            return mode == PagingMode.NONE ? types.mtrr(hpa) : MemoryTypes.effective(types.mtrr(hpa), pat);
-        }
-        long raw = rights >>> GuestRights.STAGE_SHIFT;
-        if (!stage.hasTypes()) {
-            return MemoryTypes.effective(types.mtrr(hpa), pat);
-        }
-        MemoryType ept = MemoryType.of((int) (raw >>> 4) & 7);
-        return (raw & SecondStage.IGNORE_PAT) != 0 ? ept : MemoryTypes.effective(ept, pat);
+        meter.listener.translated(gva, hpa, shift, effective.of(hpa, rights, twoStages));
     }
 
     /** A walk fills paging-structure caches and nested TLB by itself. */

@@ -78,10 +78,14 @@ final class Path {
                 lengthBelow = count - length;
             }
             long slot = at.slot(next, address);
-            if (at.lower == null || (memory.load64(slot) & at.openMask) != at.open) {
+            long[] frame = memory.frame(slot);
+            // Once: another processor may change it at any time.
+            long entry = PhysicalMemory.word(frame, slot);
+            if (at.lower == null || (entry & at.openMask) != at.open) {
                 break;
             }
-            next = append(memory, meter, slot) & tables.address;
+            append(meter, frame, slot, entry);
+            next = entry & tables.address;
             length++;
             at = at.lower;
         }
@@ -94,16 +98,13 @@ final class Path {
         return true;
     }
 
-    /** Adds the entry at {@code slot}, and answers it. */
-    long append(PhysicalMemory memory, WalkMeter meter, long slot) {
-        long[] frame = memory.frame(slot);
-        long entry = PhysicalMemory.word(frame, slot);
+    /** Adds the entry at {@code slot} of {@code frame}, which was read. */
+    void append(WalkMeter meter, long[] frame, long slot, long entry) {
         frames[count] = frame;
         slots[count] = slot;
         entries[count] = entry;
         count++;
         meter.append(lines, slot);
-        return entry;
     }
 
     /** Leads nowhere from now on. */

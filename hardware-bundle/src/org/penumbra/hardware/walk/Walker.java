@@ -271,7 +271,10 @@ public final class Walker {
         long table = root;
         Step at = start;
         while (true) {
-            long entry = path.append(memory, meter, at.slot(table, address));
+            long slot = at.slot(table, address);
+            long[] frame = memory.frame(slot);
+            long entry = PhysicalMemory.word(frame, slot);
+            path.append(meter, frame, slot, entry);
             if (at.lower == null || (entry & at.openMask) != at.open) {
                 return mapsUsually(at, entry, combined(entry), access, needed) ? entry & at.pageBits | address & (1L << at.shift) - 1 : -1;
             }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,5 +126,36 @@ class RepeatedWalkTest {
         // An access to a guest table counts as a write (SDM vol. 3, "Accessed and Dirty Flags for EPT"); that to the page was a read.
         assertThat(rig.memory.load64(rig.eptSlot(top, table, 1)) & EPT_D).isEqualTo(EPT_D);
         assertThat(rig.memory.load64(rig.eptSlot(top, GPA, 1)) & EPT_D).isZero();
+    }
+
+    @Test
+    @DisplayName("T12 a walk reads each entry once: one that another processor takes away meanwhile leads where it led, or nowhere")
+    void entryTakenAwayMeanwhile() throws InterruptedException {
+        rig.map(root, GVA, GPA, Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+        for (int level = 2; level <= 4; level++) {
+            set(rig.slot(root, GVA, level), Rig.A);
+        }
+        // Where an entry of 0 would lead, if its presence were taken from an earlier look.
+        rig.memory.store64(rig.slot(root, GVA, 1) & 0xfff, 0x7000 | Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+        long slot = rig.slot(root, GVA, 2);
+        long entry = rig.memory.load64(slot);
+        AtomicBoolean over = new AtomicBoolean();
+        Thread other = new Thread(() -> {
+            while (!over.get()) {
+                rig.memory.store64(slot, 0);
+                rig.memory.store64(slot, entry);
+            }
+        });
+        other.start();
+        try {
+            for (int i = 0; i < 2_000_000; i++) {
+                long hpa = rig.use(GVA + 8, Rig.UR);
+                assertThat(hpa == GPA + 8 || hpa == Processor.FAULT).as("walk %d: 0x%x", i, hpa).isTrue();
+                rig.cpu.invlpg(GVA);
+            }
+        } finally {
+            over.set(true);
+            other.join();
+        }
     }
 }
