@@ -603,6 +603,20 @@ syscall_entry:
 1:	sysretq
 
 feature_tests:
+	movl $0x80000001, %eax
+	cpuid
+	testl $4, %ecx			/* SVM */
+	jz 1f
+	movl $0xc0000080, %ecx
+	rdmsr
+	orl $0x1000, %eax		/* SVME */
+	wrmsr
+	TRY stgi
+	cmpq $-1, %r12
+	jmp 2f
+1:	TRY stgi
+	cmpq $6, %r12
+2:	CHECK "SVM is there as CPUID tells"
 	movl $7, %eax
 	xorl %ecx, %ecx
 	cpuid
