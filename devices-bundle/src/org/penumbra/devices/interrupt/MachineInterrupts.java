@@ -19,6 +19,8 @@ import org.penumbra.api.interrupt.Registration;
  * The interrupts of one machine. One lock guards lines, routing, latch and controller, so that each signal is whole: it goes by
  * one routing table to one controller, or into the latch. What a call leads to outside, kicks and resample events, is gathered
  * under the lock and done after it was released. Lock order: registry, machine, event; the last is a leaf.
+ *
+ * <p>One class although it is long: everything in it reads or writes the controller under that lock.
  */
 final class MachineInterrupts implements Interrupts, InterruptController.Host {
     private final Object lock = new Object();
