@@ -2,8 +2,8 @@
  * A multiboot kernel of 32 bits that tests what 64-bit kernels have left behind: task switches, virtual-8086 mode, the I/O permission bitmap. Build
  * it with ./build.
  */
-	.set SERIAL, 0x3f8
-	.set EXIT, 0xf4
+#define BITS 32
+#include "check.inc"
 	.set CODE, 0x08
 	.set DATA, 0x10
 	.set TSS0, 0x18
@@ -22,10 +22,6 @@
 
 	.section .boot, "ax"
 	.code32
-	.globl start
-	.align 4
-header:	.long 0x1badb002, 3, -(0x1badb002 + 3)
-
 start:	cli
 	movl $stack_top, %esp
 	lgdt gdt_pointer
@@ -61,15 +57,6 @@ start:	cli
 	orl $0x80010000, %eax		/* PG, WP */
 	movl %eax, %cr0
 	jmp main
-
-/* Writes a line "NAME ok" or "NAME FAILED" by the zero flag. */
-	.macro CHECK name
-	movl $7f, %esi
-	call verdict
-	jmp 8f
-7:	.asciz "\name"
-8:
-	.endm
 
 /* Executes the instruction given; an exception goes on behind it, with what it was in "vector", "error" and "frame". */
 	.macro TRY insn:vararg
@@ -107,50 +94,7 @@ enter86:
 	pushl %ebx
 	iretl
 
-verdict:
-	pushl %eax
-	pushl %edx
-	pushl %esi
-	jz 1f
-	incl failures
-	call print
-	movl $failed_text, %esi
-	jmp 2f
-1:	call print
-	movl $ok_text, %esi
-2:	call print
-	popl %esi
-	popl %edx
-	popl %eax
-	ret
-
-print:	lodsb
-	testb %al, %al
-	jz 2f
-	movb %al, %ah
-	movw $SERIAL + 5, %dx
-1:	inb %dx, %al
-	testb $0x20, %al
-	jz 1b
-	movb %ah, %al
-	movw $SERIAL, %dx
-	outb %al, %dx
-	jmp print
-2:	ret
-
-	.align 16
-entries:
-	.set v, 0
-	.rept VECTORS
-	.align 16
-	.if (v == 8) || ((v >= 10) && (v <= 14)) || (v == 17)
-	.else
-	pushl $0
-	.endif
-	pushl $v
-	jmp common
-	.set v, v + 1
-	.endr
+	ENTRIES VECTORS
 
 /* stack: vector, error code, EIP, CS, EFLAGS, and from other levels ESP, SS, from virtual-8086 mode ES, DS, FS, GS */
 common:	cmpl $32, %ss:(%esp)
@@ -184,12 +128,6 @@ on_timer:
 	outb %al, $0x20
 	popl %eax
 	iretl
-
-unexpected:
-	movl $unexpected_text, %esi
-	call print
-	movl $98, %eax
-	outl %eax, $EXIT
 
 main:	movl $idt, %edi
 	movl $entries, %eax
@@ -425,12 +363,7 @@ no_pic:
 	str %ax
 	cmpw $TSS86, %ax
 	CHECK "TR of that task"
-	movl $total_text, %esi
-	call print
-	movl failures, %eax
-	outl %eax, $EXIT
-1:	hlt
-	jmp 1b
+	jmp finish
 
 enter_user:
 	pushl $UDATA
@@ -583,16 +516,6 @@ double_faults:
 double_fault_error:
 	.long -1
 ticks:	.long 0
-failures:
-	.long 0
-ok_text:
-	.asciz " ok\n"
-failed_text:
-	.asciz " FAILED\n"
-total_text:
-	.asciz "done\n"
-unexpected_text:
-	.asciz "unexpected exception\n"
 
 	.section .bss
 	.align 4096

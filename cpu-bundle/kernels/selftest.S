@@ -2,9 +2,9 @@
  * A multiboot kernel that tests the processor it runs on: modes, fault delivery, page-table edits, rights, system calls. It writes a line for each
  * check to the serial port, and the number of failed checks to port 0xf4. Build it with ./build.
  */
+#define BITS 64
+#include "check.inc"
 	.set PAGE, 4096
-	.set SERIAL, 0x3f8
-	.set EXIT, 0xf4
 	.set CODE32, 0x08
 	.set DATA, 0x10
 	.set CODE64, 0x18
@@ -19,10 +19,6 @@
 
 	.section .boot, "ax"
 	.code32
-	.globl start
-	.align 4
-header:	.long 0x1badb002, 3, -(0x1badb002 + 3)
-
 start:	cli
 	movl $stack_top, %esp
 	cmpl $0x2badb002, %eax
@@ -83,17 +79,6 @@ long_mode:
 
 	.section .text
 	.code64
-/* Writes a line "NAME ok" or "NAME FAILED" by the zero flag. */
-	.macro CHECK name
-	pushfq
-	leaq 7f(%rip), %rsi
-	popfq
-	call verdict
-	jmp 8f
-7:	.asciz "\name"
-8:
-	.endm
-
 /* Executes the instruction given with a handler that continues behind it, vector in %r12, error code in %r13. */
 	.macro TRY insn:vararg
 	leaq 9f(%rip), %rax
@@ -113,51 +98,7 @@ long_mode:
 6:	CHECK "\name"
 	.endm
 
-verdict:
-	pushq %rax
-	pushq %rdx
-	pushq %rsi
-	jz 1f
-	incl failures(%rip)
-	call print
-	leaq failed_text(%rip), %rsi
-	jmp 2f
-1:	call print
-	leaq ok_text(%rip), %rsi
-2:	call print
-	popq %rsi
-	popq %rdx
-	popq %rax
-	ret
-
-print:	lodsb
-	testb %al, %al
-	jz 2f
-	movb %al, %ah
-	movw $SERIAL + 5, %dx
-1:	inb %dx, %al			/* until the transmitter is empty */
-	testb $0x20, %al
-	jz 1b
-	movb %ah, %al
-	movw $SERIAL, %dx
-	outb %al, %dx
-	jmp print
-2:	ret
-
-/* One entry for each vector: pushes error code (or 0) and vector. */
-	.align 16
-entries:
-	.set v, 0
-	.rept 48
-	.align 16
-	.if (v == 8) || ((v >= 10) && (v <= 14)) || (v == 17)
-	.else
-	pushq $0
-	.endif
-	pushq $v
-	jmp common
-	.set v, v + 1
-	.endr
+	ENTRIES 48
 
 /* stack: vector, error code, RIP, CS, RFLAGS, RSP, SS */
 common:
@@ -203,12 +144,6 @@ map_and_return:
 	popq %rax
 	addq $16, %rsp
 	iretq
-
-unexpected:
-	leaq unexpected_text(%rip), %rsi
-	call print
-	movl $98, %eax
-	outl %eax, $EXIT
 
 from_apic:
 	incl interrupts(%rip)
@@ -497,12 +432,7 @@ patched:
 	call apic_tests
 	call real_mode
 
-	leaq total_text(%rip), %rsi
-	call print
-	movl failures(%rip), %eax
-	outl %eax, $EXIT
-1:	hlt
-	jmp 1b
+	jmp finish
 
 /* Runs the code at RSI in user mode; its page is the first of the window. It comes back by INT 33, or by a fault that TRY catches. */
 enter_user:
@@ -603,6 +533,20 @@ syscall_entry:
 1:	sysretq
 
 feature_tests:
+	movl $0x80000001, %eax
+	cpuid
+	testl $4, %ecx			/* SVM */
+	jz 1f
+	movl $0xc0000080, %ecx
+	rdmsr
+	orl $0x1000, %eax		/* SVME */
+	wrmsr
+	TRY stgi
+	cmpq $-1, %r12
+	jmp 2f
+1:	TRY stgi
+	cmpq $6, %r12
+2:	CHECK "SVM is there as CPUID tells"
 	movl $7, %eax
 	xorl %ecx, %ecx
 	cpuid
@@ -906,18 +850,8 @@ feature_mask:
 	.long -1
 interrupts:
 	.long 0
-failures:
-	.long 0
-ok_text:
-	.asciz " ok\n"
-failed_text:
-	.asciz " FAILED\n"
 text_long:
 	.asciz "long mode ok\n"
-total_text:
-	.asciz "done\n"
-unexpected_text:
-	.asciz "unexpected exception\n"
 
 	.section .bss
 	.align PAGE

@@ -2,25 +2,12 @@
  * A multiboot kernel of 32 bits, without paging, that tests the state of x87, MMX and vector registers: XSETBV, XSAVE and XRSTOR, and sums that stay in
  * registers for long. It writes a line for each check to the serial port, and the number of failed checks to port 0xf4. Build it with ./build.
  */
-	.set SERIAL, 0x3f8
-	.set EXIT, 0xf4
+#define BITS 32
+#include "check.inc"
 	.set ROUNDS, 2000
 
 	.section .boot, "ax"
 	.code32
-	.globl start
-	.align 4
-header:	.long 0x1badb002, 3, -(0x1badb002 + 3)
-
-/* Writes a line "NAME ok" or "NAME FAILED" by the zero flag. */
-	.macro CHECK name
-	movl $7f, %esi
-	call verdict
-	jmp 8f
-7:	.asciz "\name"
-8:
-	.endm
-
 start:	cli
 	movl $stack_top, %esp
 	movl %cr4, %eax
@@ -130,39 +117,7 @@ start:	cli
 	cmpl $0x5fa0, number
 	CHECK "the inexact flag"
 
-	movl $done, %esi
-	call print
-	movl failures, %eax
-	outl %eax, $EXIT
-5:	hlt
-	jmp 5b
-
-verdict:
-	pushl %eax
-	pushl %edx
-	jz 1f
-	incl failures
-	call print
-	movl $failed, %esi
-	jmp 2f
-1:	call print
-	movl $ok, %esi
-2:	call print
-	popl %edx
-	popl %eax
-	ret
-
-print:	movl $SERIAL + 5, %edx
-1:	inb %dx, %al			/* until the transmitter is empty */
-	testb $0x20, %al
-	jz 1b
-	movl $SERIAL, %edx
-	lodsb
-	testb %al, %al
-	jz 2f
-	outb %al, %dx
-	jmp print
-2:	ret
+	jmp finish
 
 	.section .data
 	.align 64
@@ -170,12 +125,8 @@ area:	.fill 832
 	.align 8
 ones:	.quad 0x0001000100010001
 number:	.long 0
-failures: .long 0
 down:	.long 0x3f80
 upwards: .long 0x5f80
-ok:	.asciz " ok\n"
-failed:	.asciz " FAILED\n"
-done:	.asciz "done\n"
 
 	.section .bss
 	.align 16

@@ -280,8 +280,8 @@ final class VirtualCpu implements Vcpu {
     }
 
     @Override
-    public VirtualizationExtension extension() {
-        return attachment.extension();
+    public boolean hasSvm() {
+        return attachment.extension() == VirtualizationExtension.SVM && engine.executes(VirtualizationExtension.SVM);
     }
 
     @Override

@@ -57,6 +57,11 @@ public interface ExecutionEngine {
         // The registers say where to go on.
     }
 
+    /** Whether its guests have the instructions of {@code extension}. Of one that they do not have, a hypervisor tells them nothing. */
+    default boolean executes(VirtualizationExtension extension) {
+        return false;
+    }
+
     /** The state of the guest for a person, in lines: what a report of a guest's death shows. Empty if there is nothing to tell. */
     default String report() {
         return "";

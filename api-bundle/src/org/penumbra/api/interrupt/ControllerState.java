@@ -72,6 +72,17 @@ public record ControllerState(int vcpus, long[] irr, long[] isr, long[] tmr, lon
         return (long) vcpu << 56 | (level ? LEVEL_TRIGGERED : 0) | vector;
     }
 
+    /** The highest vector of {@code vcpu} whose bit is set in {@code register}, laid out as {@link #irr}; −1 if there is none. */
+    public static int highest(long[] register, int vcpu) {
+        for (int i = 3; i >= 0; i--) {
+            long word = register[4 * vcpu + i];
+            if (word != 0) {
+                return 64 * i + 63 - Long.numberOfLeadingZeros(word);
+            }
+        }
+        return -1;
+    }
+
     @Override
     public long[] irr() {
         return irr.clone();

@@ -3,7 +3,6 @@ package org.penumbra.api.vmx;
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.RegisterFile;
-import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.LocalApic;
@@ -88,8 +87,8 @@ public interface Vcpu {
     /** Executes the instruction of SVM at which the engine stopped, for a guest that is a hypervisor itself, and retires it. */
     Disposition svmInstruction();
 
-    /** The extension by which the guest runs, and which it may use itself. */
-    VirtualizationExtension extension();
+    /** The guest runs by SVM, and has its instructions: it may be a hypervisor by SVM, and CPUID says so. */
+    boolean hasSvm();
 
     /** True if there is nested paging for it, by EPT or nested tables of its own. */
     boolean nests();

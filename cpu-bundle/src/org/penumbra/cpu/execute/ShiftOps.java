@@ -78,7 +78,7 @@ final class ShiftOps {
 
     private void rotate(Insn i) {
         int bits = i.size << 3;
-        int count = (int) core.b(i) & (i.size == 8 ? 63 : 31);
+        int count = count(core.b(i), i.size);
         long a = core.old(i);
         long r = a;
         boolean cf = flags.cf();
@@ -124,7 +124,7 @@ final class ShiftOps {
     }
 
     private void shiftDouble(Insn i) {
-        int count = (int) core.c(i) & (i.size == 8 ? 63 : 31);
+        int count = count(core.c(i), i.size);
         long a = core.old(i);
         if (count == 0) {
             core.put(i, a);

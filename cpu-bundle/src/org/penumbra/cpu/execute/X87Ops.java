@@ -185,12 +185,8 @@ final class X87Ops {
                     unit.turn(-1);
                     unit.setIndefinite(0);
                 }
-            } else if (!unit.empty(7)) {
-                unit.push(r);
             } else {
-                unit.conditions(X87Unit.C1, 0);
-                unit.turn(-1);
-                unit.set(0, top, significand);
+                pushAsItIs(top, significand);
             }
             return;
         }
@@ -199,13 +195,7 @@ final class X87Ops {
             long at = core.linear(i, 10, false);
             long significand = core.memory.load(at, 8, core.reading);
             int top = (int) core.memory.load(at + 8, 2, core.reading);
-            if (!unit.empty(7)) {
-                unit.push(r);
-            } else {
-                unit.conditions(X87Unit.C1, 0);
-                unit.turn(-1);
-                unit.set(0, top, significand);
-            }
+            pushAsItIs(top, significand);
             return;
         }
         memory(i, i.aw, a);
@@ -217,6 +207,17 @@ final class X87Ops {
         // A denormal is loaded even if it raises an exception that is not masked.
         if (unit.settle() || (soft.raised & soft.unmasked & SoftFloat.IE) == 0) {
             unit.push(r);
+        }
+    }
+
+    /** Pushes a number whatever it is; on a full stack it is an overflow. */
+    private void pushAsItIs(int top, long significand) {
+        if (!unit.empty(7)) {
+            unit.push(r);
+        } else {
+            unit.conditions(X87Unit.C1, 0);
+            unit.turn(-1);
+            unit.set(0, top, significand);
         }
     }
 

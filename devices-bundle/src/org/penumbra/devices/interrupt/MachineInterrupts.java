@@ -3,8 +3,6 @@ package org.penumbra.devices.interrupt;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicIntegerArray;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.osgi.framework.ServiceReference;
 import org.penumbra.api.interrupt.ControllerState;
@@ -21,22 +19,20 @@ import org.penumbra.api.interrupt.Registration;
  * The interrupts of one machine. One lock guards lines, routing, latch and controller, so that each signal is whole: it goes by
  * one routing table to one controller, or into the latch. What a call leads to outside, kicks and resample events, is gathered
  * under the lock and done after it was released. Lock order: registry, machine, event; the last is a leaf.
+ *
+ * <p>One class although it is long: everything in it reads or writes the controller under that lock.
  */
 final class MachineInterrupts implements Interrupts, InterruptController.Host {
     private final Object lock = new Object();
     private final ControllerRegistry registry;
-    private final InterruptTarget target;
     private final int vcpus;
-    /** 1 where {@link InterruptController#pending} is true; written under the lock. */
-    private final AtomicIntegerArray ready;
+    private final Readiness readiness;
     private final Lines lines = new Lines();
     /** Wired to the GSIs below 16; what they ask for goes to vCPU 0 while {@link #external}. */
     private final PicPair pics = new PicPair();
     private boolean external = true;
     /** Task priority of each vCPU. */
     private final int[] priority;
-    /** vCPUs for which an NMI came and is to be told, modulo 64. */
-    private final AtomicLong nonMaskable = new AtomicLong();
     private final Resamplers resamplers = new Resamplers();
     private final Latch latch;
     private final List<Irqfd> irqfds = new ArrayList<>();
@@ -49,17 +45,14 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     private String name;
     /** Levels that the controller knows, a bit per pin. */
     private int told;
-    /** vCPUs that accepted something during this call, modulo 64. */
-    private long accepted;
     private boolean closed;
 
     MachineInterrupts(ControllerRegistry registry, int vcpus, InterruptTarget target, String name) {
         this.registry = registry;
-        this.target = target;
         this.vcpus = vcpus;
         this.name = name;
         kept = ControllerState.initial(vcpus);
-        ready = new AtomicIntegerArray(vcpus);
+        readiness = new Readiness(vcpus, target, this::requested);
         priority = new int[vcpus];
         latch = new Latch(vcpus);
     }
@@ -76,9 +69,9 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             } else if (irqfd.tied) {
                 set(irqfd.gsi, KVM_IRQFD_RESAMPLE_IRQ_SOURCE_ID, true);
             }
-            kicks = refresh();
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     @Override
@@ -90,9 +83,9 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         long kicks;
         synchronized (lock) {
             set(gsi, source, high);
-            kicks = refresh();
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     @Override
@@ -100,9 +93,9 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         long kicks;
         synchronized (lock) {
             message(address, data);
-            kicks = refresh();
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     /** {@code kvm_set_irq}. */
@@ -124,7 +117,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     private void wire(int gsi) {
         pics.set(gsi, lines.isHigh(gsi));
         if (externalRequested()) {
-            accepted |= 1;
+            readiness.accepted(0);
         }
     }
 
@@ -140,7 +133,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         }
         synchronized (lock) {
             external = open;
-            refresh(0);
+            readiness.refresh(0);
         }
     }
 
@@ -148,26 +141,20 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     public void priority(int vcpu, int taskPriority) {
         synchronized (lock) {
             priority[vcpu] = taskPriority;
-            refresh(vcpu);
+            readiness.refresh(vcpu);
         }
+    }
+
+    private boolean requested(int vcpu) {
+        return controllerRequested(vcpu) || vcpu == 0 && externalRequested();
     }
 
     /** The controller has something for {@code vcpu} that its task priority does not hold back. */
-    private boolean requested(int vcpu) {
+    private boolean controllerRequested(int vcpu) {
         if (controller == null || !controller.pending(vcpu)) {
             return false;
         }
-        return priority[vcpu] < 16 || highest(controller.state().irr(), vcpu) >> 4 > priority[vcpu] >> 4;
-    }
-
-    private static int highest(long[] irr, int vcpu) {
-        for (int i = 3; i >= 0; i--) {
-            long word = irr[4 * vcpu + i];
-            if (word != 0) {
-                return 64 * i + 63 - Long.numberOfLeadingZeros(word);
-            }
-        }
-        return -1;
+        return priority[vcpu] < 16 || ControllerState.highest(controller.state().irr(), vcpu) >> 4 > priority[vcpu] >> 4;
     }
 
     /** Does something to the 8259s. */
@@ -175,10 +162,10 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         long kicks;
         synchronized (lock) {
             work.accept(pics);
-            accepted |= 1;
-            kicks = refresh();
+            readiness.accepted(0);
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     private void line(int pin) {
@@ -191,8 +178,12 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     }
 
     private void tell(int pin, boolean high) {
-        told = high ? told | 1 << pin : told & ~(1 << pin);
+        told(pin, high);
         controller.line(pin, high);
+    }
+
+    private void told(int pin, boolean high) {
+        told = high ? told | 1 << pin : told & ~(1 << pin);
     }
 
     private void message(long address, int data) {
@@ -213,21 +204,21 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             } else {
                 latch.redirect(checked.pin(), entry);
             }
-            kicks = refresh();
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     // What the controller tells; under the lock.
 
     @Override
     public void delivered(int vcpu) {
-        accepted |= 1L << vcpu;
+        readiness.accepted(vcpu);
     }
 
     @Override
     public void nonMaskable(int vcpu) {
-        nonMaskable.accumulateAndGet(1L << vcpu, (a, b) -> a | b);
+        readiness.nonMaskable(vcpu);
     }
 
     /** {@code irqfd_resampler_ack}, for every GSI of the pin: lowered once, and all its resample events. */
@@ -245,7 +236,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             }
         }
         boolean high = lines.isPinHigh(pin);
-        told = high ? told | 1 << pin : told & ~(1 << pin);
+        told(pin, high);
         return high;
     }
 
@@ -253,7 +244,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
 
     @Override
     public boolean pending(int vcpu) {
-        return ready.get(vcpu) != 0;
+        return readiness.pending(vcpu);
     }
 
     @Override
@@ -263,8 +254,8 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
                 return -1;
             }
             // KVM: kvm_cpu_get_interrupt.
-            int vector = vcpu == 0 && externalRequested() ? pics.acknowledge() : requested(vcpu) ? controller.acknowledge(vcpu) : -1;
-            refresh(vcpu);
+            int vector = vcpu == 0 && externalRequested() ? pics.acknowledge() : controllerRequested(vcpu) ? controller.acknowledge(vcpu) : -1;
+            readiness.refresh(vcpu);
             return vector;
         }
     }
@@ -279,62 +270,12 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
                 return;
             }
             controller.endOfInterrupt(vcpu);
-            refresh(vcpu);
-            kicks = refresh();
+            readiness.refresh(vcpu);
+            kicks = readiness.refresh();
             resample = resamplers.take();
         }
-        kick(kicks);
-        signal(resample);
-    }
-
-    private static void signal(EventDescriptor[] events) {
-        if (events != null) {
-            for (EventDescriptor e : events) {
-                e.signal();
-            }
-        }
-    }
-
-    /** @return the vCPUs to kick, modulo 64 */
-    private long refresh() {
-        long kicks = 0;
-        if (accepted != 0) {
-            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-                if ((accepted & 1L << vcpu) != 0 && refresh(vcpu)) {
-                    kicks |= 1L << vcpu;
-                }
-            }
-            accepted = 0;
-        }
-        return kicks;
-    }
-
-    private boolean refresh(int vcpu) {
-        boolean pending = requested(vcpu) || vcpu == 0 && externalRequested();
-        int value = pending ? 1 : 0;
-        if (ready.get(vcpu) != value) {
-            ready.set(vcpu, value);
-        }
-        return pending;
-    }
-
-    /** One that is not ready any more has looked already, or shares its bit with another. */
-    private void kick(long kicks) {
-        if (nonMaskable.get() != 0) {
-            long told = nonMaskable.getAndSet(0);
-            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-                if ((told & 1L << vcpu) != 0) {
-                    target.nonMaskable(vcpu);
-                }
-            }
-        }
-        if (kicks != 0) {
-            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-                if ((kicks & 1L << vcpu) != 0 && pending(vcpu)) {
-                    target.kick(vcpu);
-                }
-            }
-        }
+        readiness.tell(kicks);
+        Resamplers.signal(resample);
     }
 
     // Routing and irqfds.
@@ -356,9 +297,9 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
                     line(pin);
                 }
             }
-            kicks = refresh();
+            kicks = readiness.refresh();
         }
-        kick(kicks);
+        readiness.tell(kicks);
     }
 
     /** {@code kvm_irqfd_assign}. */
@@ -477,11 +418,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
                 told = state.lines();
                 replay();
             }
-            for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-                if (refresh(vcpu)) {
-                    accepted |= 1L << vcpu;
-                }
-            }
+            readiness.refreshAll();
         }
     }
 
@@ -535,9 +472,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         origin = null;
         told = 0;
         kept = ControllerState.initial(vcpus);
-        for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-            ready.set(vcpu, 0);
-        }
+        readiness.clear();
         if (gone != null) {
             kept = checked(gone.state());
         }
@@ -548,11 +483,11 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         long kicks;
         EventDescriptor[] resample;
         synchronized (lock) {
-            kicks = refresh();
+            kicks = readiness.refresh();
             resample = resamplers.take();
         }
-        kick(kicks);
-        signal(resample);
+        readiness.tell(kicks);
+        Resamplers.signal(resample);
     }
 
     @Override

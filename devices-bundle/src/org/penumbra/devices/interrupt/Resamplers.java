@@ -48,4 +48,13 @@ final class Resamplers {
         System.arraycopy(more, 0, all, before, more.length);
         return all;
     }
+
+    /** Signals what {@link #take} has answered, once the lock is released. */
+    static void signal(EventDescriptor[] taken) {
+        if (taken != null) {
+            for (EventDescriptor e : taken) {
+                e.signal();
+            }
+        }
+    }
 }

@@ -112,13 +112,13 @@ final class X2Apic implements InterruptController {
     /** SDM vol. 3, "Task and Processor Priorities", with TPR 0: the class, vector / 16, must be above that in service. */
     @Override
     public boolean pending(int vcpu) {
-        return highest(irr, vcpu) >> 4 > highest(isr, vcpu) >> 4;
+        return ControllerState.highest(irr, vcpu) >> 4 > ControllerState.highest(isr, vcpu) >> 4;
     }
 
     @Override
     public int acknowledge(int vcpu) {
-        int vector = highest(irr, vcpu);
-        if (vector >> 4 <= highest(isr, vcpu) >> 4) {
+        int vector = ControllerState.highest(irr, vcpu);
+        if (vector >> 4 <= ControllerState.highest(isr, vcpu) >> 4) {
             return -1;
         }
         int word = 4 * vcpu + (vector >> 6);
@@ -134,7 +134,7 @@ final class X2Apic implements InterruptController {
      */
     @Override
     public void endOfInterrupt(int vcpu) {
-        int vector = highest(isr, vcpu);
+        int vector = ControllerState.highest(isr, vcpu);
         if (vector < 0) {
             return;
         }
@@ -162,16 +162,5 @@ final class X2Apic implements InterruptController {
     @Override
     public ControllerState state() {
         return new ControllerState(vcpus, irr, isr, tmr, redirection, lines);
-    }
-
-    /** The highest vector with a bit set, or −1. */
-    private static int highest(long[] register, int vcpu) {
-        for (int i = 3; i >= 0; i--) {
-            long word = register[4 * vcpu + i];
-            if (word != 0) {
-                return 64 * i + 63 - Long.numberOfLeadingZeros(word);
-            }
-        }
-        return -1;
     }
 }

@@ -12,6 +12,7 @@ import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.guest.StepBuffer;
 import org.penumbra.api.machine.MachineException;
@@ -85,6 +86,11 @@ final class StepEngine implements ExecutionEngine {
         told = registers.paging;
         port = memory;
         line = processor.interruptLine();
+    }
+
+    @Override
+    public boolean executes(VirtualizationExtension extension) {
+        return true;
     }
 
     @Override

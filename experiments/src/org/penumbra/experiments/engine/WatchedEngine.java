@@ -5,6 +5,7 @@ import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.MemoryHooks;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Processor;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.guest.GuestState;
 
 /** An engine that somebody looks at. */
@@ -46,6 +47,11 @@ final class WatchedEngine implements ExecutionEngine {
             watcher.emulated();
         }
         return done;
+    }
+
+    @Override
+    public boolean executes(VirtualizationExtension extension) {
+        return engine.executes(extension);
     }
 
     @Override

@@ -13,6 +13,7 @@ import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.UpdateFunction;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.PhysicalAddressException;
@@ -59,6 +60,11 @@ final class ScriptEngine implements ExecutionEngine {
         state = chosen;
         guest = (ScriptedGuest) chosen.program;
         script = guest.script;
+    }
+
+    @Override
+    public boolean executes(VirtualizationExtension extension) {
+        return true;
     }
 
     @Override

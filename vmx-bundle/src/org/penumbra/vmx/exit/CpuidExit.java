@@ -3,7 +3,6 @@ package org.penumbra.vmx.exit;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.ExtendedState;
 import org.penumbra.api.cpu.RegisterFile;
-import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitRecord;
@@ -52,7 +51,7 @@ public final class CpuidExit implements VmExitHandler {
         if (leaf == 0xd && (hidden & ControlBits.CR4_PKE) != 0) {
             hideKeys((int) gpr[RegisterFile.RCX], answer);
         }
-        if (vcpu.extension() == VirtualizationExtension.SVM) {
+        if (vcpu.hasSvm()) {
             svm(leaf, vcpu.nests(), answer);
         }
         gpr[RegisterFile.RAX] = answer[0] & 0xffff_ffffL;

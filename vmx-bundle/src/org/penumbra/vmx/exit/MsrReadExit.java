@@ -4,7 +4,6 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.SystemMsrs;
-import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.vmx.Disposition;
 import org.penumbra.api.vmx.ExitRecord;
@@ -23,7 +22,7 @@ public final class MsrReadExit implements VmExitHandler {
             value = registers.paging.efer();
         } else if (msr == Msr.IA32_PKRS && (vcpu.controlDemand().hiddenCr4() & ControlBits.CR4_PKS) == 0) {
             value = registers.paging.pkrs() & 0xffff_ffffL;
-        } else if (msr == Msr.VM_HSAVE_PA && vcpu.extension() == VirtualizationExtension.SVM) {
+        } else if (msr == Msr.VM_HSAVE_PA && vcpu.hasSvm()) {
             value = vcpu.hostSaveArea();
         } else if (msr == Msr.IA32_APIC_BASE) {
             value = vcpu.localApic().base();

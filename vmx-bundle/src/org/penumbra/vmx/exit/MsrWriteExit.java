@@ -3,7 +3,6 @@ package org.penumbra.vmx.exit;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.SystemMsrs;
-import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.api.paging.PagingState;
@@ -39,15 +38,11 @@ public final class MsrWriteExit implements VmExitHandler {
             case Msr.IA32_PKRS:
                 return pkrs(vcpu, value);
             case Msr.VM_HSAVE_PA:
-                return hasSvm(vcpu) && vcpu.hostSaveArea(value);
+                return vcpu.hasSvm() && vcpu.hostSaveArea(value);
             default:
                 return vcpu.localApic().holdsMsr(msr) ? vcpu.localApic().writeMsr(msr, value) : SystemMsrs.has(msr)
                         && SystemMsrs.write(vcpu.registers(), msr, value, vcpu.processor().guestTime().retired());
         }
-    }
-
-    private static boolean hasSvm(Vcpu vcpu) {
-        return vcpu.extension() == VirtualizationExtension.SVM;
     }
 
     /** SDM vol. 3, "x2APIC Register Address Space": of EOI, only 0 may be written. */
@@ -62,7 +57,7 @@ public final class MsrWriteExit implements VmExitHandler {
     /** LMA keeps its value whatever is written (KVM: set_efer). A write drops no translations by itself. */
     private static boolean efer(Vcpu vcpu, long value) {
         PagingState now = vcpu.registers().paging;
-        boolean allowed = hasSvm(vcpu) ? ControlRegisterRules.eferAllowedWithSvm(value, now.efer(), now.cr0())
+        boolean allowed = vcpu.hasSvm() ? ControlRegisterRules.eferAllowedWithSvm(value, now.efer(), now.cr0())
                 : ControlRegisterRules.eferAllowed(value, now.efer(), now.cr0());
         if (!allowed) {
             return false;
