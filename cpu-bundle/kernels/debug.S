@@ -71,6 +71,16 @@ here2:	decl %ecx
 	MET 3, 1, here2
 	CHECK "a breakpoint in a loop"
 
+	/* DR6: B3 to B0 are those of the last exception, the others stay until software clears them */
+	leaq here3(%rip), %rax
+	movq %rax, %dr0
+	ARM 0x401
+	movl $0x4002, %eax
+	movq %rax, %dr6
+here3:	nop
+	MET 1, 0x4001, here3
+	CHECK "DR6 keeps BS and no breakpoint of before"
+
 	/* data: writes of the four bytes at "word" */
 	leaq word(%rip), %rax
 	movq %rax, %dr1
@@ -214,7 +224,32 @@ after_table:
 	nop
 	STEPPED 3
 	CHECK "MOV to SS holds a single step back"
+	HANDLE 40, nothing
+	STEP
+	int $40
+	nop
+	STEPPED 1
+	CHECK "INT n is not stepped, nor is its handler"
+	STEP
+	movl %ss, %eax
+	movl %eax, %ss
+	.byte 0xf1				/* INT1 */
+	nop
+	STEPPED 3
+	CHECK "INT1 is one exception, and takes the step that MOV to SS held back with it"
+	leaq selector(%rip), %rax
+	movq %rax, %dr1
+	ARM 0x00f00404
+	movw selector(%rip), %ss
+	.byte 0xf1
+after_int1:
+	nop
+	MET 1, 2, after_int1
+	CHECK "a breakpoint that MOV to SS held back comes with INT1"
 	jmp finish
+
+nothing:
+	ret
 
 /* stack: return, RDX, RCX, RAX, vector, error code, RIP, CS, RFLAGS */
 on_debug:
@@ -236,7 +271,8 @@ last_dr6:
 	.long 0
 last_flags:
 	.long 0
-	.long 0
+selector:
+	.long DATA
 source:	.quad 0x1122334455667788
 	.quad 0
 word:	.quad 0

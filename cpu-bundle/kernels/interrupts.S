@@ -247,6 +247,50 @@ main:	HANDLE TIMER, on_timer
 	xorl %eax, %eax
 	movq %rax, %cr8
 
+	/* logical destinations: flat, of a command and of the I/O APIC */
+	movl $0x02000000, 0xd0(%rbx)		/* LDR */
+	movl $0, by_apic(%rip)
+	movl $0x01000000, 0x310(%rbx)
+	movl $0x800 + BY_APIC, 0x300(%rbx)
+	sti
+	nop
+	nop
+	cli
+	cmpl $0, by_apic(%rip)
+	CHECK "a logical destination of others"
+	movl $0x03000000, 0x310(%rbx)
+	movl $0x800 + BY_APIC, 0x300(%rbx)
+	sti
+	nop
+	nop
+	cli
+	cmpl $1, by_apic(%rip)
+	CHECK "a logical destination"
+	movl $0x03000000, 0x310(%rbx)
+	movl $0x900 + BY_APIC, 0x300(%rbx)	/* lowest priority */
+	sti
+	nop
+	nop
+	cli
+	cmpl $2, by_apic(%rip)
+	CHECK "lowest priority"
+	movl $0x2d, (%rdi)			/* pin 14 */
+	movl $0x02000000, 0x10(%rdi)
+	movl $0x2c, (%rdi)
+	movl $0x8800 + BY_APIC, 0x10(%rdi)	/* level, logical */
+	movw $0x200e, %dx
+	movb $1, %al
+	outb %al, %dx				/* the test device raises it */
+	movb $0, %al
+	outb %al, %dx
+	sti
+	nop
+	nop
+	cli
+	cmpl $3, by_apic(%rip)
+	CHECK "a logical destination of the I/O APIC"
+	movl $0x10000, 0x10(%rdi)
+
 	/* LINT0 masked, the 8259s are not heard; with the local APIC disabled they are */
 	movl $0x10000, 0x350(%rbx)
 	OUT8 0x21, 0xfe
@@ -298,6 +342,31 @@ main:	HANDLE TIMER, on_timer
 	CHECK "a second NMI"
 	cmpl $1, deepest(%rip)
 	CHECK "NMIs do not nest"
+
+	/* x2APIC mode */
+	movl $0x1b, %ecx
+	rdmsr
+	orl $0x400, %eax
+	wrmsr
+	movl $0x80d, %ecx
+	rdmsr
+	cmpl $1, %eax
+	CHECK "the logical ID follows from the ID in x2APIC mode"
+	movl $0x80b, %ecx
+	TRY rdmsr
+	EXPECT 13, 0, "EOI cannot be read"
+	movl $0x80e, %ecx
+	TRY rdmsr
+	EXPECT 13, 0, "there is no DFR"
+	movl $0x83f, %ecx
+	movl $0x100 + BY_APIC, %eax
+	xorl %edx, %edx
+	TRY wrmsr
+	EXPECT 13, 0, "reserved bits of a self-IPI"
+	movl $-1, 0x80(%rbx)
+	movl 0x80(%rbx), %eax
+	cmpl $-1, %eax
+	CHECK "the page of the local APIC reads as ones"
 	jmp finish
 
 on_timer:

@@ -45,7 +45,7 @@ public final class InstructionPage {
     }
 
     private static final List<String> ABSENT = List.of("XSAVEC, XSAVES, XRSTORS", "FMA, F16C, SHA, GFNI, VAES and whatever EVEX encodes",
-            "RDRAND, RDSEED", "MONITOR, MWAIT", "XBEGIN and its kin", "VMX and SVM instructions but VMCALL and VMMCALL", "RSM", "RDPMC",
+            "RDRAND, RDSEED", "MONITOR, MWAIT", "XBEGIN and its kin", "VMX and SVM instructions but VMCALL and VMMCALL", "RSM",
             "JMPE, LOADALL and others that the manuals do not have");
 
     private static String encoding(Entry e) {

@@ -18,7 +18,7 @@ class TestDeviceTest {
             (proxy, method, arguments) -> {
                 lines.add(arguments[0] + " " + arguments[1]);
                 return null;
-            }), null);
+            }), null, 64 << 20, 2);
     private final PortSpaceFactory factory = new PortSpaceFactory();
     private final IoPorts ports;
 

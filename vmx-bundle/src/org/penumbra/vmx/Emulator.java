@@ -147,6 +147,13 @@ final class Emulator implements MemoryHooks {
 
     @Override
     public long load(long address, int width) {
+        int here = Math.min(width, PAGE - (int) (gpa(address) & PAGE - 1));
+        long low = part(address, here);
+        return here == width ? low : low | part(address + here, width - here) << 8 * here;
+    }
+
+    /** Reads bytes of one page; a device is asked for each page by itself. KVM: emulator_read_write. */
+    private long part(long address, int width) {
         long gpa = gpa(address);
         if (device(address) && vcpu.localApic().holds(gpa)) {
             return vcpu.localApic().load(gpa, width);
@@ -154,26 +161,23 @@ final class Emulator implements MemoryHooks {
         if (device(address) && machine.ports.holds(gpa)) {
             return machine.ports.load(gpa, width);
         }
-        int here = Math.min(width, PAGE - (int) (gpa & PAGE - 1));
-        long low = guest.load(gpa, here);
-        return here == width ? low : low | guest.load(gpa(address + here), width - here) << 8 * here;
+        return guest.load(gpa, width);
     }
 
     @Override
     public void store(long address, int width, long value) {
-        if (guest.pfn(gpa(address) >>> 12, true) == GuestMemory.NO_SLOT) {
-            signal(gpa(address), width, value);
-            return;
-        }
         for (int done = 0; done < width; ) {
-            int part = Math.min(width - done, 8 - (int) (address + done & 7));
             long gpa = gpa(address + done);
-            if (device(address + done)) {
-                signal(gpa, width - done, value >>> 8 * done);
-                return;
+            boolean device = device(address + done);
+            int here = device ? PAGE - (int) (gpa & PAGE - 1) : 8 - (int) (address + done & 7);
+            int part = Math.min(width - done, here);
+            long bytes = done == 0 || width > 8 ? value : value >>> 8 * done;
+            if (device) {
+                signal(gpa, part, part < 8 ? bytes & (1L << 8 * part) - 1 : bytes);
+            } else {
+                guest.store(gpa, part, bytes);
+                written(gpa, part);
             }
-            guest.store(gpa, part, done == 0 || width > 8 ? value : value >>> 8 * done);
-            written(gpa, part);
             done += part;
         }
     }

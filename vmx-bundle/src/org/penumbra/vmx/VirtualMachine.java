@@ -16,6 +16,7 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.ControllerState;
 import org.penumbra.api.interrupt.GsiRoute;
 import org.penumbra.api.interrupt.InterruptTarget;
+import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.InterruptsFactory;
 import org.penumbra.api.interrupt.Timeline;
@@ -39,6 +40,9 @@ import org.penumbra.vmx.memory.Notifier;
 
 /** A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state, dirty log. */
 final class VirtualMachine implements Machine, Notifier {
+    /** Of IA32_APIC_BASE. */
+    private static final long X2APIC = 1 << 10;
+
     final MachineConfig config;
     final Counters counters = new Counters();
     final Counter exitCount = counters.counter("exits");
@@ -99,7 +103,7 @@ final class VirtualMachine implements Machine, Notifier {
         memory.observe(checker);
         memory.events().notify(this);
         this.timeline = new GuestTimeline(this::latest, this::timerChanged);
-        this.ports = parts.ports().create(new Board(interrupts, timeline));
+        this.ports = parts.ports().create(new Board(interrupts, timeline, config.memoryBytes(), config.vcpus()));
         this.ports.console(guest::console);
         this.scheduler = new Scheduler(this, timeline, config.threads());
         this.dirtyLog = new DirtyLogging(this);
@@ -151,6 +155,10 @@ final class VirtualMachine implements Machine, Notifier {
             }
             HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware());
+            if (!boot.programsInterrupts()) {
+                LocalApic apic = vcpus[i].localApic();
+                apic.base(apic.base() | X2APIC);
+            }
             if (checker != null) {
                 checker.loaded(i, registers[i].paging, false);
             }

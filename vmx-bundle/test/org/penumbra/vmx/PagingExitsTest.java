@@ -280,7 +280,7 @@ class PagingExitsTest {
         assertThat(wrmsr(Msr.IA32_PKRS, 0xffff_fffcL)).containsExactly("load keep", "skip");
         assertThat(registers.paging.pkrs()).isEqualTo(0xffff_fffc);
         assertThat(wrmsr(Msr.IA32_PKRS, 1L << 32)).containsExactly("#GP");
-        assertThat(wrmsr(Msr.IA32_PAT, 0)).containsExactly("#GP");
+        assertThat(wrmsr(0x49, 0)).containsExactly("#GP");
         demand = new ControlDemand(true, true, true, 0, 0, 0, 0, 0, CR4_PKE | CR4_PKS);
         assertThat(wrmsr(Msr.IA32_PKRS, 0)).containsExactly("#GP");
     }

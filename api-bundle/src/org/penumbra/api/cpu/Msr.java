@@ -4,14 +4,21 @@ package org.penumbra.api.cpu;
 public final class Msr {
     public static final int IA32_TSC = 0x10;
     public static final int IA32_APIC_BASE = 0x1b;
+    public static final int IA32_TSC_ADJUST = 0x3b;
+    public static final int IA32_BIOS_SIGN_ID = 0x8b;
     public static final int IA32_SYSENTER_CS = 0x174;
     public static final int IA32_SYSENTER_ESP = 0x175;
     public static final int IA32_SYSENTER_EIP = 0x176;
+    public static final int IA32_MCG_CAP = 0x179;
+    public static final int IA32_MCG_STATUS = 0x17a;
+    public static final int IA32_MISC_ENABLE = 0x1a0;
+    public static final int IA32_DEBUGCTL = 0x1d9;
     public static final int IA32_MTRRCAP = 0xfe;
     /** IA32_MTRR_PHYSBASE0; the mask follows it, then the next pair. */
     public static final int IA32_MTRR_PHYSBASE0 = 0x200;
     public static final int IA32_PAT = 0x277;
     public static final int IA32_MTRR_DEF_TYPE = 0x2ff;
+    public static final int IA32_TSC_DEADLINE = 0x6e0;
     public static final int IA32_PKRS = 0x6e1;
     public static final int X2APIC_EOI = 0x80b;
     public static final int IA32_EFER = 0xc000_0080;

@@ -3,16 +3,31 @@ package org.penumbra.api.cpu;
 import org.penumbra.api.paging.ControlBits;
 
 /**
- * The model-specific registers that are plain registers of a vCPU: those of SYSCALL and SYSENTER, the segment bases, IA32_TSC and IA32_TSC_AUX.
+ * The model-specific registers that are plain registers of a vCPU: those of SYSCALL and SYSENTER, the segment bases, those of the time-stamp
+ * counter, and such as say that there is nothing: no bank that reports machine checks (IA32_MCG_CAP), no microcode update, no branch trace.
  * Who executes WRMSR asks here after the MSRs with rules of their own.
+ *
+ * <pre>
+ *  IA32_MISC_ENABLE   written and kept, without effect as under KVM: 0 fast strings   3 thermal control   16 SpeedStep   18 MONITOR   22 limit of CPUID
+ *                     23 no xTPR messages   34 no execute-disable       read only: 7 performance monitoring (0)   11 no BTS (1)   12 no PEBS (1)
+ * </pre>
  */
 public final class SystemMsrs {
+    static final long MISC_ENABLE_AT_RESET = 1 | 1 << 11 | 1 << 12;
+    private static final long MISC_ENABLE_WRITABLE = 1 | 1 << 3 | 1 << 16 | 1 << 18 | 1 << 22 | 1 << 23 | 1L << 34;
+
     private SystemMsrs() {}
 
     /** True if {@code msr} is one of them. */
     public static boolean has(int msr) {
         switch (msr) {
             case Msr.IA32_TSC:
+            case Msr.IA32_TSC_ADJUST:
+            case Msr.IA32_BIOS_SIGN_ID:
+            case Msr.IA32_MCG_CAP:
+            case Msr.IA32_MCG_STATUS:
+            case Msr.IA32_MISC_ENABLE:
+            case Msr.IA32_DEBUGCTL:
             case Msr.IA32_SYSENTER_CS:
             case Msr.IA32_SYSENTER_ESP:
             case Msr.IA32_SYSENTER_EIP:
@@ -36,6 +51,15 @@ public final class SystemMsrs {
         switch (msr) {
             case Msr.IA32_TSC:
                 return retired + s.tscOffset;
+            case Msr.IA32_TSC_ADJUST:
+                return s.tscAdjust;
+            case Msr.IA32_MISC_ENABLE:
+                return s.miscEnable;
+            case Msr.IA32_BIOS_SIGN_ID:
+            case Msr.IA32_MCG_CAP:
+            case Msr.IA32_MCG_STATUS:
+            case Msr.IA32_DEBUGCTL:
+                return 0;
             case Msr.IA32_SYSENTER_CS:
                 return s.sysenterCs;
             case Msr.IA32_SYSENTER_ESP:
@@ -72,8 +96,21 @@ public final class SystemMsrs {
         SystemRegisters s = registers.system;
         switch (msr) {
             case Msr.IA32_TSC:
-                s.tscOffset = value - retired;
+                adjust(s, value - retired - s.tscOffset);
                 return true;
+            case Msr.IA32_TSC_ADJUST:
+                adjust(s, value - s.tscAdjust);
+                return true;
+            case Msr.IA32_MISC_ENABLE:
+                return miscEnable(s, value);
+            case Msr.IA32_MCG_CAP:
+                return false;
+            case Msr.IA32_BIOS_SIGN_ID:
+                // Written before CPUID leaf 1, which puts the number of the update here: 0 (SDM vol. 3, "Determining the Signature").
+                return true;
+            case Msr.IA32_MCG_STATUS:
+            case Msr.IA32_DEBUGCTL:
+                return value == 0;
             case Msr.IA32_SYSENTER_CS:
                 s.sysenterCs = value & 0xffff_ffffL;
                 return true;
@@ -93,6 +130,20 @@ public final class SystemMsrs {
             default:
                 return canonical(registers, value) && address(registers, msr, value);
         }
+    }
+
+    /** A write of either MSR moves the counter and IA32_TSC_ADJUST alike (SDM vol. 3, "IA32_TSC_ADJUST Register and TSC"). */
+    private static void adjust(SystemRegisters s, long by) {
+        s.tscOffset += by;
+        s.tscAdjust += by;
+    }
+
+    private static boolean miscEnable(SystemRegisters s, long value) {
+        boolean allowed = ((value ^ s.miscEnable) & ~MISC_ENABLE_WRITABLE) == 0;
+        if (allowed) {
+            s.miscEnable = value;
+        }
+        return allowed;
     }
 
     private static boolean address(RegisterFile registers, int msr, long value) {

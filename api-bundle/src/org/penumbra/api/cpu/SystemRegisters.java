@@ -20,6 +20,12 @@ public final class SystemRegisters {
     public long tscAux;
     /** Added to the retired instructions to give the time-stamp counter. */
     public long tscOffset;
+    /** IA32_TSC_ADJUST: what software has added to the counter. */
+    public long tscAdjust;
+    /** IA32_MISC_ENABLE; see {@link SystemMsrs}. */
+    public long miscEnable = SystemMsrs.MISC_ENABLE_AT_RESET;
+    /** PAT and MTRRs. A hypervisor keeps those of its guest here. */
+    public final MemoryTypeMsrs memoryTypes = new MemoryTypeMsrs();
     /** DR0 to DR3, DR6 and DR7 by number. */
     public final long[] debug = {0, 0, 0, 0, 0, 0, 0xffff_0ff0L, 0x400};
     /** CR8 of a processor without a local APIC, whose register it is elsewhere. */

@@ -17,6 +17,11 @@ public interface InterruptController {
         /** {@code vcpu} accepted an interrupt: a bit of its IRR was set, or had been set before. */
         void delivered(int vcpu);
 
+        /** True if {@code vcpu} belongs to the logical {@code destination}, bits 7:0 of what a message or a redirection entry says. */
+        default boolean logical(int vcpu, int destination) {
+            return false;
+        }
+
         /** A message of delivery mode NMI came for {@code vcpu}. */
         default void nonMaskable(int vcpu) {}
 
@@ -38,7 +43,7 @@ public interface InterruptController {
      *
      * <pre>
      *  address  31:20 0xfee   19:12 destination   3 redirection hint   2 destination mode, 0 = physical
-     *  data     15 trigger mode, 1 = level   14 level   10:8 delivery mode, 0 = fixed   7:0 vector
+     *  data     15 trigger mode, 1 = level   14 level   10:8 delivery mode, 0 = fixed, 1 = lowest priority, 4 = NMI   7:0 vector
      * </pre>
      */
     void msi(long address, int data);

@@ -20,6 +20,12 @@ public interface Interrupts extends AutoCloseable {
     int GSIS = 4096;
     /** Number of sources. */
     int SOURCES = 32;
+    /** Format of a logical destination register: bits 31:24 are a mask. */
+    int FLAT = 15;
+    /** Bits 31:28 number a cluster, 27:24 are a mask in it. */
+    int CLUSTERS = 0;
+    /** Bits 31:16 number a cluster, 15:0 are a mask in it. */
+    int X2APIC = 1;
 
     /** The routing table; KVM's default at first: GSI n to pin n. Unmodifiable, sorted. */
     Map<Integer, GsiRoute> routes();
@@ -95,6 +101,14 @@ public interface Interrupts extends AutoCloseable {
      * Processor Priorities"). By the thread of the vCPU; 0 at first. What the 8259s ask for does not know it.
      */
     default void priority(int vcpu, int taskPriority) {}
+
+    /**
+     * To which logical destinations {@code vcpu} belongs (SDM vol. 3, "Logical Destination Mode"); to none at first. By the thread of the vCPU.
+     *
+     * @param register its logical destination register
+     * @param format how the register is laid out: bits 31:28 of the destination format register, {@link #FLAT} or {@link #CLUSTERS}, or {@link #X2APIC}
+     */
+    default void logicalId(int vcpu, int register, int format) {}
 
     /** The state now, with what is latched not in it. */
     ControllerState state();

@@ -26,6 +26,11 @@ public interface LocalApic {
     /** True if {@code msr} is a register of x2APIC mode, in which the APIC is. */
     boolean holdsMsr(int msr);
 
+    /** True if it is one, and RDMSR is not #GP: the EOI and self-IPI registers can only be written. */
+    default boolean readsMsr(int msr) {
+        return holdsMsr(msr);
+    }
+
     /** Reads the register behind {@code msr}, which is one. */
     long readMsr(int msr);
 

@@ -29,8 +29,8 @@ public interface GuestBoot {
 
     /**
      * True if the guest programs the interrupt controllers itself: it finds every pin of the I/O APIC masked and the interval timer, GSI 0, at pin
-     * 2, as a PC's firmware leaves it. Else they are open, as {@link org.penumbra.api.interrupt.ControllerState#initial} says, and GSI n leads to
-     * pin n.
+     * 2, and its local APIC in xAPIC mode, as a PC's firmware leaves them. Else the pins are open, as
+     * {@link org.penumbra.api.interrupt.ControllerState#initial} says, GSI n leads to pin n, and local APICs are in x2APIC mode.
      */
     default boolean programsInterrupts() {
         return false;

@@ -28,8 +28,8 @@ public final class ControlRegisterRules {
     private static final long EFER_DEFINED = 1L | EFER_LME | EFER_LMA | EFER_NXE;
     private static final long CR0_NW = 1L << 29;
     private static final long CR0_CD = 1L << 30;
-    /** VME, PVI, TSD, DE, MCE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE: without influence on paging. */
-    private static final long CR4_OTHERS = 0b1111 | 1L << 6 | 1L << 8 | 1L << 9 | 1L << 10 | 1L << 11 | 1L << 16 | 1L << 18;
+    /** TSD, DE, MCE, PCE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE: without influence on paging. */
+    private static final long CR4_OTHERS = 0b1100 | 1L << 6 | 1L << 8 | 1L << 9 | 1L << 10 | 1L << 11 | 1L << 16 | 1L << 18;
     private static final long CR4_DEFINED =
             CR4_OTHERS | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_PKS | CR4_LA57 | CR4_VMXE;
 
@@ -56,8 +56,8 @@ public final class ControlRegisterRules {
     }
 
     /**
-     * May CR4 become {@code value}? LA57 cannot change in IA-32e mode; SMXE and CET stand for features that this processor does not
-     * have.
+     * May CR4 become {@code value}? LA57 cannot change in IA-32e mode; VME, PVI, SMXE and CET stand for features that this processor does
+     * not have.
      *
      * @param linearAddressBits 48, or 57 of a processor with 5-level paging
      */

@@ -12,7 +12,9 @@ import org.penumbra.api.cpu.SystemRegisters;
  */
 final class Breakpoints {
     static final long GD = 1 << 13;
+    static final long BS = 1 << 14;
     private static final long ENABLED = 0xff;
+    private static final long MET = 0xf;
     private static final int EXECUTE = 0;
     private static final int WRITE = 1;
     private static final int PORT = 2;
@@ -28,6 +30,14 @@ final class Breakpoints {
     Breakpoints(Core core) {
         this.core = core;
         this.system = core.registers.system;
+    }
+
+    /**
+     * DR6 says why a debug exception comes. Bits 3:0 are those of the breakpoints met now; the others the processor sets and never clears (SDM vol. 3,
+     * "Debug Status Register (DR6)"; KVM: kvm_deliver_exception_payload).
+     */
+    void report(long why) {
+        system.debug[6] = system.debug[6] & ~MET | why;
     }
 
     boolean any() {

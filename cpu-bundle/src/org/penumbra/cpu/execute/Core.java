@@ -34,6 +34,8 @@ final class Core {
     static final int AC = 17;
     static final int XM = 19;
 
+    private static final long CR0_AM = 1 << 18;
+
     final Processor cpu;
     final RegisterFile registers;
     final Segments segments;
@@ -54,6 +56,8 @@ final class Core {
     /** Kinds of data accesses at the current privilege. */
     int reading;
     int writing;
+    /** SDM vol. 3, "Checking Alignment": CPL 3, with CR0.AM and RFLAGS.AC. */
+    boolean checksAlignment;
     private long stackMask;
     /** Bits of a linear address above those that it really has. */
     private int spare;
@@ -70,6 +74,8 @@ final class Core {
     int faultSegment;
     /** Something an engine has to look at between two instructions has changed: mode, flags that trap, code. */
     boolean changed;
+    /** A single-step trap follows the instruction: it began with TF = 1, and is none that looks at TF otherwise. */
+    boolean steps;
     /** The instruction has loaded RF, which counts for the next one. */
     boolean resumes;
     /** The instruction ends the run so. */
@@ -103,6 +109,7 @@ final class Core {
         spare = 64 - registers.paging.mode().linearBits();
         reading = registers.access(Access.READ);
         writing = registers.access(Access.WRITE);
+        checksAlignment = registers.cpl == 3 && (registers.rflags & Flags.AC) != 0 && registers.paging.has0(CR0_AM);
         boolean big = (segments.rights[Segments.SS] & Segments.DB) != 0;
         stackBytes = in64 ? 8 : big ? 4 : 2;
         stackMask = in64 ? -1 : big ? 0xffff_ffffL : 0xffff;

@@ -25,7 +25,7 @@ final class DataPath {
     final GuestOperation operation = new GuestOperation();
     /** Null unless somebody records. */
     private final AccessLog log;
-    /** Nobody records, and no breakpoint waits for accesses. */
+    /** Nobody records, no breakpoint waits for accesses, and they need not be aligned. */
     private boolean plain;
 
     DataPath(Core core, MemoryPort port, AccessLog log) {
@@ -37,7 +37,7 @@ final class DataPath {
 
     /** Whether breakpoints are to hear of accesses. */
     void watch(boolean watched) {
-        plain = log == null && !watched;
+        plain = log == null && !watched && !core.checksAlignment;
     }
 
     void emulate(MemoryHooks memory) {
@@ -58,11 +58,23 @@ final class DataPath {
             return read(gva, width, access);
         }
         long value = read(gva, width, access);
+        requireAligned(gva, width, access);
         if (log != null) {
             log.load(gva, width, access);
         }
         core.breakpoints.data(gva, width, false);
         return value;
+    }
+
+    private void requireAligned(long gva, int width, int access) {
+        if (misaligned(gva, width, access)) {
+            throw core.fault(Core.AC, 0);
+        }
+    }
+
+    /** Implicit accesses with supervisor rights are not checked; what is read in parts of 8 bytes is checked for 8. */
+    private boolean misaligned(long gva, int width, int access) {
+        return core.checksAlignment && (access & Access.USER) != 0 && (gva & Integer.highestOneBit(width) - 1) != 0;
     }
 
     private long read(long gva, int width, int access) {
@@ -98,10 +110,16 @@ final class DataPath {
     }
 
     void store(long gva, int width, long value, int access) {
-        write(gva, width, value, access);
         if (plain) {
+            write(gva, width, value, access);
             return;
         }
+        if (misaligned(gva, width, access)) {
+            // A page fault comes first.
+            read(gva, width, access);
+            throw core.fault(Core.AC, 0);
+        }
+        write(gva, width, value, access);
         if (log != null) {
             log.store(gva, width);
         }

@@ -56,6 +56,7 @@ final class FastCalls {
         int cs = (int) (system.star >>> 32) & 0xfffc;
         segments.set(Segments.CS, cs, 0, ALL, FLAT_CODE_64);
         segments.set(Segments.SS, cs + 8, 0, ALL, FLAT_DATA);
+        stepByFlags();
         enter(0, system.lstar);
     }
 
@@ -72,6 +73,7 @@ final class FastCalls {
         int cs = (to64 ? base + 16 : base) | 3;
         segments.set(Segments.CS, cs, 0, ALL, (to64 ? FLAT_CODE_64 : FLAT_CODE_32) | 3 << 5);
         segments.set(Segments.SS, base + 8 | 3, 0, ALL, FLAT_DATA | 3 << 5);
+        stepByFlags();
         enter(3, to64 ? gpr[1] : gpr[1] & ALL);
     }
 
@@ -100,6 +102,11 @@ final class FastCalls {
         long to = to64 ? gpr[2] : gpr[2] & ALL;
         gpr[4] = to64 ? gpr[1] : gpr[1] & ALL;
         enter(3, to);
+    }
+
+    /** SYSCALL and SYSRET trap if TF is 1 at their end, whatever it was before, so that IA32_FMASK can keep the trap away (KVM: em_syscall). */
+    private void stepByFlags() {
+        core.steps = (registers.rflags & Flags.TF) != 0;
     }
 
     private void enter(int cpl, long at) {

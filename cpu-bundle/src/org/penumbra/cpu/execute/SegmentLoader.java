@@ -168,7 +168,8 @@ final class SegmentLoader {
             int rights = segments.rights[s];
             boolean conforming = (rights & (CODE | CONFORMING)) == (CODE | CONFORMING);
             if ((rights & Segments.UNUSABLE) == 0 && !conforming && segments.dpl(s) < core.registers.cpl) {
-                setNull(s, 0);
+                // Only the selector is said to become 0: the base of FS and GS stays, in 64-bit mode for use.
+                segments.set(s, 0, segments.base[s], 0, Segments.UNUSABLE);
             }
         }
     }

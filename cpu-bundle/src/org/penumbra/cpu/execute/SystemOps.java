@@ -92,18 +92,18 @@ final class SystemOps {
                 break;
             case INT:
                 core.requireVirtualIopl();
-                events.deliver((int) i.imm & 0xff, false, 0, core.next, true);
+                interrupt((int) i.imm & 0xff);
                 break;
             case INT3:
-                events.deliver(Core.BP, false, 0, core.next, true);
+                interrupt(Core.BP);
                 break;
             case INTO:
                 if (flags.of()) {
-                    events.deliver(Core.OFLOW, false, 0, core.next, true);
+                    interrupt(Core.OFLOW);
                 }
                 break;
             case INT1:
-                events.deliver(Core.DB, false, 0, core.next, false);
+                debugTrap();
                 break;
             case SYSCALL:
             case SYSRET:
@@ -114,6 +114,21 @@ final class SystemOps {
             default:
                 registersOf(i);
         }
+    }
+
+    /** These clear TF before the trap would come (SDM vol. 3, "Single-Step Exception Condition"). */
+    private void interrupt(int vector) {
+        events.deliver(vector, false, 0, core.next, true);
+        core.steps = false;
+    }
+
+    /** INT1 is a debug exception: what MOV SS has held back comes with it, but for the single step. */
+    private void debugTrap() {
+        events.deliver(Core.DB, false, 0, core.next, false);
+        core.steps = false;
+        core.breakpoints.report(system.pendingDebug & ~Breakpoints.BS);
+        system.pendingDebug = 0;
+        system.debug[7] &= ~Breakpoints.GD;
     }
 
     private void registersOf(Insn i) {
@@ -331,6 +346,9 @@ final class SystemOps {
                     gpr[1] = system.tscAux & ALL;
                 }
                 break;
+            case RDPMC:
+                // No counter is there whose number ECX could be (CPUID leaf 0AH; SDM vol. 2, "RDPMC—Read Performance-Monitoring Counters").
+                throw core.gp0();
             case XGETBV:
                 requireXsave();
                 if ((gpr[1] & ALL) != 0) {
@@ -478,7 +496,7 @@ final class SystemOps {
             throw core.ud();
         }
         if ((system.debug[7] & Breakpoints.GD) != 0) {
-            system.debug[6] |= DR6_BD;
+            core.breakpoints.report(DR6_BD);
             throw core.fault(Core.DB, 0);
         }
         return number == 4 || number == 5 ? number + 2 : number;

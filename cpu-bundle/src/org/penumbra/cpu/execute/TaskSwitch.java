@@ -116,7 +116,7 @@ final class TaskSwitch {
         boolean traps = wide && (core.memory.system(base + 0x64, 2) & 1) != 0;
         enter(fields, nests, layout);
         if (traps) {
-            registers.system.debug[6] |= DR6_BT;
+            core.breakpoints.report(DR6_BT);
             throw core.fault(Core.DB, 0);
         }
     }

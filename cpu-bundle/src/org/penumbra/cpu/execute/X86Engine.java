@@ -27,7 +27,6 @@ import org.penumbra.cpu.table.Op;
 final class X86Engine implements ExecutionEngine {
     /** CR2 is written, the others are not, by a fault in the delivery of an event; a contributory one makes a double fault. */
     private static final int CONTRIBUTORY = 1 << Core.DE | 1 << Core.TS | 1 << Core.NP | 1 << Core.SS | 1 << Core.GP;
-    private static final long DR6_BS = 1 << 14;
 
     private Processor cpu;
     private RegisterFile registers;
@@ -40,8 +39,6 @@ final class X86Engine implements ExecutionEngine {
     private Interpreter interpreter;
     private CodeCache cache;
     private Breakpoints breakpoints;
-    /** The instruction that is executed began with TF = 1. */
-    private boolean steps;
     private final History history = new History();
 
     /** The instruction that is executed, or at which the engine has exited. */
@@ -108,7 +105,7 @@ final class X86Engine implements ExecutionEngine {
 
     /** Delivers the debug exceptions {@code traps}, as in DR6, and those that were pending; false if the delivery has exited. */
     private boolean debug(long traps) {
-        system.debug[6] |= traps | system.pendingDebug;
+        breakpoints.report(traps | system.pendingDebug);
         system.pendingDebug = 0;
         return fault(Core.DB, 0, 0);
     }
@@ -144,7 +141,7 @@ final class X86Engine implements ExecutionEngine {
         if (met != 0) {
             // An instruction breakpoint is a fault (SDM vol. 3, "Instruction-Breakpoint Exception Condition"); RF is in its frame.
             core.flags.write(Flags.RF, Flags.RF);
-            system.debug[6] |= met;
+            breakpoints.report(met);
             throw core.fault(Core.DB, 0);
         }
         Block block = cache.at(core.in64 ? rip : rip + core.segments.base[Segments.CS] & 0xffff_ffffL);
@@ -154,7 +151,7 @@ final class X86Engine implements ExecutionEngine {
         history.enter(rip, code);
         boolean shadow = system.interruptShadow;
         boolean alone = watches || shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
-        steps = (registers.rflags & Flags.TF) != 0;
+        core.steps = (registers.rflags & Flags.TF) != 0;
         core.changed = false;
         core.resumes = false;
         int k = 0;
@@ -181,13 +178,13 @@ final class X86Engine implements ExecutionEngine {
             retired();
             more = k < code.length && k < most && !alone && !core.changed && core.stop == null && !line.raised();
         }
-        if (alone) {
+        if (alone || core.steps) {
             if (shadow) {
                 system.interruptShadow = false;
             }
             settleDebug();
             if (system.pendingDebug != 0 && !inhibitsDebug()) {
-                system.debug[6] |= system.pendingDebug;
+                breakpoints.report(system.pendingDebug);
                 system.pendingDebug = 0;
                 throw core.fault(Core.DB, 0);
             }
@@ -200,7 +197,7 @@ final class X86Engine implements ExecutionEngine {
         if (!core.resumes) {
             core.flags.write(0, Flags.RF);
         }
-        system.pendingDebug |= breakpoints.take() | (steps ? DR6_BS : 0);
+        system.pendingDebug |= breakpoints.take() | (core.steps ? Breakpoints.BS : 0);
     }
 
     /** MOV SS and POP SS hold debug exceptions back for one instruction (SDM vol. 3, "Masking Exceptions and Interrupts When Switching Stacks"). */
@@ -298,7 +295,7 @@ final class X86Engine implements ExecutionEngine {
                 return false;
             }
             if (current == null) {
-                steps = (registers.rflags & Flags.TF) != 0;
+                core.steps = (registers.rflags & Flags.TF) != 0;
                 core.memory.watch(breakpoints.any());
                 breakpoints.begin();
             }

@@ -33,6 +33,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
     private boolean external = true;
     /** Task priority of each vCPU. */
     private final int[] priority;
+    private final LogicalIds logicalIds;
     private final Resamplers resamplers = new Resamplers();
     private final Latch latch;
     private final List<Irqfd> irqfds = new ArrayList<>();
@@ -54,6 +55,7 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         kept = ControllerState.initial(vcpus);
         readiness = new Readiness(vcpus, target, this::requested);
         priority = new int[vcpus];
+        logicalIds = new LogicalIds(vcpus);
         latch = new Latch(vcpus);
     }
 
@@ -135,6 +137,18 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
             external = open;
             readiness.refresh(0);
         }
+    }
+
+    @Override
+    public void logicalId(int vcpu, int register, int format) {
+        synchronized (lock) {
+            logicalIds.set(vcpu, register, format);
+        }
+    }
+
+    @Override
+    public boolean logical(int vcpu, int destination) {
+        return logicalIds.matches(vcpu, destination);
     }
 
     @Override

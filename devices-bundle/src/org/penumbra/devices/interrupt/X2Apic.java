@@ -5,13 +5,14 @@ import org.penumbra.api.interrupt.InterruptController;
 
 /**
  * Local APICs, one per vCPU, and an I/O APIC with 24 pins; for their registers and fields see {@link ControllerState} and
- * {@link InterruptController#msi}. Interrupts are of delivery mode fixed or NMI and physical destination; others are not accepted.
+ * {@link InterruptController#msi}. Interrupts are of delivery mode fixed, lowest priority or NMI; others are not accepted.
  */
 final class X2Apic implements InterruptController {
     /** Vectors that an APIC does not accept (SDM vol. 3, "Valid Interrupt Vectors"). */
     private static final int ILLEGAL_VECTORS = 16;
     private static final int BROADCAST = 0xff;
-    private static final int FIXED = 0;
+    /** Of those that are named the first gets it: which one does is the processors' affair (SDM vol. 3, "Lowest Priority Delivery Mode"). */
+    private static final int LOWEST_PRIORITY = 1;
     private static final int NMI = 4;
     private static final long DELIVERY_STATUS = 1L << 12;
     private static final long READ_ONLY = ControllerState.REMOTE_IRR | DELIVERY_STATUS;
@@ -71,23 +72,26 @@ final class X2Apic implements InterruptController {
     private boolean deliver(int destination, int logical, int message, boolean level) {
         int vector = message & 0xff;
         int mode = message >> 8 & 7;
-        if (logical != 0 || mode != NMI && (mode != FIXED || vector < ILLEGAL_VECTORS)) {
+        if (mode != NMI && (mode > LOWEST_PRIORITY || vector < ILLEGAL_VECTORS)) {
             return false;
         }
-        int first = destination == BROADCAST ? 0 : destination;
-        int last = destination == BROADCAST ? vcpus - 1 : destination;
-        if (last >= vcpus) {
-            return false;
-        }
-        for (int n = first; n <= last; n++) {
-            if (mode == NMI) {
-                host.nonMaskable(n);
-            } else {
-                accept(n, vector, level);
+        boolean accepted = false;
+        for (int n = 0; n < vcpus; n++) {
+            if (reaches(destination, logical, n) && !(accepted && mode == LOWEST_PRIORITY)) {
+                accepted = true;
+                if (mode == NMI) {
+                    host.nonMaskable(n);
+                } else {
+                    accept(n, vector, level);
+                }
             }
         }
         // An NMI is always edge triggered (SDM vol. 3, "Local Vector Table"): no EOI answers it.
-        return mode == FIXED;
+        return accepted && mode != NMI;
+    }
+
+    private boolean reaches(int destination, int logical, int vcpu) {
+        return logical != 0 ? host.logical(vcpu, destination) : destination == BROADCAST || destination == vcpu;
     }
 
     /** SDM vol. 3, "Interrupt Acceptance for Fixed Interrupts": one request of a vector waits, further ones fall together. */
@@ -155,8 +159,7 @@ final class X2Apic implements InterruptController {
     }
 
     private boolean leadsTo(int pin, int vcpu) {
-        int destination = (int) (redirection[pin] >>> 56);
-        return destination == vcpu || destination == BROADCAST;
+        return reaches((int) (redirection[pin] >>> 56), (int) redirection[pin] >> 11 & 1, vcpu);
     }
 
     @Override

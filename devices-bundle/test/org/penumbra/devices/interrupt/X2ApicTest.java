@@ -53,6 +53,35 @@ class X2ApicTest {
     }
 
     @Test
+    @DisplayName("I03 logical destinations: flat, in clusters, of x2APICs; nobody before software has named itself; lowest priority is for one")
+    void logicalDestinations() {
+        irq.msi(0xfee0_3004L, 0x41);
+        assertThat(irq.pending(0) || irq.pending(1)).isFalse();
+        irq.logicalId(0, 1 << 24, Interrupts.FLAT);
+        irq.logicalId(1, 2 << 24, Interrupts.FLAT);
+        irq.msi(0xfee0_2004L, 0x41);
+        assertThat(board.serve(0)).isEqualTo(-1);
+        assertThat(board.serve(1)).isEqualTo(0x41);
+        irq.msi(0xfee0_3004L, 0x142);
+        assertThat(board.serve(0)).isEqualTo(0x42);
+        assertThat(board.serve(1)).isEqualTo(-1);
+        irq.logicalId(0, 0x31 << 24, Interrupts.CLUSTERS);
+        irq.logicalId(1, 0x32 << 24, Interrupts.CLUSTERS);
+        irq.msi(0xfee3_2004L, 0x43);
+        irq.msi(0xfee2_3004L, 0x44);
+        assertThat(board.serve(0)).isEqualTo(-1);
+        assertThat(board.serve(1)).isEqualTo(0x43);
+        irq.logicalId(1, 2, Interrupts.X2APIC);
+        irq.redirect(4, 2L << 56 | 1 << 11 | LEVEL_TRIGGERED | 0x45);
+        line(4, true);
+        assertThat(irq.acknowledge(1)).isEqualTo(0x45);
+        line(4, false);
+        irq.endOfInterrupt(1);
+        assertThat(irq.state().redirection()[4] & REMOTE_IRR).isZero();
+        assertThat(board.serve(1)).isEqualTo(-1);
+    }
+
+    @Test
     @DisplayName("I03 requests of one vector fall together; one that comes while the vector is in service is kept")
     void coalescing() {
         send(1, 0x60);

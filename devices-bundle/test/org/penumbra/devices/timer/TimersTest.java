@@ -20,7 +20,7 @@ class TimersTest {
             (proxy, method, arguments) -> {
                 raised.add(arguments[0] + ((boolean) arguments[1] ? " high at " : " low at ") + time.now());
                 return null;
-            }), time);
+            }), time, 64 << 20, 1);
     private final List<PortDevice> ports = new ArrayList<>();
 
     TimersTest() {

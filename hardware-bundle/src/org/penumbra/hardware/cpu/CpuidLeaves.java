@@ -6,7 +6,7 @@ import org.penumbra.api.paging.ControlBits;
 
 /**
  * What CPUID answers outside VMX operation (SDM vol. 2, "CPUID—CPU Identification"): what this hardware and the engine of machine code do,
- * and nothing else. A local APIC is the hypervisor's to announce; MTRRs and PAT are not announced.
+ * and nothing else. A local APIC, its timer too, is the hypervisor's to announce.
  */
 final class CpuidLeaves {
     private static final int LARGEST = 0x0d;
@@ -15,15 +15,16 @@ final class CpuidLeaves {
     private static final int[] VENDOR = {0x756e_6547, 0x4965_6e69, 0x6c65_746e};
     /** Family 6, as of the profiles' processors; model and stepping 0 since none of them is meant. */
     private static final int SIGNATURE = 0x600;
-    /** FPU, DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
-    private static final int EDX_1 = bits(0, 2, 3, 4, 5, 6, 8, 11, 13, 15, 17, 19, 23, 24, 25, 26);
+    /** FPU, DE, PSE, TSC, MSR, PAE, MCE, CX8, SEP, MTRR, PGE, MCA, CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2. */
+    private static final int EDX_1 = bits(0, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26);
     /** SSE3, PCLMULQDQ, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX. */
     private static final int ECX_1 = bits(0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 26, 28);
     private static final int ECX_1_OSXSAVE = 1 << 27;
     private static final long CR4_OSXSAVE = 1 << 18;
-    /** FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, FCS and FDS always 0, ADX, SMAP, CLFLUSHOPT. */
-    private static final int EBX_7 = bits(0, 3, 5, 7, 8, 9, 10, 13, 19, 20, 23);
+    /** FSGSBASE, TSC_ADJUST, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, FCS and FDS always 0, ADX, SMAP, CLFLUSHOPT. */
+    private static final int EBX_7 = bits(0, 1, 3, 5, 7, 8, 9, 10, 13, 19, 20, 23);
     private static final int EAX_D1_XSAVEOPT = 1;
+    private static final int ECX_7_UMIP = bits(2);
     private static final int ECX_7_PKU = bits(3);
     private static final int ECX_7_OSPKE = bits(4);
     private static final int ECX_7_LA57 = bits(16);
@@ -65,7 +66,7 @@ final class CpuidLeaves {
             case 7:
                 if (subleaf == 0) {
                     int keys = registers.paging.has4(ControlBits.CR4_PKE) ? ECX_7_OSPKE : 0;
-                    set(answer, 0, EBX_7, ECX_7_PKU | ECX_7_PKS | ECX_7_RDPID | keys | (linearBits == 57 ? ECX_7_LA57 : 0), 0);
+                    set(answer, 0, EBX_7, ECX_7_UMIP | ECX_7_PKU | ECX_7_PKS | ECX_7_RDPID | keys | (linearBits == 57 ? ECX_7_LA57 : 0), 0);
                 }
                 break;
             case 0xd:

@@ -2,6 +2,7 @@ package org.penumbra.hardware.cpu;
 
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.cpu.ExtendedState;
+import org.penumbra.api.cpu.MemoryTypeMsrs;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.SystemMsrs;
@@ -11,7 +12,6 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.hardware.tlb.TranslationUnit;
-import org.penumbra.hardware.type.MemoryTypes;
 
 /** RDMSR, WRMSR, XSETBV and CPUID: whether they fault or exit, and what they read and change. One thread. */
 final class SystemRegisters {
@@ -47,7 +47,7 @@ final class SystemRegisters {
             value = registers.paging.pkrs();
         } else if (SystemMsrs.has(msr)) {
             value = SystemMsrs.read(registers, msr, guestTime.retired());
-        } else if (MemoryTypes.has(msr)) {
+        } else if (MemoryTypeMsrs.has(msr)) {
             value = unit.memoryTypes().read(msr);
         } else {
             return running.generalProtection();
@@ -75,7 +75,7 @@ final class SystemRegisters {
             running.set(now.withPkrs((int) value));
         } else if (SystemMsrs.has(msr)) {
             return SystemMsrs.write(registers, msr, value, guestTime.retired()) ? running.charged() : running.generalProtection();
-        } else if (!MemoryTypes.has(msr) || !unit.memoryTypes().write(msr, value)) {
+        } else if (!MemoryTypeMsrs.has(msr) || !unit.memoryTypes().write(msr, value)) {
             return running.generalProtection();
         }
         return running.charged();

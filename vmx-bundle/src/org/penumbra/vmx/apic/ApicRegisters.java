@@ -17,7 +17,7 @@ import org.penumbra.api.interrupt.Timeline;
  *  MSR     800 + offset / 16; ICR is one MSR of 64 bits
  * </pre>
  *
- * Messages to other processors go to the controller if they are fixed or NMIs; INIT and
+ * Messages to other processors go to the controller if they are fixed, of lowest priority, or NMIs; INIT and
  * start-up go nowhere. LINT0 lets the 8259s through, and nothing else; nothing is at LINT1.
  */
 public final class ApicRegisters implements LocalApic {
@@ -35,6 +35,7 @@ public final class ApicRegisters implements LocalApic {
     private static final int LDR = 0x0d0;
     private static final int DFR = 0x0e0;
     private static final int SVR = 0x0f0;
+    private static final int ISR = 0x100;
     private static final int ESR = 0x280;
     private static final int ICR = 0x300;
     private static final int ICR_HIGH = 0x310;
@@ -50,11 +51,15 @@ public final class ApicRegisters implements LocalApic {
     private static final long VERSION_VALUE = 5 << 16 | 0x14;
     private static final long MASKED = 1 << 16;
     private static final long SOFTWARE_ENABLED = 1 << 8;
+    private static final long LOWEST_PRIORITY = 1;
     private static final long NMI_MODE = 4;
     private static final long EXTINT_MODE = 7;
     private static final long PERIODIC = 1 << 17;
     private static final long ONES = 0xffff_ffffL;
     private static final int BROADCAST = 0xff;
+    /** The destination is logical: in the command register, and in a message's address. */
+    private static final long LOGICAL = 1 << 11;
+    private static final long LOGICAL_MESSAGE = 1 << 2;
 
     private final int id;
     private final Interrupts interrupts;
@@ -114,6 +119,7 @@ public final class ApicRegisters implements LocalApic {
         }
         base = value;
         wire();
+        name();
         return true;
     }
 
@@ -121,6 +127,12 @@ public final class ApicRegisters implements LocalApic {
     private void wire() {
         long lint0 = register[LINT0 >> 4];
         interrupts.external(id, !enabled() || (lint0 & MASKED) == 0 && mode(lint0) == EXTINT_MODE);
+    }
+
+    /** Says to which logical destinations this one belongs. */
+    private void name() {
+        boolean wide = (base & X2APIC) != 0;
+        interrupts.logicalId(id, enabled() ? (int) read(LDR) : 0, wide ? Interrupts.X2APIC : (int) (register[DFR >> 4] >>> 28));
     }
 
     private static long mode(long entry) {
@@ -175,8 +187,35 @@ public final class ApicRegisters implements LocalApic {
 
     @Override
     public boolean holdsMsr(int msr) {
+        return (base & X2APIC) != 0 && msr >= FIRST_MSR && msr < FIRST_MSR + register.length && exists(msr - FIRST_MSR << 4);
+    }
+
+    @Override
+    public boolean readsMsr(int msr) {
         int offset = msr - FIRST_MSR << 4;
-        return (base & X2APIC) != 0 && msr >= FIRST_MSR && offset <= SELF_IPI && offset != DFR && offset != ICR_HIGH;
+        return holdsMsr(msr) && offset != EOI && offset != SELF_IPI;
+    }
+
+    /** SDM vol. 3, table "Local APIC Register Address Map Supported by x2APIC"; there are six entries in the local vector table. */
+    private static boolean exists(int offset) {
+        switch (offset) {
+            case ID:
+            case VERSION:
+            case TPR:
+            case PPR:
+            case EOI:
+            case LDR:
+            case SVR:
+            case ESR:
+            case ICR:
+            case INITIAL:
+            case CURRENT:
+            case DIVIDE:
+            case SELF_IPI:
+                return true;
+            default:
+                return offset >= ISR && offset < ESR || offset >= LVT_TIMER && offset <= LVT_ERROR;
+        }
     }
 
     @Override
@@ -193,12 +232,12 @@ public final class ApicRegisters implements LocalApic {
             command(value & ONES, (int) (value >>> 32));
             return true;
         }
-        boolean readOnly = offset == ID || offset == VERSION || offset == PPR || offset == LDR || offset == CURRENT || offset >= 0x100 && offset < ESR;
-        if (value >>> 32 != 0 || readOnly || (offset == EOI || offset == ESR) && value != 0) {
+        boolean readOnly = offset == ID || offset == VERSION || offset == PPR || offset == LDR || offset == CURRENT || offset >= ISR && offset < ESR;
+        if (value >>> 32 != 0 || readOnly || (offset == EOI || offset == ESR) && value != 0 || (offset == SELF_IPI || offset == TPR) && value >>> 8 != 0) {
             return false;
         }
         if (offset == SELF_IPI) {
-            send(id, (int) value & 0xff);
+            send(id, (int) value & 0xff, 0);
         } else {
             write(offset, value);
         }
@@ -217,8 +256,11 @@ public final class ApicRegisters implements LocalApic {
                 return current();
             case EOI:
                 return 0;
+            case LDR:
+                // SDM vol. 3, "Deriving Logical x2APIC ID from the Local x2APIC ID".
+                return (base & X2APIC) != 0 ? (long) id >>> 4 << 16 | 1L << (id & 15) : register[LDR >> 4];
             default:
-                return offset >= 0x100 && offset < ESR ? vectors(offset) : register[offset >> 4];
+                return offset >= ISR && offset < ESR ? vectors(offset) : register[offset >> 4];
         }
     }
 
@@ -261,6 +303,7 @@ public final class ApicRegisters implements LocalApic {
                 if (offset == SVR && (value & SOFTWARE_ENABLED) == 0) {
                     maskEntries();
                 }
+                name();
                 break;
             default:
                 if (offset >= LVT_TIMER && offset <= LVT_ERROR) {
@@ -287,28 +330,51 @@ public final class ApicRegisters implements LocalApic {
         // The message is sent at once: delivery status is idle.
         register[ICR >> 4] = value & ~(1L << 12);
         long mode = mode(value);
-        if (mode > 1 && mode != NMI_MODE) {
+        if (mode > LOWEST_PRIORITY && mode != NMI_MODE) {
             return;
         }
-        int vector = mode == NMI_MODE ? (int) NMI_MODE << 8 : (int) value & 0xff;
+        int data = mode == NMI_MODE ? (int) NMI_MODE << 8 : (int) value & 0x7ff;
         switch ((int) (value >>> 18) & 3) {
             case 0:
-                send((value & 1 << 11) == 0 ? destination : destination == 0xff ? BROADCAST : Integer.numberOfTrailingZeros(destination | 256), vector);
+                if ((value & LOGICAL) == 0) {
+                    send(destination, data, 0);
+                } else if ((base & X2APIC) == 0) {
+                    send(destination, data, LOGICAL_MESSAGE);
+                } else {
+                    sendToCluster(destination, data, mode == LOWEST_PRIORITY);
+                }
                 break;
             case 1:
-                send(id, vector);
+                send(id, data, 0);
                 break;
             case 2:
-                send(BROADCAST, vector);
+                send(BROADCAST, data, 0);
                 break;
             default:
                 // All but this one: with one vCPU nobody.
         }
     }
 
-    /** @param data vector and delivery mode, as in a message */
-    private void send(int destination, int data) {
-        interrupts.msi(DEFAULT_BASE | (destination & 0xffL) << 12, data);
+    /** SDM vol. 3, "Logical Destination Mode in x2APIC Mode": APIC 16c + n is bit n of cluster c, and cluster FFFFH stands for all. */
+    private void sendToCluster(int destination, int data, boolean one) {
+        if (destination == -1) {
+            send(BROADCAST, data, 0);
+            return;
+        }
+        int members = destination & 0xffff;
+        int first = destination >>> 16 << 4;
+        while (members != 0 && first < BROADCAST) {
+            send(first + Integer.numberOfTrailingZeros(members), data, 0);
+            members = one ? 0 : members & members - 1;
+        }
+    }
+
+    /**
+     * @param data vector and delivery mode, as in a message
+     * @param mode of the destination: 0 or {@link #LOGICAL_MESSAGE}
+     */
+    private void send(int destination, int data, long mode) {
+        interrupts.msi(DEFAULT_BASE | (destination & 0xffL) << 12 | mode, data);
     }
 
     /** SDM vol. 3, "Divide Configuration Register": bits 3, 1, 0 select 2, 4 … 128, and 1. */
@@ -354,7 +420,7 @@ public final class ApicRegisters implements LocalApic {
         }
         long lvt = register[LVT_TIMER >> 4];
         if ((lvt & MASKED) == 0) {
-            send(id, (int) lvt & 0xff);
+            send(id, (int) lvt & 0xff, 0);
         }
     }
 

@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.MemoryTypeMsrs;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.SystemMsrs;
@@ -10,7 +11,7 @@ import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
-/** RDMSR in the guest's stead: the MSRs that paging depends on, the local APIC's, and the system MSRs; every other MSR is #GP. KVM: kvm_emulate_rdmsr. */
+/** RDMSR in the guest's stead: the MSRs that paging depends on, the local APIC's, PAT and MTRRs, and the system MSRs; every other MSR is #GP. KVM: kvm_emulate_rdmsr. */
 @Component(property = VmExitHandler.EXIT_REASON + "=MSR_READ")
 public final class MsrReadExit implements VmExitHandler {
     @Override
@@ -26,8 +27,10 @@ public final class MsrReadExit implements VmExitHandler {
             value = vcpu.hostSaveArea();
         } else if (msr == Msr.IA32_APIC_BASE) {
             value = vcpu.localApic().base();
-        } else if (vcpu.localApic().holdsMsr(msr)) {
+        } else if (vcpu.localApic().readsMsr(msr)) {
             value = vcpu.localApic().readMsr(msr);
+        } else if (MemoryTypeMsrs.has(msr)) {
+            value = registers.system.memoryTypes.read(msr);
         } else if (SystemMsrs.has(msr)) {
             value = SystemMsrs.read(registers, msr, vcpu.processor().guestTime().retired());
         } else {

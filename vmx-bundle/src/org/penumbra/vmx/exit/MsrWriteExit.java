@@ -1,6 +1,7 @@
 package org.penumbra.vmx.exit;
 
 import org.osgi.service.component.annotations.Component;
+import org.penumbra.api.cpu.MemoryTypeMsrs;
 import org.penumbra.api.cpu.Msr;
 import org.penumbra.api.cpu.SystemMsrs;
 import org.penumbra.api.paging.ControlBits;
@@ -12,7 +13,7 @@ import org.penumbra.api.vmx.Vcpu;
 import org.penumbra.api.vmx.VmExitHandler;
 
 /**
- * WRMSR in the guest's stead: the x2APIC's EOI register and the MSRs that paging depends on; system MSRs; every other MSR is #GP. KVM:
+ * WRMSR in the guest's stead: the MSRs that paging depends on, the local APIC's, PAT and MTRRs, and the system MSRs; every other MSR is #GP. KVM:
  * kvm_emulate_wrmsr.
  */
 @Component(property = VmExitHandler.EXIT_REASON + "=MSR_WRITE")
@@ -29,8 +30,6 @@ public final class MsrWriteExit implements VmExitHandler {
 
     private static boolean write(Vcpu vcpu, int msr, long value) {
         switch (msr) {
-            case Msr.X2APIC_EOI:
-                return endOfInterrupt(vcpu, value);
             case Msr.IA32_EFER:
                 return efer(vcpu, value);
             case Msr.IA32_APIC_BASE:
@@ -40,18 +39,19 @@ public final class MsrWriteExit implements VmExitHandler {
             case Msr.VM_HSAVE_PA:
                 return vcpu.hasSvm() && vcpu.hostSaveArea(value);
             default:
-                return vcpu.localApic().holdsMsr(msr) ? vcpu.localApic().writeMsr(msr, value) : SystemMsrs.has(msr)
-                        && SystemMsrs.write(vcpu.registers(), msr, value, vcpu.processor().guestTime().retired());
+                return plain(vcpu, msr, value);
         }
     }
 
-    /** SDM vol. 3, "x2APIC Register Address Space": of EOI, only 0 may be written. */
-    private static boolean endOfInterrupt(Vcpu vcpu, long value) {
-        if (value != 0) {
-            return false;
+    /** What the guest makes of PAT and MTRRs is kept, and is nothing to the memory types of its host. */
+    private static boolean plain(Vcpu vcpu, int msr, long value) {
+        if (vcpu.localApic().holdsMsr(msr)) {
+            return vcpu.localApic().writeMsr(msr, value);
         }
-        vcpu.interrupts().endOfInterrupt(vcpu.id());
-        return true;
+        if (MemoryTypeMsrs.has(msr)) {
+            return vcpu.registers().system.memoryTypes.write(msr, value, vcpu.physicalAddressBits());
+        }
+        return SystemMsrs.has(msr) && SystemMsrs.write(vcpu.registers(), msr, value, vcpu.processor().guestTime().retired());
     }
 
     /** LMA keeps its value whatever is written (KVM: set_efer). A write drops no translations by itself. */

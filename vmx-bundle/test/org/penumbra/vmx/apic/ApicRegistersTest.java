@@ -20,15 +20,20 @@ class ApicRegistersTest {
 
     private final List<String> sent = new ArrayList<>();
     private final List<Boolean> external = new ArrayList<>();
+    private String logical = "none";
     private final Clock clock = new Clock();
     private final Interrupts interrupts = (Interrupts) Proxy.newProxyInstance(
             ApicRegistersTest.class.getClassLoader(), new Class<?>[] {Interrupts.class}, (proxy, method, arguments) -> {
                 switch (method.getName()) {
                     case "msi":
-                        sent.add(String.format("%x to %x", arguments[1], (long) arguments[0] >>> 12 & 0xff));
+                        String kind = ((long) arguments[0] & 4) != 0 ? "logical " : "";
+                        sent.add(String.format("%x to %s%x", arguments[1], kind, (long) arguments[0] >>> 12 & 0xff));
                         return null;
                     case "endOfInterrupt":
                         sent.add("EOI");
+                        return null;
+                    case "logicalId":
+                        logical = String.format("%x as %d", arguments[1], arguments[2]);
                         return null;
                     case "external":
                         external.add((boolean) arguments[1]);
@@ -110,6 +115,42 @@ class ApicRegistersTest {
         store(0x300, 0x4_0536);
         store(0xb0, 0);
         assertThat(sent).containsExactly("31 to 1", "32 to 0", "33 to ff", "400 to 0", "EOI");
+    }
+
+    @Test
+    @DisplayName("I07 ICR: logical destinations go to the controller in xAPIC mode, and are taken apart by clusters of 16 in x2APIC mode")
+    void logicalMessages() {
+        store(0x310, 3L << 24);
+        store(0x300, 0x831);
+        store(0x300, 0x932);
+        store(0xd0, 2L << 24);
+        assertThat(logical).isEqualTo("2000000 as 15");
+        store(0xe0, 0x0fff_ffffL);
+        assertThat(logical).isEqualTo("2000000 as 0");
+        assertThat(apic.base(PAGE | ENABLED | X2APIC)).isTrue();
+        assertThat(logical).isEqualTo("1 as 1");
+        apic.writeMsr(0x830, 0x1_8001L << 32 | 0x833);
+        apic.writeMsr(0x830, 0x1_8001L << 32 | 0x934);
+        apic.writeMsr(0x830, 0xffff_ffffL << 32 | 0x835);
+        assertThat(sent).containsExactly("31 to logical 3", "132 to logical 3", "33 to 10", "33 to 1f", "134 to 10", "35 to ff");
+    }
+
+    @Test
+    @DisplayName("I07 x2APIC: MSRs that are reserved are none, EOI and self-IPI cannot be read, LDR follows from the ID, reserved bits are refused")
+    void x2apicRegisters() {
+        assertThat(apic.base(PAGE | ENABLED | X2APIC)).isTrue();
+        for (int reserved : new int[] {0x800, 0x801, 0x804, 0x809, 0x80c, 0x80e, 0x829, 0x82f, 0x831, 0x83a, 0x83d, 0x840, 0x8ff}) {
+            assertThat(apic.holdsMsr(reserved)).as(Integer.toHexString(reserved)).isFalse();
+        }
+        assertThat(apic.readsMsr(0x80b)).isFalse();
+        assertThat(apic.readsMsr(0x83f)).isFalse();
+        assertThat(apic.readsMsr(0x80d)).isTrue();
+        assertThat(apic.readMsr(0x80d)).isEqualTo(1);
+        assertThat(apic.writeMsr(0x83f, 0x131)).isFalse();
+        assertThat(apic.writeMsr(0x808, 0x100)).isFalse();
+        assertThat(apic.writeMsr(0x80b, 1)).isFalse();
+        assertThat(apic.writeMsr(0x80b, 0)).isTrue();
+        assertThat(sent).containsExactly("EOI");
     }
 
     @Test
