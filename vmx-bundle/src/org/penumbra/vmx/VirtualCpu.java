@@ -318,6 +318,7 @@ final class VirtualCpu implements Vcpu {
             v.stageWalker = null;
             v.linearWalker = null;
             v.enableEpt = false;
+            v.subPageWrites = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
             v.guestCr3 = registers.paging.cr3();

@@ -32,6 +32,7 @@ import org.penumbra.vmx.exit.MsrWriteExit;
 import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.PmlFullExit;
+import org.penumbra.vmx.exit.SppEventExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.exit.VmxInstructionExit;
 import org.penumbra.vmx.memory.HostMemory;
@@ -78,6 +79,7 @@ final class Rig {
         dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
         dispatch.add(new PmlFullExit(), 0, List.of("PML_FULL"));
+        dispatch.add(new SppEventExit(), 0, List.of("SPP_EVENT"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
         dispatch.add(new VmxInstructionExit(), 0, List.of("VMXON", "VMXOFF", "VMCLEAR", "VMPTRLD", "VMREAD", "VMWRITE", "VMLAUNCH", "VMRESUME",
                 "INVEPT", "INVVPID"));
