@@ -61,7 +61,7 @@ class WalkTest {
 
     @ParameterizedTest(name = "{0}")
     @DisplayName("T12 the experiments on walks meet every expected number of references")
-    @ValueSource(strings = {"walk-dimensions", "paging-structure-caches"})
+    @ValueSource(strings = {"walk-dimensions", "paging-structure-caches", "sub-page-tracking"})
     void studies(String study) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();

@@ -57,6 +57,10 @@ final class TdpAudit {
             if (TdpFormat.writable(entry) && mmu.mustSee(f)) {
                 violations.accept(String.format("level %d leaf for gfn 0x%x is writable, but writes to the frame must be seen", level, f));
             }
+            long partly = mmu.permitted(entry, f, entries);
+            if ((partly & ~SubPageTable.permitting(mmu.mustSeeOf(f))) != 0 || partly != 0 && !guest.writable(f)) {
+                violations.accept(String.format("the sub-page permissions 0x%x of gfn 0x%x permit writes that must be seen, or that the host forbids", partly, f));
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ final class TdpContext implements MmuContext {
     private final Counter taken;
     private final Counter emulated;
     private final Counter mmioFaults;
+    private final Counter subPages;
 
     TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
@@ -36,6 +37,7 @@ final class TdpContext implements MmuContext {
         this.walker = new GuestWalker(guest, mmu.host.physicalAddressBits(), trace);
         this.taken = mmu.host.counters().counter("pf_taken");
         this.emulated = mmu.host.counters().counter("pf_emulate");
+        this.subPages = mmu.host.counters().counter("ept_sub_pages_permitted");
         this.mmioFaults = mmu.host.counters().counter("handle_mmio_page_fault");
     }
 
@@ -71,6 +73,10 @@ final class TdpContext implements MmuContext {
         }
         Resolution resolution = mmu.map(gfn, pfn, write, fetch, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
+        if (resolution == Resolution.EMULATE && mmu.format.reachesPage(fault.qualification) && mmu.permitSubPage(fault.gpa, guest, host.clock())) {
+            subPages.increment();
+            return Resolution.RETRY;
+        }
         if (resolution == Resolution.EMULATE) {
             emulated.increment();
         }
@@ -85,6 +91,12 @@ final class TdpContext implements MmuContext {
             return Resolution.MMIO;
         }
         return resolve(fault);
+    }
+
+    @Override
+    public Resolution subPageMissing(MmuFault fault) {
+        mmu.fillSubPages(fault.gpa >>> 12, host.clock());
+        return Resolution.RETRY;
     }
 
     @Override

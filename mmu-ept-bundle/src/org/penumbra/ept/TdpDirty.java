@@ -60,7 +60,7 @@ final class TdpDirty {
 
     /** {@code entry}, a leaf of 4 KiB, such that the next write is noticed. */
     long armed(long entry) {
-        return entry & ~(means == Means.PROTECTION ? TdpFormat.WRITE : format.dirty);
+        return entry & ~(means == Means.PROTECTION ? TdpFormat.WRITE | TdpFormat.SUB_PAGES : format.dirty);
     }
 
     /** {@code entry}, a larger leaf, such that the next write is a violation, which splits it. */

@@ -1,6 +1,7 @@
 package org.penumbra.ept;
 
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.api.paging.EptFeatures;
 import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.TranslationRoot;
@@ -25,6 +26,7 @@ import org.penumbra.kit.shadow.TableProtection;
  *  bit  9      D  dirty, in a leaf                    bit 6   D    dirty, in a leaf
  *  bit  2      X                                      bit 63  XD   execute-disable
  *  bits 2:0 = 6: a device, a misconfiguration         bit 51 with P: a device, reserved (see MmioSptes)
+ *  bit  61     sub-page permissions of a 4 KiB leaf
  * </pre>
  */
 enum TdpFormat {
@@ -36,6 +38,8 @@ enum TdpFormat {
     private static final long EXECUTE = 1 << 2;
     private static final long EXECUTE_DISABLE = 1L << 63;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
+    /** The sub-page permission table says which parts of a page may be written that is not writable as a whole; EPT only. */
+    static final long SUB_PAGES = 1L << 61;
     /** Not present, and not to be changed: an entry of a table that is going away. KVM: FROZEN_SPTE. */
     static final long FROZEN = 0x5a0;
 
@@ -117,12 +121,12 @@ enum TdpFormat {
         return (int) (gfn >>> 9 * (level - 1)) & 511;
     }
 
-    /** The root whose top table is at {@code top}. */
-    TranslationRoot root(long top, int levels, boolean accessedDirty) {
+    /** The root whose top table is at {@code top}; {@code subPages}: the sub-page permission table, or 0. */
+    TranslationRoot root(long top, int levels, boolean accessedDirty, long subPages) {
         if (this == NPT) {
             return new TranslationRoot.Nested(top, levels);
         }
-        return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty);
+        return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty).with(new EptFeatures(subPages));
     }
 
     /** The shadows, in this format, of a guest hypervisor's tables in this format; nested tables have at least {@code levels}. */
@@ -133,6 +137,11 @@ enum TdpFormat {
     /** True if the fault that the processor reported with {@code qualification} is an instruction fetch's. */
     boolean fetches(long qualification) {
         return (qualification & (this == NPT ? NestedPageFault.FETCH : EptViolation.FETCH)) != 0;
+    }
+
+    /** True if the fault that EPT reported with {@code qualification} is at what a linear address was translated to, and not at a guest table. */
+    boolean reachesPage(long qualification) {
+        return this == EPT && (qualification & EptViolation.FINAL_ACCESS) != 0;
     }
 
     /** True if the fault that the processor reported with {@code qualification} is a write's. */

@@ -55,6 +55,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final List<TdpTree> trees = new ArrayList<>();
     private volatile TranslationRoot root;
     private long top;
+    /** Null without sub-page write permissions, and before {@link #root}. */
+    private SubPageTable subPages;
     /** For the guests of the guest. */
     private final Tables02 nested = new Tables02(this);
 
@@ -82,7 +84,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private synchronized TranslationRoot makeRoot(CycleClock clock) {
         if (root == null) {
             top = host.lease().allocate(clock);
-            root = format.root(top, levels, settings.accessedDirty());
+            subPages = settings.subPageWrites() ? new SubPageTable(host.lease(), clock) : null;
+            root = format.root(top, levels, settings.accessedDirty(), subPages == null ? 0 : subPages.top);
         }
         return root;
     }
@@ -128,9 +131,49 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         return host.writeTracking().isTracked(gfn) || nested.isTable(gfn);
     }
 
+    /** The sub-pages of {@code gfn} to which writes must be seen, bit i for the one of 128 i. */
+    int mustSeeOf(long gfn) {
+        return nested.isTable(gfn) ? -1 : host.writeTracking().trackedSubPages(gfn);
+    }
+
     /** The same of any frame in the 2 MiB around {@code gfn}. */
     private boolean mustSeeAny(long gfn) {
         return host.writeTracking().anyTracked(gfn & -512L, 512) || nested.hasTable(gfn);
+    }
+
+    /**
+     * A write to {@code gpa}, in a frame whose writes must be seen, may be made by the guest itself if nobody tracks that sub-page: true if it can be
+     * repeated now. Not under the lock.
+     */
+    boolean permitSubPage(long gpa, GuestMemory guest, CycleClock clock) {
+        long gfn = gpa >>> 12;
+        if (subPages == null || !writableInPart(gpa, guest)) {
+            return false;
+        }
+        boolean[] permitted = {false};
+        alone(clock, tree -> {
+            permitted[0] = writableInPart(gpa, guest) && dirty.mayBeWritable(gfn, true) && tree.permitSubPages(gfn);
+            if (permitted[0]) {
+                subPages.change(gfn, SubPageTable.permitting(host.writeTracking().trackedSubPages(gfn)), tree.entries());
+                dirty.noticed(gfn);
+            }
+        });
+        return permitted[0];
+    }
+
+    private boolean writableInPart(long gpa, GuestMemory guest) {
+        long gfn = gpa >>> 12;
+        return (mustSeeOf(gfn) >>> (gpa >>> 7 & 31) & 1) == 0 && guest.writable(gfn) && SubPageTable.reaches(gfn);
+    }
+
+    /** Fills in what the sub-page permission table still owes for {@code gfn}. Not under the lock. */
+    void fillSubPages(long gfn, CycleClock clock) {
+        alone(clock, tree -> subPages.fill(gfn, SubPageTable.permitting(host.writeTracking().trackedSubPages(gfn)), tree.entries(), clock));
+    }
+
+    /** The sub-pages that the processor lets the guest write where {@code leaf} maps {@code gfn}, bit 2i for the one of 128 i. */
+    long permitted(long leaf, long gfn, FrameAccess entries) {
+        return subPages == null || (leaf & TdpFormat.SUB_PAGES) == 0 ? 0 : subPages.vector(gfn, entries);
     }
 
     @Override

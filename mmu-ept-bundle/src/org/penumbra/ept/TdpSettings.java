@@ -15,11 +15,13 @@ import org.penumbra.api.mmu.MmuHost;
  * @param dirtyLog how writes are noticed for the dirty log
  * @param nxHugePages nothing is executed from 2 MiB leaves
  * @param nxRecoveryPeriod simulated cycles of a vCPU after which splits for fetches are given up; 0 for never
+ * @param subPageWrites of a page of which only parts are tracked the guest writes the others by itself
  * @param eagerPageSplit the dirty log splits large leaves when it begins; else the first write to one does
  */
 record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit,
-        boolean nxHugePages, long nxRecoveryPeriod) {
+        boolean nxHugePages, long nxRecoveryPeriod, boolean subPageWrites) {
     static final String ACCESSED_DIRTY = "accessed-dirty";
+    static final String SUB_PAGE_WRITES = "sub-page-writes";
     static final String LARGE_PAGES = "large-pages";
     static final String LEVELS = "levels";
     static final String DIRTY_LOG = "dirty-log";
@@ -51,6 +53,10 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
         offered.add(new Setting(key(format, NX_HUGE_PAGES), "off", SWITCH, "execute nothing from 2 MiB leaves: a fetch splits them (iTLB multihit)"));
         offered.add(new Setting(key(format, NX_RECOVERY), RECOVERY_PERIOD, List.of(),
                 "simulated cycles after which a sixtieth of what fetches have split may be large again; 0 for never"));
+        if (format == TdpFormat.EPT) {
+            offered.add(new Setting(key(format, SUB_PAGE_WRITES), "off", SWITCH,
+                    "of a page of which only some bytes are tracked the guest writes the other 128-byte sub-pages without exits"));
+        }
         return offered;
     }
 
@@ -73,7 +79,8 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
                 flags ? dirtyLog : TdpDirty.Means.PROTECTION,
                 on(host, key(format, EAGER_PAGE_SPLIT)),
                 on(host, key(format, NX_HUGE_PAGES)),
-                period(host, key(format, NX_RECOVERY)));
+                period(host, key(format, NX_RECOVERY)),
+                format == TdpFormat.EPT && on(host, key(format, SUB_PAGE_WRITES)));
     }
 
     /** The key of a setting. */

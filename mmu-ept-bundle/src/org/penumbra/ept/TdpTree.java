@@ -39,8 +39,23 @@ final class TdpTree {
     void writeProtect(long gfn) {
         long at = leafOf4k(gfn);
         if (at >= 0) {
-            replace(at, entry -> entry & ~TdpFormat.WRITE);
+            replace(at, entry -> entry & ~TdpFormat.WRITE & ~TdpFormat.SUB_PAGES);
         }
+    }
+
+    /** Has the sub-page permission table say what may be written of {@code gfn}, if a 4 KiB leaf maps it. */
+    boolean permitSubPages(long gfn) {
+        Place place = find(gfn);
+        boolean mapped = format.present(place.entry) && place.level == 1;
+        if (mapped) {
+            replace(place.at, entry -> TdpFormat.writable(entry) ? entry : entry | TdpFormat.SUB_PAGES);
+        }
+        return mapped;
+    }
+
+    /** The handle to entries. */
+    FrameAccess entries() {
+        return entries;
     }
 
     /**

@@ -7,8 +7,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.penumbra.api.mmu.MmuContext;
+import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.EptViolation;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.testkit.fixture.GuestTables;
 
 /** Nested paging of a guest hypervisor by VMX: SDM vol. 3, "The Extended Page Table Mechanism (EPT)". */
 class Ept02Test extends Tables02Contract {
@@ -187,5 +192,64 @@ class Ept02Test extends Tables02Contract {
         l2.invalidateTables(false, named(eptp12));
         access(GPA, READ);
         assertThat(walk.memoryType).isZero();
+    }
+
+    @Test
+    @DisplayName("N06 a dirty flag that L0 sets in EPT12 is logged for L1 by its page, once until L1 clears it and executes INVEPT")
+    void logged() {
+        ept12.map(GPA, 300, 1, PAGE);
+        access(GPA + 0x123, READ);
+        assertThat(host.logged12).isEmpty();
+        access(GPA + 0x123, WRITE);
+        access(GPA + 0x456, WRITE);
+        assertThat(host.logged12).containsExactly(GPA);
+        store(ept12.entryAt(GPA, 1), entry(1) & ~Ept12Tables.D);
+        l2.invalidateTables(false, tables12);
+        access(GPA, WRITE);
+        assertThat(host.logged12).containsExactly(GPA, GPA);
+    }
+
+    @Test
+    @DisplayName("N06 with L1's log full the write is L1's to see, no dirty flag is set, and reads go on")
+    void logFull() {
+        ept12.map(GPA, 300, 1, PAGE);
+        host.room12 = 0;
+        assertThat(access(GPA, READ)).isEqualTo(hpa(300 << 12));
+        assertThat(access(GPA, WRITE)).isEqualTo(-1);
+        assertThat(fault.logFull).isTrue();
+        assertThat(entry(1) & Ept12Tables.D).isZero();
+        host.room12 = 1;
+        assertThat(access(GPA, WRITE)).isEqualTo(hpa(300 << 12));
+        assertThat(fault.logFull).isFalse();
+        assertThat(host.logged12).containsExactly(GPA);
+    }
+
+    @Test
+    @DisplayName("N06 a write of L2 that is emulated is logged for L1, and so is one refused for a full log")
+    void loggedByEmulation() {
+        GuestTables pages = new GuestTables(host, 256);
+        pages.map(0x7000_0000L, GPA >>> 12, 1, GuestTables.P | GuestTables.W | GuestTables.U);
+        // L2 has its tables at the same addresses as L1 has them.
+        for (int i = 0; i < 8; i++) {
+            ept12.map(256 + i << 12, 256 + i, 1, PAGE);
+        }
+        ept12.map(GPA, 300, 1, PAGE);
+        MmuFault f = new MmuFault();
+        PagingState state = PagingState.longMode(256 << 12);
+        host.room12 = 0;
+        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, f)).isEqualTo(MmuContext.FAULT);
+        assertThat(f.nested && f.logFull).as("the walk of L2's tables counts as a write to them").isTrue();
+        host.room12 = 9;
+        assertThat(l2.gvaToGpa(state, 0x7000_0010L, Access.WRITE, f)).isEqualTo((300 << 12) + 0x10);
+        assertThat(host.logged12).startsWith(256L << 12).endsWith(GPA).hasSize(5);
+    }
+
+    @Test
+    @DisplayName("N06 without flags in EPT12 nothing is logged")
+    void noFlagsNoLog() {
+        start(4, false);
+        ept12.map(GPA, 300, 1, PAGE);
+        access(GPA, WRITE);
+        assertThat(host.logged12).isEmpty();
     }
 }

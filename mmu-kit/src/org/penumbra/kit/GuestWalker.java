@@ -24,6 +24,15 @@ public final class GuestWalker {
     private static final int ABSENT = 1;
     private static final int RESERVED = 2;
 
+    /** What is asked before a dirty flag is set in EPT tables, and told afterwards. */
+    public interface DirtyFlags {
+        /** True if one may be set now. */
+        boolean maySet();
+
+        /** One was set for a write to {@code gpa}. */
+        void set(long gpa);
+    }
+
     private final GuestMemory memory;
     private final int physicalBits;
     private final Tracing.Tracer trace;
@@ -48,11 +57,17 @@ public final class GuestWalker {
     public int errorCode;
     /** Of a failed walk of EPT tables: an entry is misconfigured; otherwise it is a violation. Never of nested tables. */
     public boolean misconfigured;
+    /** Of a failed walk of EPT tables: it allows the access, but no dirty flag could be set. */
+    public boolean unflagged;
+    /** Of a failed walk of EPT tables: bit 63 of the entry at which it ended; true where there was none (SDM vol. 3, "Convertible EPT Violations"). */
+    public boolean suppressVe;
     /** A walk failed since an address in it, {@link #refusedGpa}, is not translated by the hypervisor's tables, whose walk failed. */
     public boolean refused;
     public long refusedGpa;
     /** Accessed and dirty flags are kept. */
     private boolean flags = true;
+    /** Null if nobody is asked. */
+    private DirtyFlags dirtyFlags;
     /** The walk of the tables that translate the addresses in these tables; null if these are guest-physical. */
     private final GuestWalker outer;
     private TranslationRoot tables;
@@ -79,6 +94,11 @@ public final class GuestWalker {
         this.physicalBits = physicalBits;
         this.trace = trace;
         this.outer = outer;
+    }
+
+    /** Dirty flags in EPT tables are set as {@code keeper} says. */
+    public void flagBy(DirtyFlags keeper) {
+        dirtyFlags = keeper;
     }
 
     /** The addresses in the tables of the walks from now on are translated by {@code tablesOfThem}, EPT's or nested ones. */
@@ -124,6 +144,7 @@ public final class GuestWalker {
     public boolean walkTables(TranslationRoot root, long gpa, int access) {
         if (root instanceof TranslationRoot.Nested npt) {
             misconfigured = false;
+            unflagged = false;
             return walkNested(npt, gpa, access | Access.USER);
         }
         return walkEpt(root.register(), gpa, access);
@@ -143,10 +164,12 @@ public final class GuestWalker {
         format = GuestFormat.ofEpt(root);
         flags = (root & GuestFormat.EPTP_FLAGS) != 0;
         refused = false;
+        unflagged = false;
         if (gpa >>> format.shift(format.levels() + 1) != 0) {
             // More bits than EPT of so many levels translates.
             misconfigured = false;
             rights = 0;
+            suppressVe = true;
             return false;
         }
         begin(gpa, error(0, access, true));
@@ -155,12 +178,13 @@ public final class GuestWalker {
             int end = descend(format.gfn(root), gpa, true);
             if (end != LEAF || !Rights.allowInEpt(rights, access)) {
                 misconfigured = end == RESERVED;
+                suppressVe = gpte[level] < 0;
                 rights = end == ABSENT ? 0 : rights;
                 errorCode = 0;
                 return failed();
             }
         } while (!flag(gpa, Access.isWrite(access)));
-        return found(gpa);
+        return !unflagged && found(gpa);
     }
 
     private void begin(long gva, int code) {
@@ -247,6 +271,11 @@ public final class GuestWalker {
         for (int l = format.levels(); l >= level; l--) {
             long wanted = format.accessed() | (write && l == level ? format.dirty() : 0);
             if (flags && (gpte[l] & wanted) != wanted) {
+                boolean asked = dirtyFlags != null && format.isEpt() && (wanted & ~gpte[l] & format.dirty()) != 0 && write && l == level;
+                if (asked && !dirtyFlags.maySet()) {
+                    unflagged = true;
+                    return true;
+                }
                 long next = loaded[l] | wanted << offset(l, gva);
                 long at = physical(address(l, gva) & -8L, Access.WRITE);
                 if (refused) {
@@ -254,6 +283,9 @@ public final class GuestWalker {
                 }
                 if (!memory.compareAndSet(at, loaded[l], next)) {
                     return false;
+                }
+                if (asked) {
+                    dirtyFlags.set(gva);
                 }
                 tellSet(wanted & ~gpte[l], address(l, gva));
                 loaded[l] = next;

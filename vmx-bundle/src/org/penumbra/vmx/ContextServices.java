@@ -33,4 +33,15 @@ record ContextServices(VirtualCpu cpu, Fence fence) implements MmuContextHost {
         fence.check();
         cpu.flushes().butGlobals();
     }
+
+    @Override
+    public boolean mayLog12() {
+        return cpu.nested().mayLog();
+    }
+
+    @Override
+    public void log12(long gpa) {
+        fence.check();
+        cpu.nested().log(gpa);
+    }
 }

@@ -51,6 +51,7 @@ final class Emulator implements MemoryHooks {
     /** Emulates one operation; a fault that it meets is injected. */
     Disposition run() {
         refusal = Disposition.RESUME;
+        tell();
         stored = 0;
         told = 0;
         vcpu.engine().complete(this);

@@ -45,7 +45,7 @@ final class ExitPath {
         }
         modificationLog.drain();
         int reason = exit.reason;
-        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number()
+        boolean malformed = reason == ExitReason.EPT_MISCONFIG.number() || reason == ExitReason.SPP_EVENT.number()
                 || reason == ExitReason.NPF.number() && (exit.qualification & NestedPageFault.RESERVED) != 0;
         if (tracer.on(TracePoint.KVM_EXIT)) {
             tracer.tell(TracePoint.KVM_EXIT, reason, exit.qualification, exit.guestLinear, exit.guestPhysical);

@@ -1,6 +1,7 @@
 package org.penumbra.vmx;
 
 import java.util.List;
+import java.util.function.Function;
 import org.penumbra.api.clock.GuestClock;
 import org.penumbra.api.mmu.LoadableRoots;
 import org.penumbra.api.mmu.LoadableRoots.Loadable;
@@ -27,6 +28,9 @@ class GuardedContext implements MmuContext {
     private final GuestClock time;
     private final HostEvents events;
     final Guard.Call call;
+    private final Function<MmuFault, Resolution> resolver;
+    private final Function<MmuFault, Resolution> ofMalformed;
+    private final Function<MmuFault, Resolution> ofSubPages;
     private TranslationRoot accepted;
     private long lastGva;
     private long lastGpa;
@@ -43,6 +47,9 @@ class GuardedContext implements MmuContext {
         this.guard = guard;
         this.lease = lease;
         this.call = guard.place();
+        this.resolver = context::resolve;
+        this.ofMalformed = context::misconfigured;
+        this.ofSubPages = context::subPageMissing;
     }
 
     @Override
@@ -84,6 +91,9 @@ class GuardedContext implements MmuContext {
         if (root instanceof TranslationRoot.Switching both) {
             checkRegister(both.nested().eptp());
         }
+        if (root instanceof TranslationRoot.TwoDimensional two && two.features().subPageTable() != 0) {
+            checkRegister(two.features().subPageTable());
+        }
     }
 
     private void checkRegister(long register) {
@@ -95,21 +105,26 @@ class GuardedContext implements MmuContext {
 
     @Override
     public Resolution resolve(MmuFault fault) {
-        return resolve(fault, false);
+        return resolve(fault, resolver);
     }
 
     @Override
     public Resolution misconfigured(MmuFault fault) {
-        return resolve(fault, true);
+        return resolve(fault, ofMalformed);
     }
 
-    private Resolution resolve(MmuFault fault, boolean malformed) {
+    @Override
+    public Resolution subPageMissing(MmuFault fault) {
+        return resolve(fault, ofSubPages);
+    }
+
+    private Resolution resolve(MmuFault fault, Function<MmuFault, Resolution> by) {
         long gva = fault.gva;
         long gpa = fault.gpa;
         Resolution resolution;
         guard.enter(call, "MmuContext.resolve");
         try {
-            resolution = malformed ? context.misconfigured(fault) : context.resolve(fault);
+            resolution = by.apply(fault);
         } catch (Throwable e) {
             throw guard.thrown("MmuContext.resolve", e);
         } finally {

@@ -1,5 +1,6 @@
 package org.penumbra.vmx;
 
+import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.paging.PagingState;
@@ -67,6 +68,19 @@ abstract class GuestHypervisor {
 
     /** The same because L1's tables refuse an access. */
     abstract void refused(MmuFault fault);
+
+    /** L2 executes {@code vmfunc}, by which it goes over to other tables of L1's. */
+    void switchTables(GuestOperation vmfunc) {
+        throw new IllegalStateException("VMFUNC under an extension without it");
+    }
+
+    /** False if L1 has a page-modification log for L2 that is full. */
+    boolean mayLog() {
+        return true;
+    }
+
+    /** A dirty flag was set in L1's tables for a write of L2 to the page at {@code gpa}. */
+    void log(long gpa) {}
 
     /** True if an interrupt that is pending for the vCPU ends L2's turn. */
     abstract boolean interruptExits();

@@ -3,6 +3,7 @@ package org.penumbra.vmx;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.RegisterFile;
+import org.penumbra.api.paging.EptFeatures;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.ExitRecord;
 import org.penumbra.api.vmx.Vmcs;
@@ -29,6 +30,9 @@ final class GuestModes {
         underSvm = false;
         vmcs.stageWalker = null;
         vmcs.linearWalker = null;
+        EptFeatures features = root instanceof TranslationRoot.TwoDimensional two ? two.features() : EptFeatures.NONE;
+        vmcs.subPageWrites = features.subPageTable() != 0;
+        vmcs.spptp = features.subPageTable();
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             if (shadow.deprivileged() && !deprivileged) {
                 withoutVmx.flush();

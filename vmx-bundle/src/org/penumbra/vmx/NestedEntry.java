@@ -46,6 +46,9 @@ final class NestedEntry {
         boolean ept = secondary(v, VmxControls.ENABLE_EPT);
         boolean refused = ept && !(vcpu.nests() && TranslationRoot.TwoDimensional.allowed(v.get(VmcsField.EPT_POINTER), vcpu.physicalAddressBits()))
                 || !ept && secondary(v, VmxControls.UNRESTRICTED_GUEST)
+                || secondary(v, VmxControls.ENABLE_PML) && !(ept && frame(VmcsField.PML_ADDRESS))
+                || secondary(v, VmxControls.EPT_VIOLATION_VE) && !(ept && frame(VmcsField.VE_INFORMATION_ADDRESS))
+                || secondary(v, VmxControls.ENABLE_VM_FUNCTIONS) && !functionsAllowed(ept)
                 || secondary(v, VmxControls.ENABLE_VPID) && v.get(VmcsField.VIRTUAL_PROCESSOR_ID) == 0;
         if (refused) {
             return INVALID_CONTROLS;
@@ -53,6 +56,17 @@ final class NestedEntry {
         PagingState host = hostState();
         boolean allowed = (host.cr0() & PROTECTED_AND_PAGED) == PROTECTED_AND_PAGED && host.has4(ControlBits.CR4_VMXE) && allowed(host);
         return allowed ? 0 : INVALID_HOST_STATE;
+    }
+
+    /** Of the VM functions there is EPTP switching. */
+    private boolean functionsAllowed(boolean ept) {
+        long functions = v.get(VmcsField.VM_FUNCTION_CONTROL);
+        return functions == 0 || functions == Vmcs.EPTP_SWITCHING && ept && frame(VmcsField.EPTP_LIST_ADDRESS);
+    }
+
+    private boolean frame(VmcsField field) {
+        long address = v.get(field);
+        return (address & 0xfff) == 0 && address >>> vcpu.physicalAddressBits() == 0;
     }
 
     /** "Checks on Guest Control Registers, Debug Registers, and MSRs". */
@@ -142,6 +156,9 @@ final class NestedEntry {
         vmcs.exceptionBitmap |= (int) vmcs12.get(VmcsField.EXCEPTION_BITMAP);
         vmcs.cr3LoadExiting |= vmcs12.has(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.CR3_LOAD_EXITING);
         vmcs.invlpgExiting |= vmcs12.has(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.INVLPG_EXITING);
+        // Each function exits, to be looked at here. KVM: prepare_vmcs02_early.
+        vmcs.enableVmFunctions = secondary(vmcs12, VmxControls.ENABLE_VM_FUNCTIONS);
+        vmcs.vmFunctionControls = 0;
         vmcs.cr0Mask |= vmcs12.get(VmcsField.CR0_GUEST_HOST_MASK);
         vmcs.cr4Mask |= vmcs12.get(VmcsField.CR4_GUEST_HOST_MASK);
     }

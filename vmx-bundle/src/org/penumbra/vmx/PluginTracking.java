@@ -2,6 +2,7 @@ package org.penumbra.vmx;
 
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.vmx.memory.Fence;
 
@@ -29,10 +30,20 @@ final class PluginTracking implements WriteTracking {
     }
 
     @Override
+    public int trackedSubPages(long gfn) {
+        return frames.trackedSubPages(gfn);
+    }
+
+    @Override
     public Request track(long gfn, Listener listener) {
+        return trackBytes(gfn << 12, PhysicalMemory.FRAME_BYTES, listener);
+    }
+
+    @Override
+    public Request trackBytes(long start, int length, Listener listener) {
         fence.check();
-        Request request = frames.track(
-                gfn, (gpa, bytes) -> guard.run("WriteTracking.Listener", () -> listener.written(gpa, bytes)));
+        Request request = frames.trackBytes(
+                start, length, (gpa, bytes) -> guard.run("WriteTracking.Listener", () -> listener.written(gpa, bytes)));
         open.add(request);
         return () -> {
             open.remove(request);

@@ -1,8 +1,12 @@
 package org.penumbra.vmx;
 
 import org.penumbra.api.cpu.GuestException;
+import org.penumbra.api.cpu.GuestOperation;
+import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.mmu.MmuFault;
 import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.api.vmx.ExitQualification;
@@ -18,6 +22,9 @@ import org.penumbra.api.vmx.VmxControls;
  * nested_vmx_l0_wants_exit, nested_vmx_l1_wants_exit. The table is in the bundle's README.
  */
 final class Reflection extends GuestHypervisor {
+    /** Vectors whose exceptions have an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC and #CP. */
+    private static final int WITH_ERROR_CODE = 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21;
+
     private final VirtualCpu vcpu;
     private final NestedVmx nested;
 
@@ -89,10 +96,35 @@ final class Reflection extends GuestHypervisor {
             case INVEPT:
             case INVVPID:
                 return true;
+            case VMFUNC:
+                return !switchesTables(v, vcpu.engine().operation());
             default:
                 // EPT violations are L1's if its tables refuse the access, which the MMU finds out; interrupts are the host's.
                 return false;
         }
+    }
+
+    /** True if VMFUNC is EPTP switching that may be done: by {@link #switchTables}. KVM: handle_vmfunc, nested_vmx_eptp_switching. */
+    private boolean switchesTables(VmcsRegion v, GuestOperation vmfunc) {
+        boolean inList = vmfunc.value >= 0 && vmfunc.value < Vmcs.EPTP_LIST_ENTRIES;
+        return vmfunc.field == 0 && v.has(VmcsField.VM_FUNCTION_CONTROL, Vmcs.EPTP_SWITCHING) && inList
+                && TranslationRoot.TwoDimensional.allowed(listed(v, vmfunc.value), vcpu.physicalAddressBits());
+    }
+
+    private long listed(VmcsRegion v, long index) {
+        long gpa = v.get(VmcsField.EPTP_LIST_ADDRESS) + 8 * index;
+        // What nothing answers is all ones, which is no EPTP.
+        return vcpu.guestMemory().pfn(gpa >>> 12, false) == GuestMemory.NO_SLOT ? -1 : vcpu.guestMemory().load(gpa, 8);
+    }
+
+    @Override
+    void switchTables(GuestOperation vmfunc) {
+        VmcsRegion v = nested.vmcs12().fields;
+        v.set(VmcsField.EPT_POINTER, listed(v, vmfunc.value));
+        if (NestedEntry.secondary(v, VmxControls.EPT_VIOLATION_VE)) {
+            v.set(VmcsField.EPTP_INDEX, vmfunc.value);
+        }
+        vcpu.otherTables();
     }
 
     private boolean wantsCr(VmcsRegion v, int cr) {
@@ -126,16 +158,45 @@ final class Reflection extends GuestHypervisor {
     /** Leaves L2 for L1 because of an exception of L2's. */
     @Override
     void exception(int vector, int errorCode, long address) {
-        boolean hasCode = vector != GuestException.UD;
+        boolean hasCode = (WITH_ERROR_CODE >>> vector & 1) != 0;
         long info = VmxControls.INTR_VALID | (long) VmxControls.INTR_HARD_EXCEPTION << VmxControls.INTR_TYPE_SHIFT
                 | (hasCode ? VmxControls.INTR_ERROR_CODE : 0) | vector;
         information(vector == GuestException.PF ? address : 0, 0, 0, info, hasCode ? errorCode : 0);
         nested.exit(ExitReason.EXCEPTION_NMI);
     }
 
-    /** The same because EPT12 refuses an access. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
+    @Override
+    boolean mayLog() {
+        return !logs() || nested.vmcs12().fields.get(VmcsField.GUEST_PML_INDEX) < Vmcs.PML_ENTRIES;
+    }
+
+    /** Into the log that L1 has for L2; the index is a field of 16 bits. KVM: nested_vmx_write_pml_buffer, which goes on without an address too. */
+    @Override
+    void log(long gpa) {
+        if (logs()) {
+            VmcsRegion v = nested.vmcs12().fields;
+            long index = v.get(VmcsField.GUEST_PML_INDEX);
+            vcpu.putQuietly(v.get(VmcsField.PML_ADDRESS) + 8 * index, gpa);
+            v.set(VmcsField.GUEST_PML_INDEX, index - 1);
+        }
+    }
+
+    private boolean logs() {
+        return NestedEntry.secondary(nested.vmcs12().fields, VmxControls.ENABLE_PML);
+    }
+
+    /** The same because EPT12 refuses an access, or L1's page-modification log is full. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
     @Override
     void refused(MmuFault fault) {
+        if (fault.logFull) {
+            information(0, 0, 0, 0, 0);
+            nested.exit(ExitReason.PML_FULL);
+            return;
+        }
+        if (convertible(fault)) {
+            virtualizationException(fault);
+            return;
+        }
         boolean misconfigured = fault.misconfigured;
         TranslationObserver observer = vcpu.processor().observer();
         if (observer != null) {
@@ -143,6 +204,27 @@ final class Reflection extends GuestHypervisor {
         }
         information(misconfigured ? 0 : fault.qualification, misconfigured ? 0 : fault.gva, fault.gpa, 0, 0);
         nested.exit(misconfigured ? ExitReason.EPT_MISCONFIG : ExitReason.EPT_VIOLATION);
+    }
+
+    /** SDM vol. 3, "Convertible EPT Violations", and the area's offset 4, as {@link #virtualizationException} leaves it. */
+    private boolean convertible(MmuFault fault) {
+        VmcsRegion v = nested.vmcs12().fields;
+        long area = v.get(VmcsField.VE_INFORMATION_ADDRESS);
+        return NestedEntry.secondary(v, VmxControls.EPT_VIOLATION_VE) && !fault.misconfigured && !fault.suppressVe
+                && (fault.qualification & EptViolation.LINEAR_VALID) != 0 && vcpu.registers().paging.has0(ControlBits.CR0_PE)
+                && vcpu.guestMemory().pfn(area >>> 12, true) != GuestMemory.NO_SLOT && vcpu.guestMemory().load(area + 4, 4) == 0;
+    }
+
+    /** #VE of L2 in place of the EPT violation, with the area that the SDM's table "Format of the Virtualization-Exception Information Area" describes. */
+    private void virtualizationException(MmuFault fault) {
+        VmcsRegion v = nested.vmcs12().fields;
+        long area = v.get(VmcsField.VE_INFORMATION_ADDRESS);
+        vcpu.putQuietly(area, 0xffff_ffffL << 32 | ExitReason.EPT_VIOLATION.number());
+        vcpu.putQuietly(area + 8, fault.qualification);
+        vcpu.putQuietly(area + 16, fault.gva);
+        vcpu.putQuietly(area + 24, fault.gpa);
+        vcpu.putQuietly(area + 32, vcpu.guestMemory().load(area + 32, 8) & -1L << 16 | v.get(VmcsField.EPTP_INDEX));
+        vcpu.events().exception(GuestException.VE, 0, 0);
     }
 
     /** The same because an interrupt for L1 is pending: "acknowledge interrupt on exit" is 0, so that L1 finds it pending. */

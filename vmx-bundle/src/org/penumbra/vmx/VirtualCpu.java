@@ -269,9 +269,39 @@ final class VirtualCpu implements Vcpu {
         emulator.tell();
     }
 
+    /**
+     * A guest of the guest has gone over to other tables of its hypervisor's. What is cached is tagged by their root, and survives; only where the
+     * hypervisor gave its guest no VPID is it dropped, as an entry would do.
+     */
+    void otherTables() {
+        chooseContext();
+        loadPaging(registers.paging, true);
+        if (nested().tag() == 0) {
+            flushes.vpid();
+        }
+        TranslationObserver observer = machine.checker();
+        if (observer != null) {
+            observer.enteredNested(id, nested().tag(), tables12().register(), registers.paging);
+        }
+    }
+
+    /** The same where there is memory, while an MMU is asked: who must know hears of it before the next entry. */
+    void putQuietly(long gpa, long value) {
+        if (guestMemory.pfn(gpa >>> 12, true) != GuestMemory.NO_SLOT) {
+            emulator.put(gpa, value);
+        }
+    }
+
     @Override
     public Disposition vmxInstruction() {
         return nestedVmx.execute(engine.operation());
+    }
+
+    @Override
+    public Disposition vmFunction() {
+        nested().switchTables(engine.operation());
+        engine.skip();
+        return Disposition.RESUME;
     }
 
     @Override
@@ -318,6 +348,7 @@ final class VirtualCpu implements Vcpu {
             v.stageWalker = null;
             v.linearWalker = null;
             v.enableEpt = false;
+            v.subPageWrites = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
             v.guestCr3 = registers.paging.cr3();

@@ -28,6 +28,7 @@ import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.machine.MemorySlots;
 import org.penumbra.api.memory.GuestMemoryException;
+import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.observe.Counters;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.ExitTable;
@@ -482,6 +483,11 @@ final class VirtualMachine implements Machine, Notifier {
     @Override
     public MemorySlots memorySlots() {
         return slots;
+    }
+
+    @Override
+    public WriteTracking writeTracking() {
+        return tracking;
     }
 
     @Override

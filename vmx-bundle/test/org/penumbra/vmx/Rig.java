@@ -32,6 +32,8 @@ import org.penumbra.vmx.exit.MsrWriteExit;
 import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.PmlFullExit;
+import org.penumbra.vmx.exit.SppEventExit;
+import org.penumbra.vmx.exit.VmFunctionExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.exit.VmxInstructionExit;
 import org.penumbra.vmx.memory.HostMemory;
@@ -78,6 +80,8 @@ final class Rig {
         dispatch.add(new IoExit(), 0, List.of("IO_INSTRUCTION"));
         dispatch.add(new HaltExit(), 0, List.of("HLT"));
         dispatch.add(new PmlFullExit(), 0, List.of("PML_FULL"));
+        dispatch.add(new SppEventExit(), 0, List.of("SPP_EVENT"));
+        dispatch.add(new VmFunctionExit(), 0, List.of("VMFUNC"));
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
         dispatch.add(new VmxInstructionExit(), 0, List.of("VMXON", "VMXOFF", "VMCLEAR", "VMPTRLD", "VMREAD", "VMWRITE", "VMLAUNCH", "VMRESUME",
                 "INVEPT", "INVVPID"));
@@ -121,6 +125,20 @@ final class Rig {
                 guests[i] = new GuestState(null);
             }
             return guests;
+        }, parts, memory, checker);
+    }
+
+    /** A machine of {@code config} whose guest {@code l1} runs {@code l2} by the VMCS at {@code vmcs}. */
+    VirtualMachine machine(MachineConfig config, GuestState l1, GuestState l2, long vmcs, ExecutionEngine guest) {
+        engine(config.engine(), state -> guest);
+        VirtualMachine.Parts parts = new VirtualMachine.Parts(
+                new LogicalProcessorFactory(), Ports::new, new NoInterrupts(), dispatch, designs, engines, registry);
+        return new VirtualMachine(config, (loader, registers, bytes) -> {
+            image.accept(loader);
+            registers[0].paging = STATE;
+            registers[0].cpl = 0;
+            l1.guests.put(vmcs, l2);
+            return new GuestState[] {l1};
         }, parts, memory, checker);
     }
 

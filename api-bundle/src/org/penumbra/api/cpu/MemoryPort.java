@@ -3,18 +3,21 @@ package org.penumbra.api.cpu;
 import java.util.Arrays;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationObserver;
+import org.penumbra.api.paging.Access;
 
 /**
  * How an engine reaches guest memory by linear address: the first-level TLB inline, the processor on a miss, and the run's
  * observer told of every translation and store. One per vCPU and engine; allocates nothing per access.
  *
  * <p>An access that crosses a page translates both pages before it has any effect, so that a fault leaves nothing half-done and
- * the operation can be restarted. Accesses that cross an 8-byte boundary are made in parts and are not atomic. All methods
+ * the operation can be restarted. A write that no cached translation permits is asked for once in each naturally aligned 128 bytes that it
+ * touches, since each may have a permission of its own (SDM vol. 3, "Sub-Page Write Permissions"). Accesses that cross an 8-byte boundary are made in parts and are not atomic. All methods
  * return an {@link Outcome} and take {@code width} from 1 to 4096 bytes; of an access wider than 8 bytes the value is the low
  * 8 bytes for a load, and is repeated for a store.
  */
 public final class MemoryPort {
     private static final int PAGE = PhysicalMemory.FRAME_BYTES;
+    private static final int SUB_PAGE = 128;
 
     private final Processor cpu;
     private final PhysicalMemory memory;
@@ -141,16 +144,34 @@ public final class MemoryPort {
     /** {@code found}: what {@code tlb} has for {@code gva}. */
     private long translate(FirstLevelTlb tlb, long found, long gva, int width, int access) {
         long hpa = page(found, gva, access);
-        if (hpa < 0 || (gva & PAGE - 1) + width <= PAGE) {
+        if (hpa < 0 || width <= SUB_PAGE - (gva & SUB_PAGE - 1)) {
             return hpa;
         }
+        long end = gva + width;
         long upper = (gva | PAGE - 1) + 1;
-        long next = page(tlb.lookup(upper, access), upper, access);
-        if (next < 0) {
-            return next;
+        long refused = found < 0 ? restOfPage(tlb, gva, Math.min(end, upper), access) : 0;
+        if (refused < 0 || end <= upper) {
+            return refused < 0 ? refused : hpa;
+        }
+        long there = tlb.lookup(upper, access);
+        long next = page(there, upper, access);
+        refused = next < 0 ? next : there < 0 ? restOfPage(tlb, upper, end, access) : 0;
+        if (refused < 0) {
+            return refused;
         }
         second = next;
         return hpa;
+    }
+
+    /** A write to the page of {@code gva} up to {@code end} may be made at {@code gva}: 0 if at all other sub-pages, too. */
+    private long restOfPage(FirstLevelTlb tlb, long gva, long end, int access) {
+        for (long at = (gva | SUB_PAGE - 1) + 1; Access.isWrite(access) && at < end; at += SUB_PAGE) {
+            long hpa = tlb.lookup(at, access) < 0 ? cpu.translate(at, access) : 0;
+            if (hpa < 0) {
+                return hpa;
+            }
+        }
+        return 0;
     }
 
     private long page(long found, long gva, int access) {

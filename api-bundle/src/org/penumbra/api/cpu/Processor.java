@@ -153,7 +153,7 @@ public interface Processor {
     /**
      * A VMX instruction of a guest that is a hypervisor: VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMREAD, VMWRITE, VMLAUNCH, VMRESUME, INVEPT or
      * INVVPID. In VMX non-root operation each exits, whatever the privilege (SDM vol. 3, "VMX Instructions"), but for VMREAD and VMWRITE of
-     * a field in a shadow VMCS. An {@link Outcome}; #UD elsewhere, since VMX root operation of a guest without a hypervisor is not modelled.
+     * a field in a shadow VMCS. VMFUNC, with EAX in {@code field} and ECX in {@code value}, is as {@link #vmfunc} says. An {@link Outcome}; #UD elsewhere, since VMX root operation of a guest without a hypervisor is not modelled.
      *
      * @param instruction number of its {@link org.penumbra.api.vmx.ExitReason}
      * @param field encoding of the field of VMREAD and VMWRITE

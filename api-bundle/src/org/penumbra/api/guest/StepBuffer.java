@@ -237,6 +237,11 @@ public final class StepBuffer {
         vmx(ExitReason.INVEPT, type, eptp, 0);
     }
 
+    /** VMFUNC with EAX 0 and ECX {@code index}: EPTP switching. */
+    public void vmfunc(int index) {
+        vmx(ExitReason.VMFUNC, 0, index, 0);
+    }
+
     private void vmx(ExitReason instruction, int field, long first, long second) {
         add(VMX, second, field, first);
         function[count - 1] = (byte) instruction.number();

@@ -6,6 +6,7 @@ import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.cpu.TranslationStatistics;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.memory.WriteTracking;
 import org.penumbra.api.observe.ExitTable;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.observe.TranslationChecker;
@@ -77,6 +78,11 @@ public interface Machine extends AutoCloseable {
 
     /** Which guest frames are written; null without a hypervisor. */
     DirtyLogControl dirtyLog();
+
+    /** The way to see what the guest writes, by frames or by bytes; null without a hypervisor. */
+    default WriteTracking writeTracking() {
+        return null;
+    }
 
     /** The machine's interrupts; null without a hypervisor. */
     Interrupts interrupts();

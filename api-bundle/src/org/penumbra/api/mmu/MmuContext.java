@@ -46,6 +46,15 @@ public interface MmuContext {
     }
 
     /**
+     * The processor found nothing in the sub-page permission table ({@link org.penumbra.api.paging.EptFeatures}) for a write to
+     * {@code fault.gpa}: an SPPT miss. Without an answer of its own the design is taken to have forgotten it.
+     */
+    default Resolution subPageMissing(MmuFault fault) {
+        fault.reason = String.format("the MMU made no sub-page permissions for guest-physical address 0x%x, and an entry that needs them", fault.gpa);
+        return Resolution.HOST_ERROR;
+    }
+
+    /**
      * The guest executed an INVLPG of {@code gva} that exits, or a page fault for it that no processor raised is about to be
      * injected: on return nothing stale is reachable for it from this vCPU, in structures or TLBs.
      */

@@ -25,4 +25,15 @@ public interface MmuContextHost {
     default void flushButGlobals() {
         flushAll();
     }
+
+    /**
+     * The page-modification log of the guest hypervisor whose EPT tables are walked in its guest's stead: false if it has one and that is full, so that no
+     * dirty flag may be set in the tables now (SDM vol. 3, "Page-Modification Logging").
+     */
+    default boolean mayLog12() {
+        return true;
+    }
+
+    /** A dirty flag was set in those tables for a write to {@code gpa} of that guest, after {@link #mayLog12}: it goes into the log, if there is one. */
+    default void log12(long gpa) {}
 }

@@ -24,10 +24,13 @@ public final class MmuFault {
     public long qualification;
     /**
      * By a {@link NestedContext}: what is to be injected is for the guest hypervisor, an EPT violation or nested page fault at {@link #gpa}
-     * with {@link #qualification}; or, if {@link #misconfigured}, an EPT misconfiguration.
+     * with {@link #qualification}; or, if {@link #misconfigured}, an EPT misconfiguration; or, if {@link #logFull}, a full page-modification log.
      */
     public boolean nested;
     public boolean misconfigured;
+    public boolean logFull;
+    /** Of an EPT violation for the guest hypervisor: bit 63 of the entry at which the walk of its tables ended, or no entry says anything ("suppress #VE"). */
+    public boolean suppressVe;
     /** With {@link Resolution#HOST_ERROR}: one line that says what is wrong and where. */
     public String reason;
 }

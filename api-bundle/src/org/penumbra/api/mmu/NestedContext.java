@@ -9,7 +9,8 @@ import org.penumbra.api.paging.TranslationRoot;
  *
  * <p>What L1 has to see is {@link Resolution#INJECT} with {@link MmuFault#nested} set: an EPT violation, an EPT misconfiguration or a nested
  * page fault with {@link MmuFault#gpa} and {@link MmuFault#qualification} as a processor would report it by L1's tables. Nothing stale is
- * left for the address then (SDM vol. 3, "Operations that Invalidate Cached Mappings": EPT violations).
+ * left for the address then (SDM vol. 3, "Operations that Invalidate Cached Mappings": EPT violations). Dirty flags are set in EPT tables of L1 as
+ * {@link MmuContextHost#mayLog12} says.
  */
 @ConsumerType
 public interface NestedContext extends MmuContext {

@@ -28,11 +28,22 @@ public sealed interface TranslationRoot {
      *
      * @param eptp the EPT pointer (SDM vol. 3, "Extended-Page-Table Pointer"): bits 2:0 memory type, 5:3 levels − 1, 6 accessed
      *     and dirty flags, 51:12 hpa of the top table
+     * @param features what is wanted beside
      */
-    record TwoDimensional(long eptp) implements TranslationRoot {
+    record TwoDimensional(long eptp, EptFeatures features) implements TranslationRoot {
         private static final long WRITE_BACK = 6;
         private static final int LEVELS_SHIFT = 3;
         private static final long FLAGS = 1 << 6;
+
+        /** With EPT alone. */
+        public TwoDimensional(long eptp) {
+            this(eptp, EptFeatures.NONE);
+        }
+
+        /** The same root with {@code wanted}. */
+        public TwoDimensional with(EptFeatures wanted) {
+            return new TwoDimensional(eptp, wanted);
+        }
 
         /** Tables of {@code levels} (4 or 5) in write-back memory whose top table is at {@code top}. */
         public static TwoDimensional of(long top, int levels, boolean accessedDirty) {

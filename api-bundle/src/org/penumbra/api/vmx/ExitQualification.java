@@ -1,15 +1,19 @@
 package org.penumbra.api.vmx;
 
 /**
- * Exit qualifications of control-register accesses and I/O instructions (SDM vol. 3, tables "Exit Qualification for
- * Control-Register Accesses" and "… for I/O Instructions").
+ * Exit qualifications of control-register accesses, I/O instructions and SPP-related events (SDM vol. 3, tables "Exit Qualification for
+ * Control-Register Accesses", "… for I/O Instructions" and "… for SPP-Related Events").
  *
  * <pre>
  *  CR access   3:0 control register   5:4 0 = MOV to CR, 1 = MOV from CR   11:8 general-purpose register
  *  I/O         2:0 width − 1          3 direction, 0 = OUT                 31:16 port
+ *  SPP         11  1 = SPPT miss, 0 = SPPT misconfiguration
  * </pre>
  */
 public final class ExitQualification {
+    /** An SPP-related event is an SPPT miss, and no misconfiguration. */
+    public static final long SPPT_MISS = 1L << 11;
+
     private ExitQualification() {}
 
     /** MOV to control register {@code cr}. */

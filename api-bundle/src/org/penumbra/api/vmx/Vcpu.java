@@ -87,6 +87,9 @@ public interface Vcpu {
     /** Executes the instruction of SVM at which the engine stopped, for a guest that is a hypervisor itself, and retires it. */
     Disposition svmInstruction();
 
+    /** VMFUNC of a guest of the guest, which switches to other EPT tables of its hypervisor's. KVM: {@code handle_vmfunc}. */
+    Disposition vmFunction();
+
     /** The guest runs by SVM, and has its instructions: it may be a hypervisor by SVM, and CPUID says so. */
     boolean hasSvm();
 

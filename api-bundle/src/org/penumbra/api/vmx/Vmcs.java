@@ -73,6 +73,13 @@ public final class Vmcs {
     public boolean eptViolationVe;
     public long veInformationAddress;
     public int eptpIndex;
+    /**
+     * "Sub-page write permissions for EPT", and the sub-page-permission-table pointer (SPPTP), a frame: a write that an EPT PTE with bit 61 refuses
+     * by its bit 1 alone is permitted where the table has the bit of its 128 bytes (SDM vol. 3, "Sub-Page Write Permissions"). Where the table says
+     * nothing, or nonsense, the exit is {@link ExitReason#SPP_EVENT}.
+     */
+    public boolean subPageWrites;
+    public long spptp;
     /** With "enable EPT": what walks guest-physical addresses, from {@link #eptp} on, in place of EPT; null for EPT. No field of VMX. */
     public StageWalker stageWalker;
     /**

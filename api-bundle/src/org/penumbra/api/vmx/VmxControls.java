@@ -17,6 +17,9 @@ public final class VmxControls {
     public static final long ENABLE_VPID = 1 << 5;
     public static final long UNRESTRICTED_GUEST = 1 << 7;
     public static final long ENABLE_INVPCID = 1 << 12;
+    public static final long ENABLE_VM_FUNCTIONS = 1 << 13;
+    public static final long ENABLE_PML = 1 << 17;
+    public static final long EPT_VIOLATION_VE = 1 << 18;
 
     /** VM-entry controls: load IA32_EFER. */
     public static final long ENTRY_LOAD_EFER = 1 << 15;

@@ -68,6 +68,7 @@ public record Experiment(
                     false),
             study("dirty-logging", "what does it cost to know which pages a guest writes: write protection, dirty flags, page-modification log and"
                     + " rings, with eager and lazy splitting"),
+            study("sub-page-tracking", "what does it cost to see the writes to 128 bytes of each page: by whole pages, and by sub-page write permissions"),
             study("walk-dimensions", "how many references has a walk, by the levels and page sizes of guest and host"),
             study("paging-structure-caches", "what does each cache of the walk take from the 24 references of a two-dimensional one"),
             study("published-orders", "do shadow paging and EPT or NPT come out in the published order, on every processor model and with large pages"),

@@ -10,7 +10,7 @@ import org.penumbra.experiments.guest.SystemCall;
 import org.penumbra.experiments.guest.UserProgram;
 
 /**
- * A process that writes once to each page of its memory, in rounds; between two rounds it runs idly until it is let into the next. After some pages it
+ * A process that writes once to each page of its memory, or to each so many bytes, in rounds; between two rounds it runs idly until it is let into the next. After some pages it
  * may unmap others, map them anew and write to them, which changes its tables.
  */
 final class RoundsGuest implements UserProgram {
@@ -24,20 +24,27 @@ final class RoundsGuest implements UserProgram {
     private static final long LOOK = 256;
 
     private final int pages;
+    /** Of a round. */
+    private final int writes;
     private final boolean large;
     private final int remapped;
     private final int mapsAtFirst;
     /** What comes next of mapping anew; 0: nothing. */
     private int remapping;
     private int maps;
-    /** The first page of the next batch. */
+    /** The first write of the next batch. */
     private int next;
     /** Everything before {@link #next} has retired. */
     private boolean retired;
 
     /** @param large the guest's own pages are large */
     RoundsGuest(int pages, boolean large) {
-        this(pages, large, 0, false);
+        this(pages, pages, large, 0, false);
+    }
+
+    /** One with small pages that writes {@code perPage} times to each, at equal distances. */
+    RoundsGuest(int pages, int perPage) {
+        this(pages, pages * perPage, false, 0, false);
     }
 
     /**
@@ -45,11 +52,16 @@ final class RoundsGuest implements UserProgram {
      * @param beside one beside them stays, so that entries change and no table comes or goes
      */
     RoundsGuest(int pages, boolean large, int remapped, boolean beside) {
+        this(pages, pages, large, remapped, beside);
+    }
+
+    private RoundsGuest(int pages, int writes, boolean large, int remapped, boolean beside) {
         this.pages = pages;
+        this.writes = writes;
         this.large = large;
         this.remapped = remapped;
         this.mapsAtFirst = beside ? 3 : 2;
-        this.next = pages;
+        this.next = writes;
     }
 
     /** A guest with it in it. */
@@ -57,7 +69,7 @@ final class RoundsGuest implements UserProgram {
         return new MiniatureGuest("rounds", 1, seed -> this).in(PagingMode.FOUR_LEVEL).needingPaging("it has large pages");
     }
 
-    /** Has every page written once on {@code machine}, which is the guest's; answers the simulated cycles. */
+    /** Has every write made once on {@code machine}, which is the guest's; answers the simulated cycles. */
     long round(Machine machine) {
         long before = machine.cycles().total();
         again();
@@ -74,9 +86,9 @@ final class RoundsGuest implements UserProgram {
         retired = false;
     }
 
-    /** True if each page was written in this round. */
+    /** True if each write of this round was made. */
     private boolean done() {
-        return next == pages && retired;
+        return next == writes && retired;
     }
 
     @Override
@@ -94,9 +106,9 @@ final class RoundsGuest implements UserProgram {
         }
         retired = true;
         steps.fetch(CODE, 16);
-        for (int end = Math.min(pages, next + BATCH); next < end; next++) {
+        for (int end = Math.min(writes, next + BATCH); next < end; next++) {
             retired = false;
-            steps.store(DATA + next * 4096L, 8, next);
+            steps.store(DATA + next * (4096L * pages / writes), 8, next);
         }
         if (!retired && remapped > 0) {
             remapping = 3;

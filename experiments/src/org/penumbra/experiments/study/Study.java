@@ -19,7 +19,7 @@ public interface Study {
 
     /** The one of {@code experiment}. */
     static Study of(Experiment experiment) {
-        return List.of(new WalkDimensions(), new StructureCaches(), new DirtyLogs(), new PublishedOrders(), new PublishedPlugins()).stream()
+        return List.of(new WalkDimensions(), new StructureCaches(), new DirtyLogs(), new SubPageTracking(), new PublishedOrders(), new PublishedPlugins()).stream()
                 .filter(s -> s.id().equals(experiment.id())).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("experiment '" + experiment.id() + "' is no study"));
     }

@@ -105,7 +105,7 @@ class RunCommandTest {
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "run walk-dimensions --memory 1G | --memory: experiment 'walk-dimensions' brings its own guests; it takes --hardware and --figure",
         "run published-plugins | neither 'agile' nor 'flattened' is in the container; build one under examples and add --plugins DIR",
-        "run shadow-vs-etp | unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, walk-dimensions, paging-structure-caches, published-orders, published-plugins",
+        "run shadow-vs-etp | unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, sub-page-tracking, walk-dimensions, paging-structure-caches, published-orders, published-plugins",
         "run shadow-vs-ept --design shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
         "run shadow-vs-ept --workload fork | unknown workload 'fork'; known: fork-heavy, trace:a, trace:b",
         "run shadow-vs-ept --hardware skylak | unknown hardware 'skylak'; did you mean 'skylake'? known: haswell, skylake",

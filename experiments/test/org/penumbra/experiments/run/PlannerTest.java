@@ -137,7 +137,7 @@ class PlannerTest {
     @DisplayName("unknown names are refused with the nearest known one")
     void unknown() {
         refused(new Requests().experiment("shadow-vs-etp"),
-                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, walk-dimensions, paging-structure-caches, published-orders, published-plugins");
+                "unknown experiment 'shadow-vs-etp'; did you mean 'shadow-vs-ept'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, sub-page-tracking, walk-dimensions, paging-structure-caches, published-orders, published-plugins");
         refused(new Requests().designs("native", "shadw"),
                 "unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m");
         refused(new Requests().workloads("fork-hevy"),
@@ -249,7 +249,7 @@ class PlannerTest {
         refused(new Requests().every(10), "--every: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
         refused(new Requests().hostEvents(), "--host-events: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
         refused(new Requests().vcpus(1), "--vcpus: experiment 'shadow-vs-ept' swaps nothing; it is an option of hot-swap");
-        refused(new Requests().experiment("hot-swp"), "unknown experiment 'hot-swp'; did you mean 'hot-swap'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, walk-dimensions, paging-structure-caches, published-orders, published-plugins");
+        refused(new Requests().experiment("hot-swp"), "unknown experiment 'hot-swp'; did you mean 'hot-swap'? known: shadow-vs-ept, hot-swap, shadow-mechanisms, nested, dirty-logging, sub-page-tracking, walk-dimensions, paging-structure-caches, published-orders, published-plugins");
     }
 
     @Test

@@ -32,6 +32,10 @@ final class EntryChecks {
             throw new IllegalStateException(String.format(
                     "page-modification log at 0x%x: EPT and an address of a frame within %d bits are needed", vmcs.pmlAddress, maxPhysicalBits));
         }
+        if (vmcs.subPageWrites && !(vmcs.enableEpt && frame(vmcs.spptp, maxPhysicalBits))) {
+            throw new IllegalStateException(String.format(
+                    "sub-page permission table at 0x%x: EPT and an address of a frame within %d bits are needed", vmcs.spptp, maxPhysicalBits));
+        }
         boolean switching = vmcs.enableVmFunctions && (vmcs.vmFunctionControls & Vmcs.EPTP_SWITCHING) != 0;
         if (switching && !(vmcs.enableEpt && frame(vmcs.eptpListAddress, maxPhysicalBits))) {
             throw new IllegalStateException(String.format("EPTP list at 0x%x: EPT and an address of a frame are needed", vmcs.eptpListAddress));

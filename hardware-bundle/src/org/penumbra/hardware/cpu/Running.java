@@ -161,12 +161,15 @@ final class Running {
         if (nestedPaging()) {
             unit.useNpt(vmcb.nCr3, vmcb.hostCr0, vmcb.hostCr4, vmcb.hostEfer, vmcb.asid);
             unit.stage().log().use(null);
+            unit.stage().subPages().use(null);
         } else if (vmcs != null && vmcs.enableEpt && vmcs.stageWalker != null) {
             unit.useOwn(vmcs.stageWalker, vmcs.eptp);
             unit.stage().log().use(null);
+            unit.stage().subPages().use(null);
         } else if (vmcs != null && vmcs.enableEpt) {
             unit.useEpt(vmcs.eptp, vmcs.modeBasedExecute);
             unit.stage().log().use(vmcs);
+            unit.stage().subPages().use(vmcs);
             if (vmcs.linearWalker != null) {
                 unit.useLinear(vmcs.linearWalker, vmcs.linearTable);
             }

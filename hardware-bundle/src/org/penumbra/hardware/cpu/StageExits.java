@@ -6,14 +6,16 @@ import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.svm.Vmcb;
+import org.penumbra.api.vmx.ExitQualification;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.hardware.tlb.TranslationUnit;
 import org.penumbra.hardware.walk.SecondStage;
+import org.penumbra.hardware.walk.SubPages;
 import org.penumbra.hardware.walk.Walker;
 
 /**
- * What becomes of a refusal of the second dimension: an EPT violation or misconfiguration, a full page-modification log, #VE, or a
- * nested page fault. One thread.
+ * What becomes of a refusal of the second dimension: an EPT violation or misconfiguration, a full page-modification log, an SPP-related
+ * event, #VE, or a nested page fault. One thread.
  */
 final class StageExits {
     private final Running running;
@@ -39,6 +41,13 @@ final class StageExits {
         }
         if (stage.reason == Walker.LOG_FULL) {
             running.exit(ExitReason.PML_FULL, 0);
+            running.exit.access = access;
+            return Outcome.EXIT;
+        }
+        if (stage.reason == SubPages.MISS || stage.reason == SubPages.MISCONFIGURED) {
+            running.exit(ExitReason.SPP_EVENT, stage.reason == SubPages.MISS ? ExitQualification.SPPT_MISS : 0);
+            running.exit.guestLinear = gva;
+            running.exit.guestPhysical = refused;
             running.exit.access = access;
             return Outcome.EXIT;
         }

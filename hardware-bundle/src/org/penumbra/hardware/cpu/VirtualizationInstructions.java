@@ -38,6 +38,9 @@ final class VirtualizationInstructions {
     }
 
     int vmx(int instruction, int field, long value) {
+        if (instruction == ExitReason.VMFUNC.number()) {
+            return vmfunc(field, (int) value);
+        }
         if (running.vmcs == null) {
             return running.raise(UD, 0, 0, 0);
         }

@@ -19,6 +19,8 @@ import org.penumbra.hardware.walk.StructureCaches;
  * 3, "Details of TLB Use"). One thread.
  */
 final class Tlbs {
+    private static final int SUB_PAGE_VECTORS = 16;
+
     final FirstLevelTlb data;
     final FirstLevelTlb instruction;
     /** Of data, and of instructions if they have none of their own. */
@@ -30,6 +32,8 @@ final class Tlbs {
     final StructureCaches structures;
     /** For guest-physical mappings. */
     final StructureCaches nestedStructures;
+    /** Vectors of sub-page permissions. How many a processor caches is published nowhere. */
+    final TlbArray subPages = new TlbArray(SUB_PAGE_VECTORS, 4);
     final Contexts contexts = new Contexts();
 
     private final Format[] formats;
@@ -64,6 +68,7 @@ final class Tlbs {
         if (nested != null) {
             all.add(nested);
         }
+        all.add(subPages);
         structures.forEach(all::add);
         nestedStructures.forEach(all::add);
     }

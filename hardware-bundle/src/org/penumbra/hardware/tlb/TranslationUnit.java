@@ -26,6 +26,7 @@ import org.penumbra.hardware.walk.LinearWalk;
 import org.penumbra.hardware.walk.PageTag;
 import org.penumbra.hardware.walk.Paging;
 import org.penumbra.hardware.walk.SecondStage;
+import org.penumbra.hardware.walk.SubPages;
 import org.penumbra.hardware.walk.WalkMeter;
 import org.penumbra.hardware.walk.Walker;
 
@@ -94,7 +95,7 @@ public final class TranslationUnit {
         tlbs = new Tlbs(profile, formats.widest());
         named = new Invalidations(tlbs);
         meter = new WalkMeter(clock, DataCaches.of(profile));
-        stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures);
+        stage = new SecondStage(memory, meter, tlbs.nested, tlbs.nestedStructures, tlbs.subPages, m);
         effective = new EffectiveTypes(types, stage);
         walker = new Walker(memory, meter, rule, stage, tlbs.structures, updates);
         linear = new LinearWalk(memory, meter, rule, walker, tlbs.structures);
@@ -407,11 +408,11 @@ public final class TranslationUnit {
 
     /**
      * An EPT violation drops the guest-physical mappings used for the gpa and, if a linear address was translated to it, the
-     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration or a full log drops nothing. A
-     * nested page fault is taken to drop what an EPT violation does.
+     * combined mappings for that (SDM vol. 3, "Operations that Invalidate Cached Mappings"). A misconfiguration, a full log or an SPP-related event drops
+     * nothing. A nested page fault is taken to drop what an EPT violation does.
      */
     private long refused(long gva) {
-        if (stage.reason == Walker.MALFORMED && stage.hasTypes() || stage.reason == Walker.LOG_FULL) {
+        if (stage.reason == Walker.MALFORMED && stage.hasTypes() || stage.reason == Walker.LOG_FULL || stage.reason >= SubPages.MISS) {
             return REFUSED;
         }
         stage.drop(stage.refused);

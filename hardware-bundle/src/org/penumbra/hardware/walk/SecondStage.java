@@ -38,6 +38,7 @@ public final class SecondStage {
     private final StructureCaches structures;
     private final ModificationLog log;
     private final WalkMeter meter;
+    private final SubPages subPages;
     private final OwnWalk ownWalk;
     /** What walks instead of {@link #walker}; null if that one does. */
     private StageWalker own;
@@ -63,7 +64,10 @@ public final class SecondStage {
     /** Size of its page as a power of two. */
     public int shift;
 
-    /** Of the last refusal: {@link Walker#NOT_PRESENT}, {@link Walker#MALFORMED}, {@link Walker#DENIED} or {@link Walker#LOG_FULL}. */
+    /**
+     * Of the last refusal: {@link Walker#NOT_PRESENT}, {@link Walker#MALFORMED}, {@link Walker#DENIED}, {@link Walker#LOG_FULL}, {@link SubPages#MISS}
+     * or {@link SubPages#MISCONFIGURED}.
+     */
     public int reason;
     /** Of the last refusal: the gpa that was refused. */
     public long refused;
@@ -79,13 +83,15 @@ public final class SecondStage {
     /**
      * @param nested the nested TLB, or null
      * @param structures guest-physical paging-structure-cache entries
+     * @param vectors sub-page permissions
      */
-    public SecondStage(PhysicalMemory memory, WalkMeter meter, TlbArray nested, StructureCaches structures) {
+    public SecondStage(PhysicalMemory memory, WalkMeter meter, TlbArray nested, StructureCaches structures, TlbArray vectors, int maxPhysicalBits) {
         this.nested = nested;
         this.structures = structures;
         this.meter = meter;
         log = new ModificationLog(memory);
         walker = new Walker(memory, meter, null, null, structures, null, log);
+        subPages = new SubPages(memory, meter, vectors, maxPhysicalBits);
         ownWalk = new OwnWalk(memory, meter);
     }
 
@@ -141,6 +147,11 @@ public final class SecondStage {
         return log;
     }
 
+    /** Which parts of pages may be written. */
+    public SubPages subPages() {
+        return subPages;
+    }
+
     /** Has {@code nestedContext} tag guest-physical mappings from now on. */
     public void tag(int nestedContext) {
         context = nestedContext;
@@ -149,7 +160,7 @@ public final class SecondStage {
 
     /** Memory references to entries of the second dimension so far. */
     public long references() {
-        return walker.references + ownWalk.references;
+        return walker.references + ownWalk.references + subPages.references;
     }
 
     /**
@@ -160,7 +171,24 @@ public final class SecondStage {
     public long page(long gpa, int access, boolean user) {
         int op = access & 3;
         long right = op == Access.READ ? R : op == Access.WRITE ? W : user ? XU : X;
-        return translate(gpa, op, right, needed(right), true);
+        long found = translate(gpa, op, right, needed(right), true);
+        return found < 0 && subPages.on() && right == W && reason == Walker.DENIED ? writeToSubPage(gpa) : found;
+    }
+
+    /**
+     * The hpa of {@code gpa}, to which the tables have refused a write. Eligible for sub-page write permissions is a write to a 4 KiB page whose
+     * EPT PTE has bit 61 and alone refuses it; the flags of the second dimension are set as for any write.
+     */
+    private long writeToSubPage(long gpa) {
+        if (walker.lastLevel != 1 || (walker.last & SubPages.SPP) == 0 || (walker.above & Ept.W) == 0) {
+            return -1;
+        }
+        int answer = subPages.permission(gpa, context);
+        if (answer == SubPages.PERMITTED) {
+            return translate(gpa, Access.WRITE, 0, 0, true);
+        }
+        reason = answer == SubPages.DENIED ? Walker.DENIED : answer;
+        return -1;
     }
 
     /** The hpa of {@code gpa}, where the processor reads PDPTEs to be loaded into registers; −1 if refused. Never a write. */
@@ -228,6 +256,7 @@ public final class SecondStage {
                 nested.drop(i);
             }
         }
+        subPages.drop(gpa, context);
         if (own == null) {
             structures.dropUsed(gpa, context, walker.format());
         }

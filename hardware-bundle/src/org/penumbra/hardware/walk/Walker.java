@@ -82,6 +82,9 @@ public final class Walker {
     public int shift;
     /** The entry at which the last walk ended that did not succeed, or that met an unusual entry. */
     long last;
+    /** The level of {@link #last}, and the rights combined over the entries above it. */
+    int lastLevel;
+    long above;
     /** Memory references to entries of this walker's tables since it was made. */
     public long references;
 
@@ -341,6 +344,7 @@ public final class Walker {
             if (each) {
                 see(f, level, at, slot, entry);
             }
+            long before = path;
             path &= (entry | step.implied) ^ f.inverted;
             if (fills) {
                 slots[level] = slot;
@@ -357,6 +361,8 @@ public final class Walker {
             entries[level] = entry;
             unusual |= 1 << level;
             last = entry;
+            lastLevel = level;
+            above = before;
             rights = path;
             if ((entry & f.present) == 0) {
                 return ended(NOT_PRESENT, top - level + 1, each);

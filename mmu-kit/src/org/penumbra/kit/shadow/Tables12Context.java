@@ -24,7 +24,24 @@ final class Tables12Context extends FaultPath implements NestedContext {
     Tables12Context(ShadowPaging mmu, MmuContextHost host, Worker w) {
         super(mmu, host, w);
         this.stage = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
+        flagBy(walker);
+        flagBy(stage);
         this.pages = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace, stage);
+    }
+
+    /** Dirty flags that {@code by} sets in EPT12 go into the log of L1. KVM: nested_vmx_write_pml_buffer. */
+    private void flagBy(GuestWalker by) {
+        by.flagBy(new GuestWalker.DirtyFlags() {
+            @Override
+            public boolean maySet() {
+                return host.mayLog12();
+            }
+
+            @Override
+            public void set(long gpa) {
+                host.log12(gpa & -4096L);
+            }
+        });
     }
 
     @Override
@@ -66,6 +83,8 @@ final class Tables12Context extends FaultPath implements NestedContext {
     private void reflect(MmuFault fault, long gpa, long qualification, GuestWalker refusing) {
         fault.nested = true;
         fault.misconfigured = refusing.misconfigured;
+        fault.logFull = refusing.unflagged;
+        fault.suppressVe = refusing.suppressVe;
         fault.gpa = gpa;
         fault.qualification = told.refused(qualification, refusing);
         syncPaths(gpa);

@@ -7,11 +7,12 @@ import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.WriteTracking.Request;
 
 /**
- * Somebody keeps copies of frames by the writes that are reported, as a device model or a hypervisor of a guest hypervisor does. A
+ * Somebody keeps copies of frames, or of some bytes of them, by the writes that are reported, as a device model or a hypervisor of a guest hypervisor does. A
  * copy that differs from its frame missed a write. Flags that processors set in tables are no writes of software.
  */
 final class TrackedWrites implements Disturbance {
     private static final int MOST = 4;
+    private static final int PART = 128;
     private static final long FLAGS = 0x60;
 
     private final GuestRun run;
@@ -23,13 +24,17 @@ final class TrackedWrites implements Disturbance {
 
     private final class Copy {
         final long gpa;
-        final long[] words = new long[512];
+        final long[] words;
         final Request request;
 
+        /** Of a frame, or of some bytes in it. */
         Copy(long gfn) {
-            gpa = gfn << 12;
-            request = run.probe().host.writeTracking().track(gfn, this::written);
-            read(gpa, (int) GuestLayout.PAGE);
+            boolean part = copies.size() % 2 == 1;
+            int first = part ? (int) (gfn % 63) * 64 : 0;
+            words = new long[part ? PART / 8 : 512];
+            gpa = (gfn << 12) + first;
+            request = run.probe().host.writeTracking().trackBytes(gpa, 8 * words.length, this::written);
+            read(gpa, 8 * words.length);
         }
 
         private void written(long at, int bytes) {
@@ -38,7 +43,7 @@ final class TrackedWrites implements Disturbance {
 
         private void read(long at, int bytes) {
             GuestMemory memory = memory();
-            for (long a = at & -8L; a < at + bytes; a += 8) {
+            for (long a = Math.max(at & -8L, gpa); a < Math.min(at + bytes, gpa + 8L * words.length); a += 8) {
                 words[(int) (a - gpa) / 8] = memory.load(a, 8);
             }
         }

@@ -23,7 +23,15 @@ final class Faults {
 
     /** The same for an entry that the processor refused; EINVAL if the MMU did not mean it. */
     static Disposition misconfigured(Vcpu vcpu, MmuFault fault) {
-        Resolution resolution = vcpu.mmu().misconfigured(fault);
+        return owed(vcpu, fault, vcpu.mmu().misconfigured(fault));
+    }
+
+    /** The same for sub-page permissions that are not there. */
+    static Disposition subPageMissing(Vcpu vcpu, MmuFault fault) {
+        return owed(vcpu, fault, vcpu.mmu().subPageMissing(fault));
+    }
+
+    private static Disposition owed(Vcpu vcpu, MmuFault fault, Resolution resolution) {
         return resolution == Resolution.HOST_ERROR ? Disposition.error(EINVAL, fault.reason) : follow(vcpu, fault, resolution);
     }
 

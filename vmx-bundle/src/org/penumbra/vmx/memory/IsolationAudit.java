@@ -27,6 +27,7 @@ import org.penumbra.api.vmx.Vmcs;
  *  bit  1      R/W  writable                              bit  10    X for user mode, with mode-based execute control
  *  bit  7      PS   maps a page, in levels 2 and 3        bit  7     maps a page, in levels 2 and 3
  *  bits 51:12       frame                                 bits 51:12 frame
+ *                                                         bit  61   in level 1, with sub-page write permissions: partly writable
  * </pre>
  */
 public final class IsolationAudit {
@@ -36,6 +37,7 @@ public final class IsolationAudit {
     private static final long EPT_RWX = 7;
     private static final long USER_EXECUTE = 1 << 10;
     private static final long LARGE = 1 << 7;
+    private static final long SUB_PAGES = 1L << 61;
     private static final long FRAME = 0x000f_ffff_ffff_f000L;
     /** Tables above this many for each frame of the lease are reached again and again: the structures lead round in a circle. */
     private static final int MOST_VISITS = 8;
@@ -53,6 +55,7 @@ public final class IsolationAudit {
     private LongHashSet writable;
     private boolean nested;
     private boolean misconfigurable;
+    private boolean subPages;
     private long present;
     /** R/W of an entry keeps nobody from writing. */
     private boolean unprotected;
@@ -87,6 +90,7 @@ public final class IsolationAudit {
                 nested = !inner;
                 unprotected = false;
                 misconfigurable = false;
+                subPages = false;
                 present = PRESENT;
                 table(npt.nCr3() & FRAME, npt.levels(), 0, true, npt.nCr3());
             }
@@ -98,6 +102,7 @@ public final class IsolationAudit {
         } else if (root instanceof TranslationRoot.OneDimensional one) {
             nested = false;
             misconfigurable = false;
+            subPages = false;
             unprotected = writesWhereItReads(vmcs);
             present = PRESENT;
             if (!vmcs.cr3LoadExiting) {
@@ -116,6 +121,7 @@ public final class IsolationAudit {
             nested = !inner;
             unprotected = false;
             misconfigurable = true;
+            subPages = vmcs.subPageWrites;
             present = EPT_RWX | (vmcs.modeBasedExecute ? USER_EXECUTE : 0);
             table(eptp & FRAME, (int) (eptp >>> 3 & 7) + 1, 0, true, eptp);
         }
@@ -270,7 +276,7 @@ public final class IsolationAudit {
                 continue;
             }
             long frame = first + ((long) i << 9 * (level - 1));
-            boolean writes = unprotected || write && (entry & WRITE) != 0;
+            boolean writes = unprotected || write && ((entry & WRITE) != 0 || subPages && level == 1 && (entry & SUB_PAGES) != 0);
             if (level == 1 || level <= 3 && (entry & LARGE) != 0) {
                 leaf(entry, level, frame, writes);
             } else {
