@@ -46,6 +46,9 @@ class BootTest {
         "--mmu native", "--mmu shadow", "--mmu ept", "--mmu npt", "--mmu ept-2m", "--mmu shadow --check", "--mmu ept --check", "--mmu npt --check",
         "--mmu shadow,ept,npt --swap-every 10000 --append nopku", "--mmu shadow,ept,npt --swap-every 101 --append nopku",
         "--mmu npt,shadow --swap-every 997 --append nopku --check",
+        "--figure tlb.model=0 --mmu native --check", "--figure tlb.model=0 --mmu shadow --check", "--figure tlb.model=0 --mmu ept --check",
+        "--figure tlb.model=0 --mmu npt --check", "--figure tlb.model=0 --mmu ept-2m",
+        "--figure tlb.model=0 --mmu shadow,ept,npt --swap-every 101 --append nopku", "--figure tlb.model=0 --mmu npt,shadow --swap-every 997 --append nopku --check",
     })
     void passes(String options) {
         Outcome o = boot(KERNELS.resolve("selftest.elf"), options.split(" "));
@@ -69,7 +72,8 @@ class BootTest {
         for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57",
                 "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy",
                 "G01 breakpoints of the debug registers, single steps: debug")) {
-            for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check")) {
+            for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check",
+                    "--mmu shadow,ept,npt --swap-every 10000 --check --figure tlb.model=0")) {
                 rows.add(kernel + " " + options);
             }
         }
@@ -87,13 +91,14 @@ class BootTest {
         assertThat(o.code()).isZero();
     }
 
-    @ParameterizedTest(name = "G02 a guest in machine code retires as many instructions and puts the same out under each design, and with swaps: {0}")
+    @ParameterizedTest(name = "G02 a guest in machine code retires as many instructions and puts the same out under each design, with swaps, and with a functional TLB: {0}")
     @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57", "debug"})
     void sameInstructions(String kernel) {
         List<String> counts = new ArrayList<>();
         List<String> outputs = new ArrayList<>();
-        for (String mmu : List.of("shadow", "ept", "npt", "shadow,ept,npt")) {
-            List<String> options = new ArrayList<>(List.of("--mmu", mmu, "--append", "nopku", "--summary", "--hardware", "icelake-server"));
+        for (String mmu : List.of("shadow", "ept", "npt", "shadow,ept,npt", "shadow functional", "ept functional", "npt functional", "shadow,ept,npt functional")) {
+            List<String> options = new ArrayList<>(List.of("--mmu", mmu.replace(" functional", ""), "--append", "nopku", "--summary",
+                    "--hardware", "icelake-server", "--figure", "tlb.model=" + (mmu.endsWith("functional") ? 0 : 1)));
             if (mmu.contains(",")) {
                 options.addAll(List.of("--swap-every", "500"));
             }

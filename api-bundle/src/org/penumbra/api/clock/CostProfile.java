@@ -49,4 +49,13 @@ public interface CostProfile {
      * @throws IllegalArgumentException if the profile has no such figure; a missing price is never taken as free
      */
     long figure(String key);
+
+    /**
+     * True if translations are cached as the figures of TLBs, paging-structure caches and nested TLB say. False if they are cached in
+     * whatever way is fastest, by the same rules of invalidation: what TLBs and walks then count and cost says nothing about the processor, and is
+     * not to be reported.
+     */
+    default boolean modelsTlbs() {
+        return figure("tlb.model") != 0;
+    }
 }

@@ -86,7 +86,7 @@ final class BootCommand implements Callable<Integer> {
     private String hardware;
 
     @Option(names = "--figure", paramLabel = "KEY=VALUE",
-            description = "Change a figure of the processor model; 'penumbra hardware show' names them.")
+            description = "Change a figure of the processor model; 'penumbra hardware show' names them. tlb.model=0 is a fast functional TLB.")
     private Map<String, Long> figures = new LinkedHashMap<>();
 
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting of an MMU; 'penumbra list designs' names them.")

@@ -120,7 +120,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(names = "--figure", paramLabel = "KEY=VALUE",
             description = "Change a figure of the processor model; 'penumbra hardware show' names them. data-cache.model=0 prices all "
-                    + "references of walks alike.")
+                    + "references of walks alike; tlb.model=0 is a fast functional TLB, with which what TLBs and walks do and cost is not measured.")
     private Map<String, Long> figures = new LinkedHashMap<>();
 
     @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "256M", converter = MemorySize.class,
@@ -191,6 +191,9 @@ final class RunCommand implements Callable<Integer> {
             return study(study.get());
         }
         Plan plan = new Planner(session.services(), session.traceWorkload()).plan(request());
+        if (given().contains("events") || given().contains("jfr")) {
+            Planner.requireModelledTlbs("the time axis of --events and --jfr, simulated cycles,", plan.hardware());
+        }
         ResultsFolder folder = out == null ? null : new ResultsFolder(out, force);
         PauseHistogram pauses = histogram == null ? null : new PauseHistogram(histogram, force);
         try (Interrupt interrupt = session.interrupts().get(); EventOptions.Files files = events.open(force)) {
@@ -210,6 +213,7 @@ final class RunCommand implements Callable<Integer> {
             throw new RefusedException("--" + o + ": experiment '" + asked.id() + "' brings its own guests; it takes --hardware and --figure");
         });
         CostProfile profile = new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile();
+        Planner.requireModelledTlbs("experiment '" + asked.id() + "'", profile);
         StudyResult result;
         try {
             result = Study.of(asked).run(session.services(), profile);

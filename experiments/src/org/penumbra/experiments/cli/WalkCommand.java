@@ -128,6 +128,7 @@ final class WalkCommand implements Callable<Integer> {
         long address = address();
         Design design = new Designs(session.services()).select(List.of(mmu), settings, "--mmu").get(0);
         CostProfile profile = new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile();
+        Planner.requireModelledTlbs("walk", profile);
         PagingModes.require("--mode", pagingMode, profile, session.services().costProfiles().map(CostProfiles::all).orElse(List.of()));
         return new WalkRequest(address, pagingMode, size, kind, design, profile);
     }

@@ -43,20 +43,24 @@ public final class Measurements {
         trial = r.trial();
         add("operations", "operations", r.operations());
         add("accesses", "accesses", r.accesses());
-        add("first_level_misses", "misses", r.firstLevelMisses());
-        add("second_level_hits", "hits", r.translation().secondLevelHits());
-        add("walks", "walks", r.translation().walks());
-        add("guest_references", "references", r.translation().guestReferences());
-        add("host_references", "references", r.translation().hostReferences());
-        add("references_per_walk", "references/walk", r.translation().referencesPerWalk());
+        if (campaign.measuresTranslation()) {
+            add("first_level_misses", "misses", r.firstLevelMisses());
+            add("second_level_hits", "hits", r.translation().secondLevelHits());
+            add("walks", "walks", r.translation().walks());
+            add("guest_references", "references", r.translation().guestReferences());
+            add("host_references", "references", r.translation().hostReferences());
+            add("references_per_walk", "references/walk", r.translation().referencesPerWalk());
+        }
         add("exits", "exits", r.exitCount());
         for (ExitTable.Row row : r.exits()) {
             add("exits." + row.reason().name(), "exits", row.samples());
             add("exit_cycles." + row.reason().name(), "cycles", row.cycles());
         }
-        add("cycles", "cycles", r.cycles());
-        for (Map.Entry<Work, Long> e : r.cyclesByWork().entrySet()) {
-            add("cycles." + e.getKey().key(), "cycles", e.getValue());
+        if (campaign.measuresTranslation()) {
+            add("cycles", "cycles", r.cycles());
+            for (Map.Entry<Work, Long> e : r.cyclesByWork().entrySet()) {
+                add("cycles." + e.getKey().key(), "cycles", e.getValue());
+            }
         }
         campaign.overhead(r).ifPresent(o -> add("overhead_over_native", "ratio", o));
         add("mmu_frames", "frames", r.mmuFrames());

@@ -26,21 +26,26 @@ public final class SummaryReport {
                         Figures.NONE, "failed");
                 continue;
             }
-            table.row(c.workload(), c.design(), count(c, TrialResult::accesses), count(c, TrialResult::firstLevelMisses),
-                    count(c, r -> r.translation().walks()),
-                    c.results().stream().allMatch(r -> r.translation().completedWalks() == 0) ? Figures.NONE
+            boolean measured = campaign.measuresTranslation();
+            table.row(c.workload(), c.design(), count(c, TrialResult::accesses), measured ? count(c, TrialResult::firstLevelMisses) : Figures.NONE,
+                    measured ? count(c, r -> r.translation().walks()) : Figures.NONE,
+                    !measured || c.results().stream().allMatch(r -> r.translation().completedWalks() == 0) ? Figures.NONE
                             : Figures.decimal(c.mean(r -> r.translation().referencesPerWalk())),
-                    count(c, TrialResult::exitCount), count(c, TrialResult::cycles),
+                    count(c, TrialResult::exitCount), measured ? count(c, TrialResult::cycles) : Figures.NONE,
                     c.overhead(campaign).map(Figures::ratio).orElse(Figures.NONE));
         }
         lines.addAll(table.lines(emphasis));
+        if (!campaign.measuresTranslation()) {
+            lines.add("");
+            lines.add("A functional TLB (tlb.model is 0): what TLBs and walks do and cost was not measured, nor cycles.");
+        }
         return lines;
     }
 
     /** What a table was measured on; {@code merged} says what becomes of repetitions: "means" or "sums". */
     static String heading(CampaignResult campaign, String merged) {
         RunRequest request = campaign.plan().request();
-        return campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + ", "
+        return campaign.plan().experiment().id() + " on " + campaign.plan().hardware().name() + (campaign.measuresTranslation() ? ", " : " with a functional TLB, ")
                 + Figures.bytes(request.memoryBytes()) + " of guest memory, "
                 + paging(campaign.plan().paging()) + ", " + seeds(request, merged);
     }

@@ -34,9 +34,14 @@ public record CampaignResult(
                 && r.trial().guest().equals(result.trial().guest())).findFirst();
     }
 
+    /** True if what TLBs and walks did and cost, and so the cycles of a whole guest, were measured. */
+    public boolean measuresTranslation() {
+        return plan.hardware().modelsTlbs();
+    }
+
     /** Simulated cycles in units of what the same guest took without a hypervisor, if that is known. */
     public Optional<Double> overhead(TrialResult result) {
-        return nativeOf(result).map(n -> (double) result.cycles() / n.cycles());
+        return !measuresTranslation() ? Optional.empty() : nativeOf(result).map(n -> (double) result.cycles() / n.cycles());
     }
 
     /** Translations outside what the architecture allows, over all checked trials. */

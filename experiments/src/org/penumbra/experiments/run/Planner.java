@@ -65,6 +65,9 @@ public final class Planner {
         }
         Hardware hardware = hardware(request.hardware(), request.figures());
         PagingModes.require("--paging", paging, hardware.profile(), profiles().all());
+        if (experiment.kind() == Experiment.Kind.ABLATION || experiment.kind() == Experiment.Kind.NESTING) {
+            requireModelledTlbs("experiment '" + experiment.id() + "'", hardware.profile());
+        }
         // last, since a trace may be long: it is read through once
         boolean check = request.given().contains("check") ? request.check() : experiment.check();
         List<SelectedWorkload> workloads = workloads(experiment, request);
@@ -180,6 +183,17 @@ public final class Planner {
             return new Hardware(profiles().with(hardware.profile(), figures), hardware.source());
         } catch (IllegalArgumentException e) {
             throw new RefusedException("--figure: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Refuses a functional TLB where {@code asker} shows what translation does, or costs.
+     *
+     * @throws RefusedException if {@code hardware} has one
+     */
+    public static void requireModelledTlbs(String asker, CostProfile hardware) {
+        if (!hardware.modelsTlbs()) {
+            throw new RefusedException("tlb.model is 0: " + asker + " shows what TLBs and walks do or cost, which a functional TLB does not measure");
         }
     }
 

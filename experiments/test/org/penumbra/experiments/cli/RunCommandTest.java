@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +85,21 @@ class RunCommandTest {
     }
 
     @Test
+    @DisplayName("T15 with a functional TLB what TLBs and walks do and cost is not reported, in no table and no file, and the heading says so")
+    void functionalTlb() {
+        String[] arguments = {"run", "shadow-vs-ept", "--workload", "fork-heavy", "--design", "native,shadow", "--figure", "tlb.model=0", "--quiet", "--json"};
+        assertThat(penumbra.run(arguments)).isZero();
+        assertThat(penumbra.json().at("/results/1/metrics").properties()).extracting(Map.Entry::getKey)
+                .contains("operations", "accesses", "exits", "exit_cycles.EPT_VIOLATION")
+                .doesNotContain("first_level_misses", "second_level_hits", "walks", "guest_references", "host_references", "references_per_walk",
+                        "cycles", "overhead_over_native").noneMatch(m -> m.startsWith("cycles."));
+        assertThat(penumbra.json().at("/settings/figures").toString()).isEqualTo("{\"value\":{\"tlb.model\":0},\"origin\":\"command line\"}");
+        assertThat(penumbra.run(Arrays.copyOf(arguments, arguments.length - 1))).isZero();
+        assertThat(penumbra.out()).startsWith("shadow-vs-ept on skylake with a functional TLB, ")
+                .containsPattern("fork-heavy +shadow +[0-9,]+ +- +- +- +[0-9,]+ +- +-").contains("was not measured, nor cycles");
+    }
+
+    @Test
     @DisplayName("X06 --json prints one document and nothing else")
     void json() {
         assertThat(penumbra.run("run", "shadow-vs-ept", "--workload", "fork-heavy", "--check", "--json")).isZero();
@@ -123,6 +140,9 @@ class RunCommandTest {
         "run hot-swap --vcpus 1,x | invalid value for option '--vcpus' (N): 'x' is no whole number (see 'penumbra run --help')",
         "run hot-swap --vcpus 0 | --vcpus: 0; 1 to 64 are possible",
         "run shadow-vs-ept --figure walk.refrence=1 | --figure: unknown figure \"walk.refrence\"",
+        "run shadow-mechanisms --design shadow --workload fork-heavy --figure tlb.model=0 | tlb.model is 0: experiment 'shadow-mechanisms' shows what TLBs and walks do or cost, which a functional TLB does not measure",
+        "run walk-dimensions --figure tlb.model=0 | tlb.model is 0: experiment 'walk-dimensions' shows what TLBs and walks do or cost, which a functional TLB does not measure",
+        "run shadow-vs-ept --figure tlb.model=0 --events x.json | tlb.model is 0: the time axis of --events and --jfr, simulated cycles, shows what TLBs and walks do or cost, which a functional TLB does not measure",
         "run hot-swap --histogram . | --histogram: '.' is a folder; name a file",
         "run hot-swap --histogram pom.xml | --histogram: 'pom.xml' exists; name another, or give --force to replace it",
         "run shadow-vs-ept --out . | --out: folder '.' is not empty; name another, or give --force to replace results.csv, run.json and timings.json in it",

@@ -28,6 +28,7 @@ class WalkCommandTest {
         "walk --gva 0 --access read | --access: unknown kind of access 'read'; known: user-read, supervisor-read, user-write, "
                 + "supervisor-write, user-fetch, supervisor-fetch",
         "walk --gva 0 --mmu shadw | unknown design 'shadw'; did you mean 'shadow'? known: native, ept, ept-2m, shadow, shadow-2m",
+        "walk --gva 0 --figure tlb.model=0 | tlb.model is 0: walk shows what TLBs and walks do or cost, which a functional TLB does not measure",
         "walk --gva 0 --hardware skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
         "walk --gva 0 --set shadow.unsync=off | setting 'shadow.unsync' belongs to design 'shadow', which is not run; add it to --mmu",
     })

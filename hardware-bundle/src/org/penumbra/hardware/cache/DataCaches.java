@@ -38,9 +38,9 @@ public final class DataCaches {
         victim = profile.figure("data-cache.llc.victim") != 0;
     }
 
-    /** Empty caches of the geometry of {@code profile}; null if it switches the model off. */
+    /** Empty caches of the geometry of {@code profile}; null if it switches the model off, or that of TLBs. */
     public static DataCaches of(CostProfile profile) {
-        return profile.figure("data-cache.model") == 0 ? null : new DataCaches(profile);
+        return profile.figure("data-cache.model") == 0 || !profile.modelsTlbs() ? null : new DataCaches(profile);
     }
 
     private static CacheLevel level(CostProfile profile, String name) {

@@ -49,6 +49,7 @@ final class FigureKeys {
         Map<String, Rule> rules = new LinkedHashMap<>();
         rules.put("cpu.maxphyaddr", new Rule("bits", 32, 52));
         rules.put("cpu.linear-address-bits", new Rule("bits", 48, 57));
+        rules.put("tlb.model", new Rule(FLAG, 0, 1));
         for (String array : translationArrays()) {
             rules.put(array + ENTRIES, new Rule("entries", OPTIONAL_ARRAYS.contains(array) ? 0 : 1, MOST_ENTRIES));
             rules.put(array + WAYS, new Rule("ways", 1, MOST_ENTRIES));

@@ -2,6 +2,7 @@ package org.penumbra.hardware.tlb;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.cpu.FirstLevelTlb;
 import org.penumbra.api.cpu.TlbArray;
@@ -20,6 +21,14 @@ import org.penumbra.hardware.walk.StructureCaches;
  */
 final class Tlbs {
     private static final int SUB_PAGE_VECTORS = 16;
+    /**
+     * What there is while TLBs are functional, and not modelled: one level, large enough that its misses do not matter; several address spaces
+     * find room beside one another. Any array may be left out.
+     */
+    private static final Map<String, Integer> FUNCTIONAL = Map.of(
+            "tlb.data.small", 4096, "tlb.data.large", 512, "tlb.data.huge", 16,
+            "tlb.instruction.small", 1024, "tlb.instruction.large", 256, "tlb.instruction.huge", 16);
+    private static final int FUNCTIONAL_WAYS = 8;
 
     final FirstLevelTlb data;
     final FirstLevelTlb instruction;
@@ -97,6 +106,9 @@ final class Tlbs {
     }
 
     private static TlbArray array(CostProfile profile, String name) {
+        if (!profile.modelsTlbs()) {
+            return FUNCTIONAL.containsKey(name) ? new TlbArray(FUNCTIONAL.get(name), FUNCTIONAL_WAYS) : null;
+        }
         int entries = (int) profile.figure(name + ".entries");
         return entries == 0 ? null : new TlbArray(entries, (int) profile.figure(name + ".ways"));
     }

@@ -25,6 +25,8 @@ final class Path {
     int lengthBelow;
     /** The same to the model of data caches. */
     final LineSequence lines;
+    /** The rights that the entries of the walker's own tables grant together, as {@link Format#path} has them. */
+    long rights;
     private long[] table;
     private long tableAt;
     /** The level of the table. */
@@ -57,8 +59,7 @@ final class Path {
     }
 
     /**
-     * Follows the usual entries of {@code tables} that take no right away from {@code top} towards {@code address}, as far as they lead;
-     * false, and leads nowhere, if {@code below}, unless it is null, does not translate the address of a table by usual entries.
+     * Follows the usual entries of {@code tables} from {@code top} towards {@code address}, as far as they lead; false, and leads nowhere, if {@code below}, unless it is null, does not translate the address of a table by usual entries.
      */
     boolean follow(PhysicalMemory memory, WalkMeter meter, Format tables, Step first, long top, long address, SecondStage below) {
         // Until the end: a table may lie where no memory is.
@@ -67,6 +68,7 @@ final class Path {
         lengthBelow = 0;
         count = 0;
         lines.clear();
+        long granted = tables.path;
         Step at = first;
         long next = top;
         while (true) {
@@ -81,15 +83,17 @@ final class Path {
             long[] frame = memory.frame(slot);
             // Once: another processor may change it at any time.
             long entry = PhysicalMemory.word(frame, slot);
-            if (at.lower == null || (entry & at.openMask) != at.open) {
+            if (at.lower == null || (entry & at.tableMask) != at.table) {
                 break;
             }
             append(meter, frame, slot, entry);
+            granted &= entry ^ tables.inverted;
             next = entry & tables.address;
             length++;
             at = at.lower;
         }
         step = at;
+        rights = granted;
         tableAt = next;
         table = memory.frame(next);
         root = top;

@@ -23,9 +23,6 @@ final class Step {
      */
     long tableMask;
     long table;
-    /** The same for an entry that takes no right away, either. */
-    long openMask;
-    long open;
     /** The same for an entry that maps a page; one without write-back memory, where the format says types, is not a usual one. */
     long pageMask;
     long page;
@@ -50,9 +47,6 @@ final class Step {
         pageBits = tables.address & -1L << shift;
         tableMask = tables.usualMask(level, usual) | alsoReserved;
         table = level == 1 ? Format.NONE : usual;
-        long rights = tables.path & ~tables.accessed;
-        openMask = tableMask | rights;
-        open = table | rights & ~tables.inverted;
         pageMask = tables.usualPageMask(level, usual) | alsoReserved;
         page = tables.usualPage(level, usual);
     }

@@ -204,8 +204,8 @@ public final class Walker {
     }
 
     /**
-     * The walk as it is most of the time: nothing is cached, nobody watches, and usual entries that take no right away lead down to a usual
-     * one that maps a page and allows the access. If it meets anything else the answer is false, and nothing is done.
+     * The walk as it is most of the time: nothing is cached, nobody watches, and usual entries lead down to one that maps a page, allows the
+     * access, and is a usual one but perhaps for its flags. If it meets anything else the answer is false, and nothing is done.
      */
     private boolean straight(long address, int access, long needed) {
         Path path = regions[(int) (address >>> Path.REGION) & REGIONS - 1];
@@ -217,11 +217,17 @@ public final class Walker {
         Step at = path.step;
         long slot = path.slot(address);
         long entry = path.entry(slot);
-        long combined = combined(entry);
+        long combined = combined(path.rights, entry);
         if (!mapsUsually(at, entry, combined, access, needed)) {
-            // What is unusual now need not be so after the walk that sees to it.
-            path.forget();
-            return false;
+            entry = flagged(at, slot, entry, path.rights, access, needed);
+            if (entry == 0) {
+                if (at.lower != null) {
+                    // Where the path ends now may be a table after the walk that sees to it.
+                    path.forget();
+                }
+                return false;
+            }
+            combined = combined(path.rights, entry);
         }
         rights = rule == null ? combined : withPat(combined, at.level, entry);
         shift = at.shift;
@@ -239,16 +245,35 @@ public final class Walker {
         return true;
     }
 
-    /** The rights of a page that {@code entry} maps, if the entries above take none away. */
-    private long combined(long entry) {
+    /** The rights of a page that {@code entry} maps, if the entries above grant {@code granted}. */
+    private long combined(long granted, long entry) {
         Format f = format;
-        return f.path & (entry ^ f.inverted) | entry & f.leaf;
+        return granted & (entry ^ f.inverted) | entry & f.leaf;
     }
 
     /** Whether {@code entry} of the level {@code at} is a usual one that maps a page, allows the access, and needs no flag for it. */
     private boolean mapsUsually(Step at, long entry, long combined, int access, long needed) {
         return (entry & at.pageMask) == at.page && !(flags && Access.isWrite(access) && (entry & format.dirty) == 0)
                 && allows(combined, access, needed);
+    }
+
+    /**
+     * The {@code entry} at {@code slot} with the flags that it lacks to be a usual one, now in memory, too; 0, and nothing is done, if that is
+     * not all it lacks, if the flag is not this walker's alone to set, or if another processor has changed the entry.
+     */
+    private long flagged(Step at, long slot, long entry, long granted, int access, long needed) {
+        if (!flags || log != null || stage != null && !stage.countsAsWrite()) {
+            return 0;
+        }
+        long with = entry | format.accessed | (Access.isWrite(access) ? format.dirty : 0);
+        if (!mapsUsually(at, with, combined(granted, with), access, needed) || !memory.compareAndSet64(slot, entry, with)) {
+            return 0;
+        }
+        meter.wrote();
+        if (updates != null) {
+            updates.accept(slot);
+        }
+        return with;
     }
 
     /** True if this walker takes the straight way wherever it can, so that {@link #follow} may answer for its walks. */
@@ -268,19 +293,22 @@ public final class Walker {
 
     /**
      * Appends to {@code path} what a walk for {@code address} reads, and answers where it leads; −1 if that is not a walk by usual entries
-     * which take no right away, to one that maps a page.
+     * to one that maps a page and allows the access.
      */
     long follow(Path path, long address, int access, long needed) {
         long table = root;
+        long granted = format.path;
         Step at = start;
         while (true) {
             long slot = at.slot(table, address);
             long[] frame = memory.frame(slot);
             long entry = PhysicalMemory.word(frame, slot);
             path.append(meter, frame, slot, entry);
-            if (at.lower == null || (entry & at.openMask) != at.open) {
-                return mapsUsually(at, entry, combined(entry), access, needed) ? entry & at.pageBits | address & (1L << at.shift) - 1 : -1;
+            if (at.lower == null || (entry & at.tableMask) != at.table) {
+                return mapsUsually(at, entry, combined(granted, entry), access, needed)
+                        ? entry & at.pageBits | address & (1L << at.shift) - 1 : -1;
             }
+            granted &= entry ^ format.inverted;
             table = entry & format.address;
             at = at.lower;
         }

@@ -21,7 +21,7 @@ import org.penumbra.testkit.tlb.AbstractTlb.Verdict;
 /**
  * Two processors with small caches over one memory, whose guest changes tables and invalidates or forgets to: whatever they use must
  * be in the set of translations that the architecture allows at that moment (SDM vol. 3, "Caching Translation Information"). In
- * every guest mode, in one dimension, on EPT and on nested tables.
+ * every guest mode, in one dimension, on EPT and on nested tables, with TLBs that are modelled and with functional ones.
  */
 class AllowedSetPropertyTest {
     private static final int CPUS = 2;
@@ -45,9 +45,9 @@ class AllowedSetPropertyTest {
     private long[] tables;
 
     @Label("T11 whatever a processor uses is in the allowed set, with several processors, random edits and invalidations, in every mode")
-    @Property(tries = 250)
+    @Property(tries = 400)
     @StatisticsReport(StatisticsReport.StatisticsReportMode.OFF)
-    void allowedSet(@ForAll long seed) {
+    void allowedSet(@ForAll long seed, @ForAll boolean functional) {
         random = new Random(seed);
         layout = Layout.values()[random.nextInt(4)];
         dimension = Dimension.values()[random.nextInt(3)];
@@ -55,7 +55,7 @@ class AllowedSetPropertyTest {
             // Its PDPTEs are no registers, which the abstract TLB takes for granted.
             dimension = Dimension.ONE;
         }
-        start();
+        start(functional);
         for (int i = 0; i < 150; i++) {
             step(i);
         }
@@ -66,12 +66,13 @@ class AllowedSetPropertyTest {
         });
     }
 
-    private void start() {
+    private void start(boolean functional) {
         memory = new PhysicalMemory(1L << 32);
         rigs = new Rig[CPUS];
         for (int c = 0; c < CPUS; c++) {
-            rigs[c] = new Rig(new TestProfile().array("tlb.data.small", 4, 2).array("tlb.data.large", 2, 2)
-                    .array("tlb.instruction.small", 2, 2).array("tlb.second-level", 12, 4).array("nested-tlb", 6, 3), memory);
+            TestProfile profile = new TestProfile().array("tlb.data.small", 4, 2).array("tlb.data.large", 2, 2)
+                    .array("tlb.instruction.small", 2, 2).array("tlb.second-level", 12, 4).array("nested-tlb", 6, 3);
+            rigs[c] = new Rig(functional ? profile.functional() : profile, memory);
         }
         Rig b = rigs[0];
         long base = layout.address();

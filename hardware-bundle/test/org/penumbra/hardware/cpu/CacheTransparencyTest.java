@@ -37,8 +37,9 @@ class CacheTransparencyTest {
 
     @Label("T11 a processor with caches answers as one without while every change is invalidated")
     @Property(tries = 300)
-    void sameAnswers(@ForAll("steps") List<Step> steps, @ForAll boolean ept) {
-        Rig cached = new Rig(new TestProfile().array("tlb.data.small", 2, 1).array("tlb.second-level", 4, 2));
+    void sameAnswers(@ForAll("steps") List<Step> steps, @ForAll boolean ept, @ForAll boolean functional) {
+        TestProfile profile = new TestProfile().array("tlb.data.small", 2, 1).array("tlb.second-level", 4, 2);
+        Rig cached = new Rig(functional ? profile.functional() : profile);
         Rig plain = new Rig(TestProfile.bare());
         long root = prepare(cached, ept);
         prepare(plain, ept);

@@ -1,6 +1,7 @@
 package org.penumbra.hardware.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.penumbra.api.paging.ControlBits.CR0_PE;
 import static org.penumbra.api.paging.ControlBits.CR0_PG;
 import static org.penumbra.api.paging.ControlBits.CR0_WP;
@@ -29,9 +30,13 @@ class InvalidationTest {
     private Rig rig;
     private long root;
 
+    TestProfile profile() {
+        return new TestProfile();
+    }
+
     @BeforeEach
     void machine() {
-        rig = new Rig();
+        rig = new Rig(profile());
         root = rig.longMode();
         rig.cr4(CR4_PGE);
         rig.map(root, X, OLD, Rig.P | Rig.W | Rig.U);
@@ -56,6 +61,7 @@ class InvalidationTest {
     @Test
     @DisplayName("T11 without an invalidation the stale translation is used, in both levels")
     void stale() {
+        assumeTrue(profile().modelsTlbs(), "there is one level, and there are no paging-structure caches");
         cacheThenRemap();
         expect("X", X, OLD);
         Rig small = rig = new Rig(new TestProfile().array("tlb.data.small", 1, 1).array("tlb.instruction.small", 1, 1));
@@ -121,6 +127,7 @@ class InvalidationTest {
     @Test
     @DisplayName("T11 INVLPG drops all paging-structure-cache entries of the PCID, whatever its address")
     void invlpgStructures() {
+        assumeTrue(profile().modelsTlbs(), "there is one level, and there are no paging-structure caches");
         rig.use(X, Rig.SR);
         moveTable(Y, NEW);
         assertThat(rig.use(Y, Rig.SR)).as("through the stale PDE-cache entry").isEqualTo(OLD);
@@ -167,7 +174,7 @@ class InvalidationTest {
     @Test
     @DisplayName("T11 with CR4.PGE = 0 the G flag means nothing: MOV to CR3 drops the page")
     void noGlobals() {
-        rig = new Rig();
+        rig = new Rig(profile());
         root = rig.longMode();
         rig.map(root, GLOBAL, OLD, Rig.P | Rig.G);
         rig.use(GLOBAL, Rig.SR);
@@ -215,6 +222,7 @@ class InvalidationTest {
     @Test
     @DisplayName("T11 INVLPG reaches the current PCID only, and paging-structure caches of the current PCID only")
     void invlpgPcid() {
+        assumeTrue(profile().modelsTlbs(), "there is one level, and there are no paging-structure caches");
         rig.cpu.movToCr4(rig.registers.paging.cr4() | CR4_PCIDE);
         cacheThenRemap();
         rig.cpu.movToCr3(root | 1);

@@ -128,6 +128,54 @@ class RepeatedWalkTest {
         assertThat(rig.memory.load64(rig.eptSlot(top, GPA, 1)) & EPT_D).isZero();
     }
 
+    @ParameterizedTest(name = "T07 a page that is mapped anew at the end of a repeated walk gets its accessed and dirty flags, those of EPT: {0}")
+    @ValueSource(longs = {0, EPT_FLAGS})
+    void newLeaf(long eptpFlags) {
+        guest(eptpFlags);
+        long slot = rig.slot(root, GVA, 1);
+        for (long frame = 0x6000; frame < 0x9000; frame += 0x1000) {
+            rig.memory.store64(slot, frame | Rig.P | Rig.W | Rig.U);
+            walk(frame);
+            assertThat(rig.memory.load64(slot)).isEqualTo(frame | Rig.P | Rig.W | Rig.U | Rig.A);
+            rig.enter();
+            assertThat(rig.use(GVA, Rig.UW)).isEqualTo(frame);
+            assertThat(rig.memory.load64(slot)).isEqualTo(frame | Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+            rig.cpu.vmcall();
+        }
+        // A guest table that EPT does not let be written: the flag stays clear, and the violation says so.
+        long table = slot & Rig.ADDRESS;
+        rig.eptMap(top, table, table, (Rig.EPT_RWX | Rig.EPT_WB) & ~EPT_W);
+        rig.memory.store64(slot, 0x9000 | Rig.P | Rig.W | Rig.U);
+        walk(Processor.EXIT);
+        assertThat(rig.memory.load64(slot)).isEqualTo(0x9000 | Rig.P | Rig.W | Rig.U);
+    }
+
+    @Test
+    @DisplayName("T06 a right that an upper entry does not give is missing in each repeated walk, and there again when the entry gives it")
+    void upperRights() {
+        rig.map(root, GVA, GPA, Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+        for (int level = 2; level <= 4; level++) {
+            long slot = rig.slot(root, GVA, level);
+            set(slot, Rig.A);
+            long entry = rig.memory.load64(slot);
+            rig.memory.store64(slot, entry & ~(Rig.U | Rig.W));
+            for (int i = 0; i < 3; i++) {
+                again(Rig.SR);
+                rig.cpu.invlpg(GVA);
+                rig.expectFault(GVA, Rig.UR, 5);
+                rig.expectFault(GVA, Rig.UW, 7);
+            }
+            rig.memory.store64(slot, entry);
+            again(Rig.UR);
+            again(Rig.UW);
+        }
+    }
+
+    private void again(int access) {
+        rig.cpu.invlpg(GVA);
+        assertThat(rig.use(GVA, access)).isEqualTo(GPA);
+    }
+
     @Test
     @DisplayName("T12 a walk reads each entry once: one that another processor takes away meanwhile leads where it led, or nowhere")
     void entryTakenAwayMeanwhile() throws InterruptedException {

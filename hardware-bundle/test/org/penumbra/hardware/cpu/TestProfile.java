@@ -14,7 +14,7 @@ final class TestProfile implements CostProfile {
         for (Work w : Work.values()) {
             values.put(w.key(), 1L);
         }
-        set("cpu.maxphyaddr", 40).set("cpu.linear-address-bits", 57).set("data-cache.model", 0);
+        set("cpu.maxphyaddr", 40).set("cpu.linear-address-bits", 57).set("data-cache.model", 0).set("tlb.model", 1);
         array("tlb.data.small", 64, 4).array("tlb.data.large", 32, 4);
         array("tlb.instruction.small", 64, 4).array("tlb.instruction.large", 8, 8);
         array("tlb.data.huge", 4, 4).array("tlb.instruction.huge", 0, 1);
@@ -30,6 +30,11 @@ final class TestProfile implements CostProfile {
     /** Without paging-structure caches and nested TLB: every walk goes all the way. */
     static TestProfile bare() {
         return new TestProfile().withoutStructureCaches().withoutEptStructureCaches().array("nested-tlb", 0, 1);
+    }
+
+    /** With a functional TLB. */
+    TestProfile functional() {
+        return set("tlb.model", 0);
     }
 
     TestProfile withoutStructureCaches() {

@@ -154,7 +154,7 @@ class JsonCostProfilesTest {
             'value': 46, 'unit': 'bits' | 'value': 60, 'unit': 'bits' | figure "cpu.maxphyaddr" is 60: 32 to 52 is needed
             'value': 1536 | 'value': 1537 | figure "tlb.second-level.ways" is 12: a divisor of the 1537 entries is needed
             'value': 48, 'unit': 'bits' | 'value': 52, 'unit': 'bits' | figure "cpu.linear-address-bits" is 52: 48 (4-level paging) or 57 (5-level paging as well) is needed
-            'value': 1, 'unit': 'flag' | 'value': 2, 'unit': 'flag' | figure "data-cache.model" is 2: 1 (yes) or 0 (no) is needed
+            'value': 1, 'unit': 'flag' | 'value': 2, 'unit': 'flag' | figure "tlb.model" is 2: 1 (yes) or 0 (no) is needed
             'value': 32768 | 'value': 32700 | figure "data-cache.l1.bytes" is 32700: a multiple of 64, the bytes of a line, is needed
             'value': 32768 | 'value': 32832 | figure "data-cache.l1.ways" is 8: a divisor of the 513 lines is needed
             'value': 2097152 | 'value': 4398046511104 | figure "data-cache.llc.bytes" is 4398046511104: 64 to 1073741824 is needed
