@@ -1,7 +1,12 @@
 package org.penumbra.devices;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
 import org.penumbra.api.device.IoPorts;
@@ -9,9 +14,11 @@ import org.penumbra.api.device.MemoryDevice;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.EventDescriptor;
 import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.snapshot.Saved;
 
 /** The I/O of one machine. A device is called under its own monitor, so that it serves one vCPU at a time. */
-final class PortSpace implements IoPorts, PortDevice.Host {
+final class PortSpace implements IoPorts, PortDevice.Host, Saved {
     private final List<PortDevice> devices;
     private final List<MemoryDevice> memory;
     private final IoEvents events = new IoEvents();
@@ -134,5 +141,52 @@ final class PortSpace implements IoPorts, PortDevice.Host {
     @Override
     public boolean signal(Bus bus, long address, int width, long value) {
         return events.signal(bus, address, width, value);
+    }
+
+    @Override
+    public void save(DataOutput out) throws IOException {
+        out.writeBoolean(poweredOff());
+        out.writeInt(exitCode());
+        Map<String, Object> all = named();
+        out.writeInt(all.size());
+        for (Map.Entry<String, Object> e : all.entrySet()) {
+            if (!(e.getValue() instanceof Saved device)) {
+                throw new MachineException("the device at " + e.getKey() + " (" + e.getValue().getClass().getName()
+                        + ") keeps its state to itself: it is no " + Saved.class.getSimpleName());
+            }
+            out.writeUTF(e.getKey());
+            synchronized (device) {
+                device.save(out);
+            }
+        }
+    }
+
+    @Override
+    public void restore(DataInput in) throws IOException {
+        boolean off = in.readBoolean();
+        int code = in.readInt();
+        exit.set(off ? code : null);
+        Map<String, Object> all = named();
+        int count = in.readInt();
+        if (count != all.size()) {
+            throw new MachineException("the snapshot is of a machine with " + count + " devices, and this one has " + all.size());
+        }
+        for (int i = 0; i < count; i++) {
+            String name = in.readUTF();
+            if (!(all.get(name) instanceof Saved device)) {
+                throw new MachineException("the snapshot has the state of a device at " + name + ", where this machine has none that can take it");
+            }
+            synchronized (device) {
+                device.restore(in);
+            }
+        }
+    }
+
+    /** Every device by where it is. */
+    private Map<String, Object> named() {
+        Map<String, Object> all = new TreeMap<>();
+        devices.forEach(d -> all.put(String.format("port 0x%x", d.basePort()), d));
+        memory.forEach(d -> all.put(String.format("address 0x%x", d.base()), d));
+        return all;
     }
 }

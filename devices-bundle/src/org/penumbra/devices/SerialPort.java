@@ -1,8 +1,12 @@
 package org.penumbra.devices;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.device.PortDeviceFactory;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The first serial port of a PC: a 16550 whose transmitter is always ready and whose bytes reach the machine's console. It receives nothing and
@@ -12,7 +16,7 @@ import org.penumbra.api.device.PortDeviceFactory;
  *  0 THR, DLL while DLAB   1 IER, DLM while DLAB   2 IIR/FCR   3 LCR (bit 7: DLAB)   4 MCR   5 LSR   6 MSR   7 scratch
  * </pre>
  */
-final class SerialPort implements PortDevice {
+final class SerialPort implements PortDevice, Saved {
     private static final int BASE = 0x3f8;
     private static final int DLAB = 0x80;
     /** No interrupt is pending; FIFOs are on. */
@@ -70,6 +74,26 @@ final class SerialPort implements PortDevice {
                 return CONNECTED;
             default:
                 return register[offset];
+        }
+    }
+
+    @Override
+    public void save(DataOutput out) throws IOException {
+        for (int r : register) {
+            out.writeByte(r);
+        }
+        for (int d : divisor) {
+            out.writeByte(d);
+        }
+    }
+
+    @Override
+    public void restore(DataInput in) throws IOException {
+        for (int i = 0; i < register.length; i++) {
+            register[i] = in.readUnsignedByte();
+        }
+        for (int i = 0; i < divisor.length; i++) {
+            divisor[i] = in.readUnsignedByte();
         }
     }
 }

@@ -1,5 +1,8 @@
 package org.penumbra.devices;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.List;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
@@ -7,6 +10,7 @@ import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.MemoryDevice;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * What test kernels ask of a machine: interrupt lines that they raise themselves, and registers that keep what is written, at ports and in memory.
@@ -50,7 +54,7 @@ final class TestDevice {
         }
     }
 
-    private static final class Data implements PortDevice {
+    private static final class Data implements PortDevice, Saved {
         private final byte[] word = new byte[4];
 
         @Override
@@ -69,12 +73,22 @@ final class TestDevice {
         }
 
         @Override
+        public void save(DataOutput out) throws IOException {
+            out.write(word);
+        }
+
+        @Override
+        public void restore(DataInput in) throws IOException {
+            in.readFully(word);
+        }
+
+        @Override
         public long in(int offset, int width) {
             return load(word, offset, width);
         }
     }
 
-    private static final class Lines implements PortDevice {
+    private static final class Lines implements PortDevice, Saved {
         private final Interrupts interrupts;
 
         Lines(Interrupts interrupts) {
@@ -95,9 +109,19 @@ final class TestDevice {
         public void out(int offset, int width, long value, Host host) {
             interrupts.setLine(offset, value != 0, Interrupts.KVM_USERSPACE_IRQ_SOURCE_ID);
         }
+
+        @Override
+        public void save(DataOutput out) {
+            // The lines are saved with the machine's interrupts.
+        }
+
+        @Override
+        public void restore(DataInput in) {
+            // Nothing.
+        }
     }
 
-    private static final class Memory implements MemoryDevice {
+    private static final class Memory implements MemoryDevice, Saved {
         private final byte[] bytes = new byte[MEMORY_BYTES];
 
         @Override
@@ -118,6 +142,16 @@ final class TestDevice {
         @Override
         public synchronized void store(long offset, int width, long value) {
             TestDevice.store(bytes, (int) offset, width, value);
+        }
+
+        @Override
+        public synchronized void save(DataOutput out) throws IOException {
+            out.write(bytes);
+        }
+
+        @Override
+        public synchronized void restore(DataInput in) throws IOException {
+            in.readFully(bytes);
         }
     }
 }

@@ -1,5 +1,8 @@
 package org.penumbra.vmx;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -88,6 +91,22 @@ final class Cr3Targets {
             throw new IllegalStateException(String.format("CR3 is 0x%x, which is neither the MMU's root nor a CR3-target value", real));
         }
         return guestCr3;
+    }
+
+    /** Writes for a snapshot where slots are; what is in them is of this MMU. */
+    void save(DataOutput out) throws IOException {
+        out.writeInt(slots.size());
+        for (Map.Entry<Long, Long> e : slots.entrySet()) {
+            out.writeLong(e.getKey());
+            out.writeLong(e.getValue());
+        }
+    }
+
+    /** Takes the slots, which are empty. */
+    void restore(DataInput in) throws IOException {
+        for (int left = in.readInt(); left > 0; left--) {
+            slots.put(in.readLong(), in.readLong());
+        }
     }
 
     private void program() {

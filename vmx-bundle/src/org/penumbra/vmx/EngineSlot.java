@@ -20,6 +20,11 @@ final class EngineSlot {
         this.swapper = swapper;
     }
 
+    /** The engine by {@code engine.name}, be it there or waited for. */
+    String name() {
+        return name;
+    }
+
     /** True while an engine is waited for. */
     boolean missing() {
         return engine == null;

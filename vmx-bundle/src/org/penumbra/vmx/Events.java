@@ -1,5 +1,8 @@
 package org.penumbra.vmx;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.interrupt.Interrupts;
@@ -99,6 +102,30 @@ final class Events {
     /** Has the next entry deliver the event that the guest injects into its own guest, external or an exception. */
     void byGuest(int vector, int errorCode, long address, boolean external) {
         inject(vector, errorCode, address, external, true);
+    }
+
+    /** Writes for a snapshot what is pending. */
+    void save(DataOutput out) throws IOException {
+        Vmcs vmcs = vcpu.vmcs();
+        out.writeBoolean(nmiPending);
+        out.writeBoolean(vmcs.inject);
+        out.writeBoolean(vmcs.injectExternal);
+        out.writeBoolean(vmcs.injectNested);
+        out.writeInt(vmcs.injectVector);
+        out.writeInt(vmcs.injectErrorCode);
+        out.writeLong(vmcs.injectAddress);
+    }
+
+    /** Takes what was pending. */
+    void restore(DataInput in) throws IOException {
+        Vmcs vmcs = vcpu.vmcs();
+        nmiPending = in.readBoolean();
+        vmcs.inject = in.readBoolean();
+        vmcs.injectExternal = in.readBoolean();
+        vmcs.injectNested = in.readBoolean();
+        vmcs.injectVector = in.readInt();
+        vmcs.injectErrorCode = in.readInt();
+        vmcs.injectAddress = in.readLong();
     }
 
     private void external(int vector) {

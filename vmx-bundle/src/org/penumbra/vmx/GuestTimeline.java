@@ -1,9 +1,13 @@
 package org.penumbra.vmx;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.PriorityQueue;
 import java.util.Queue;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.penumbra.api.interrupt.Registration;
 import org.penumbra.api.interrupt.Timeline;
@@ -34,6 +38,8 @@ final class GuestTimeline implements Timeline {
     private final Runnable earlier;
     private final PriorityQueue<Action> actions =
             new PriorityQueue<>(Comparator.comparingLong((Action a) -> a.time).thenComparingLong(a -> a.number));
+    /** Held while actions run. */
+    private final ReentrantLock acting = new ReentrantLock();
     private long number;
     private volatile long skipped;
 
@@ -72,6 +78,11 @@ final class GuestTimeline implements Timeline {
 
     /** Runs what is due, in order of time. */
     void runDue() {
+        alone(this::act);
+    }
+
+    /** The same inside {@link #alone}. */
+    void act() {
         Queue<Runnable> due = new ArrayDeque<>();
         synchronized (this) {
             drop();
@@ -85,17 +96,37 @@ final class GuestTimeline implements Timeline {
         due.forEach(Runnable::run);
     }
 
+    /** Does {@code work} while no other thread runs actions. One may close the machine's gate, so who is inside that must not wait here. */
+    void alone(Runnable work) {
+        acting.lock();
+        try {
+            work.run();
+        } finally {
+            acting.unlock();
+        }
+    }
+
+    /** Writes for a snapshot how much was skipped; whoever has set a timer sets it anew. */
+    void save(DataOutput out) throws IOException {
+        out.writeLong(skipped);
+    }
+
+    void restore(DataInput in) throws IOException {
+        skipped = in.readLong();
+    }
+
     /** Every vCPU is halted: goes on to the next action. False if there is none. */
     boolean skip() {
-        synchronized (this) {
-            drop();
-            if (actions.isEmpty()) {
-                return false;
+        boolean[] any = new boolean[1];
+        alone(() -> {
+            synchronized (this) {
+                drop();
+                any[0] = !actions.isEmpty();
+                skipped += any[0] ? Math.max(0, actions.peek().time - now()) : 0;
             }
-            skipped += Math.max(0, actions.peek().time - now());
-        }
-        runDue();
-        return true;
+            act();
+        });
+        return any[0];
     }
 
     private void drop() {

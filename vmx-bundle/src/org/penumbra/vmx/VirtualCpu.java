@@ -1,5 +1,8 @@
 package org.penumbra.vmx;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.List;
 import java.util.function.Supplier;
 import org.penumbra.api.clock.CostProfile;
@@ -80,7 +83,7 @@ final class VirtualCpu implements Vcpu {
     private final ExitPath exitPath;
     private final GuestMemory guestMemory;
     private final Tracing.Tracer tracer;
-    private final LocalApic apic;
+    private final ApicRegisters apic;
     private final Emulator emulator;
     private final Cr3Targets targets;
     private final ModificationLog modificationLog;
@@ -426,6 +429,41 @@ final class VirtualCpu implements Vcpu {
         } finally {
             executing = false;
         }
+    }
+
+    /** Brings the vCPU to where a snapshot finds all of it in registers, memory and what {@link #save} writes. While it is parked. */
+    void settle() {
+        String hypervisor = inVmxOperation() ? "has executed VMXON" : hasSvmEnabled() ? "has set EFER.SVME" : "";
+        if (!hypervisor.isEmpty()) {
+            throw new MachineException("the guest on vCPU " + id + " is a hypervisor (it " + hypervisor + "), which no snapshot can hold yet");
+        }
+        leaveGuest();
+        targets.update(List.of());
+        if (attachment != null) {
+            emulator.tell();
+        }
+    }
+
+    /** Writes for a snapshot what is neither in registers nor in memory. */
+    void save(DataOutput out) throws IOException {
+        out.writeLong(processor.guestTime().retired());
+        out.writeBoolean(halted);
+        out.writeBoolean(finished);
+        out.writeLong(nestedSvm.hostSaveArea());
+        events.save(out);
+        targets.save(out);
+        apic.save(out);
+    }
+
+    /** Takes what {@link #save} has written. Before the guest runs, in root operation. */
+    void restore(DataInput in) throws IOException {
+        processor.guestTime().retire(in.readLong());
+        halted = in.readBoolean();
+        finished = in.readBoolean();
+        nestedSvm.hostSaveArea(in.readLong());
+        events.restore(in);
+        targets.restore(in);
+        apic.restore(in);
     }
 
     /** Gets the processor out of non-root operation, by an external interrupt if it is in it. While the vCPU is parked. */

@@ -1,5 +1,6 @@
 package org.penumbra.vmx;
 
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -38,6 +39,8 @@ import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.ControlRegisterRules;
 import org.penumbra.vmx.memory.HostMemory;
 import org.penumbra.vmx.memory.Notifier;
+import org.penumbra.vmx.snapshot.RegisterImage;
+import org.penumbra.vmx.snapshot.SnapshotReader;
 
 /** A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state, dirty log. */
 final class VirtualMachine implements Machine, Notifier {
@@ -70,6 +73,7 @@ final class VirtualMachine implements Machine, Notifier {
     private final MachineRegistry registry;
     private final Watchdog watchdog;
     private final Totals totals;
+    private final GuestBoot guest;
     private volatile String stopped;
     private volatile boolean alive = true;
     private boolean closed;
@@ -78,7 +82,13 @@ final class VirtualMachine implements Machine, Notifier {
     private long digest;
 
     VirtualMachine(MachineConfig config, GuestBoot guest, Parts parts, HostMemory memory, TranslationChecker checker) {
+        this(config, guest, parts, memory, checker, null);
+    }
+
+    /** @param from what the guest goes on from; null for its boot */
+    VirtualMachine(MachineConfig config, GuestBoot guest, Parts parts, HostMemory memory, TranslationChecker checker, SnapshotReader from) {
         this.config = config;
+        this.guest = guest;
         this.memory = memory;
         this.checker = checker;
         this.dispatch = parts.dispatch();
@@ -111,13 +121,13 @@ final class VirtualMachine implements Machine, Notifier {
         this.hostPages = new GuardedHostPages(this);
         this.slots = new SlotControl(this, dirtyLog);
         this.watchdog = config.watchdogMillis() == 0 ? null : new Watchdog(this, config.watchdogMillis());
-        start(guest, parts.processors());
+        start(parts.processors(), from);
     }
 
-    private void start(GuestBoot guest, ProcessorFactory processors) {
+    private void start(ProcessorFactory processors, SnapshotReader from) {
         boolean done = false;
         try {
-            boot(guest, processors);
+            boot(processors, from);
             if (watchdog != null) {
                 watchdog.start();
             }
@@ -140,16 +150,24 @@ final class VirtualMachine implements Machine, Notifier {
             ProcessorFactory processors, IoPortsFactory ports, InterruptsFactory interrupts, ExitDispatch dispatch,
             MmuPlugins designs, Engines engines, MachineRegistry registry) {}
 
-    private void boot(GuestBoot boot, ProcessorFactory processors) {
+    private void boot(ProcessorFactory processors, SnapshotReader from) {
+        MachineImage image = new MachineImage(this);
         RegisterFile[] registers = new RegisterFile[vcpus.length];
         for (int i = 0; i < registers.length; i++) {
             registers[i] = new RegisterFile();
         }
-        GuestState[] guests = guarded(() -> boot.boot(memory::load, registers, config.memoryBytes()));
-        if (boot.programsInterrupts()) {
+        GuestBoot.Loader loader = from == null ? memory::load : (gpa, value) -> { };
+        GuestState[] guests = guarded(() -> guest.boot(loader, registers, config.memoryBytes()));
+        if (from != null) {
+            image.restoreMemory(from);
+        } else if (guest.programsInterrupts()) {
             resetInterrupts();
         }
         for (int i = 0; i < vcpus.length; i++) {
+            RegisterFile r = registers[i];
+            if (from != null) {
+                from.read("registers " + i, in -> RegisterImage.restore(r, in));
+            }
             if (!ControlRegisterRules.la57Allowed(registers[i].paging.cr4(), linearAddressBits())) {
                 throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
                         + "' have " + linearAddressBits() + " bits");
@@ -164,6 +182,27 @@ final class VirtualMachine implements Machine, Notifier {
                 checker.loaded(i, registers[i].paging, false);
             }
         }
+        if (from != null) {
+            image.restore(from);
+        }
+    }
+
+    @Override
+    public void snapshot(Path file) {
+        timeline.alone(() -> swapper.alone("to take a snapshot", attachment -> {
+            timeline.act();
+            new MachineImage(this).save(file, attachment);
+        }));
+    }
+
+    /** What the guest needs to be made again. */
+    Map<String, String> identity() {
+        return guest.identity();
+    }
+
+    /** Guest time. */
+    GuestTimeline clock() {
+        return timeline;
     }
 
     /** Every pin masked, and the interval timer at pin 2, where PCs have it; pin 0 is for the 8259s, GSI 2 is where they are chained. */

@@ -1,5 +1,6 @@
 package org.penumbra.vmx;
 
+import java.nio.file.Path;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -17,6 +18,7 @@ import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.observe.TranslationCheckerFactory;
 import org.penumbra.vmx.memory.HostMemory;
+import org.penumbra.vmx.snapshot.SnapshotReader;
 
 /** Builds virtual machines. */
 @Component(property = MachineFactory.MACHINE_KIND + "=" + MachineFactory.VMX)
@@ -43,10 +45,22 @@ public final class VmxMachineFactory implements MachineFactory {
 
     @Override
     public Machine create(MachineConfig config, GuestBoot guest) {
+        return create(config, guest, null);
+    }
+
+    @Override
+    public Machine restore(MachineConfig config, GuestBoot guest, Path file) {
+        try (SnapshotReader from = new SnapshotReader(file)) {
+            MachineImage.require(from, config, guest.identity());
+            return create(config, guest, from);
+        }
+    }
+
+    private Machine create(MachineConfig config, GuestBoot guest, SnapshotReader from) {
         Settings.of(parts.designs().find(config.mmu()), config.settings());
         HostMemory memory = new HostMemory(config.memoryBytes(), config.hostPageLevel(), config.check());
         TranslationChecker checker = config.check() ? checker(config, memory) : null;
-        return new VirtualMachine(config, guest, parts, memory, checker);
+        return new VirtualMachine(config, guest, parts, memory, checker, from);
     }
 
     private TranslationChecker checker(MachineConfig config, HostMemory memory) {

@@ -62,6 +62,14 @@ public interface ExecutionEngine {
         return false;
     }
 
+    /**
+     * Whether a snapshot has all of its guest: true of an engine that keeps nothing of it but in registers, memory and the
+     * {@link org.penumbra.api.guest.GuestState}, by whose methods alone it asks the guest's program.
+     */
+    default boolean saves() {
+        return false;
+    }
+
     /** The state of the guest for a person, in lines: what a report of a guest's death shows. Empty if there is nothing to tell. */
     default String report() {
         return "";

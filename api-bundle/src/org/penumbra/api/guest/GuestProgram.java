@@ -5,7 +5,10 @@ import org.osgi.annotation.versioning.ConsumerType;
 /**
  * What an engine of steps executes: the software that one vCPU of a guest runs. It decides what the guest does next, and keeps whatever a real
  * kernel or program keeps in data structures whose contents do not matter here; translation tables and user data are in guest
- * memory and change by steps only. Called by the thread that runs the vCPU.
+ * memory and change by steps only. Called by the thread that runs the vCPU, through {@link GuestState}.
+ *
+ * <p>What it appends depends on how it was made and on the calls so far alone, not on those of another vCPU's program: a snapshot keeps the calls, and
+ * a fresh program is asked the same when it is restored.
  */
 @ConsumerType
 public interface GuestProgram {

@@ -1,7 +1,12 @@
 package org.penumbra.api.guest;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * Everything that the guest on one vCPU is, beside its registers and memory: the machine owns it, an engine works on it, and
@@ -9,7 +14,7 @@ import java.util.TreeMap;
  *
  * <p>Interruptions nest one deep: a page fault or an external interrupt while {@link #inHandler} is set is an error of the guest.
  */
-public final class GuestState {
+public final class GuestState implements Saved {
     private static final long FNV_OFFSET = 0xcbf2_9ce4_8422_2325L;
 
     /** The guest's software. */
@@ -44,6 +49,64 @@ public final class GuestState {
     /** The guest before its first operation. */
     public GuestState(GuestProgram program) {
         this.program = program;
+    }
+
+    private final GuestHistory history = new GuestHistory();
+
+    /** Has the program fill {@link #batch}, of which the first step is the next. False, with an empty batch, if it has nothing left to do. */
+    public boolean refill() {
+        batch.clear();
+        next = 0;
+        batches++;
+        history.refill();
+        return program.refill(batch);
+    }
+
+    /** Has the program fill {@link #handler} for a page fault. See {@link GuestProgram#pageFault}. */
+    public void pageFault(long cr2, int errorCode, boolean user) {
+        handler.clear();
+        history.pageFault(cr2, errorCode, user);
+        program.pageFault(cr2, errorCode, user, handler);
+    }
+
+    /** Has the program fill {@link #handler} for an external interrupt. See {@link GuestProgram#interrupt}. */
+    public void interrupt(int vector) {
+        handler.clear();
+        history.interrupt(vector);
+        program.interrupt(vector, handler);
+    }
+
+    @Override
+    public void save(DataOutput out) throws IOException {
+        if (!guests.isEmpty()) {
+            throw new MachineException("the guest has a guest of its own, which no snapshot can hold");
+        }
+        out.writeInt(next);
+        out.writeBoolean(inHandler);
+        out.writeInt(interruptedNext);
+        out.writeInt(interruptedCpl);
+        out.writeLong(interruptedRflags);
+        out.writeBoolean(finished);
+        out.writeLong(batches);
+        out.writeLong(digest);
+        history.save(out);
+    }
+
+    /** Asks the program, which must be a fresh one of the same guest, what the saved one was asked. */
+    @Override
+    public void restore(DataInput in) throws IOException {
+        next = in.readInt();
+        inHandler = in.readBoolean();
+        interruptedNext = in.readInt();
+        interruptedCpl = in.readInt();
+        interruptedRflags = in.readLong();
+        finished = in.readBoolean();
+        batches = in.readLong();
+        digest = in.readLong();
+        history.restore(in, this);
+        if (next < 0 || next > steps().count || inHandler && (interruptedNext < 0 || interruptedNext > batch.count)) {
+            throw new IllegalArgumentException("the guest stands at a step that its program has not made: it is no program of this snapshot");
+        }
     }
 
     /** {@link #digest} of this guest and of its guests. */

@@ -1,5 +1,6 @@
 package org.penumbra.api.machine;
 
+import java.util.Map;
 import java.util.Optional;
 import org.osgi.annotation.versioning.ConsumerType;
 import org.penumbra.api.cpu.RegisterFile;
@@ -34,6 +35,14 @@ public interface GuestBoot {
      */
     default boolean programsInterrupts() {
         return false;
+    }
+
+    /**
+     * What is needed to make this guest again, by name: workload, seed, digest of its input. Goes into snapshots, which no guest of another identity
+     * goes on from. Empty if it is in memory and registers alone.
+     */
+    default Map<String, String> identity() {
+        return Map.of();
     }
 
     /** Why this guest cannot run on {@code vcpus} vCPUs in {@code memoryBytes} of memory, in one line for the user; empty if it can. */

@@ -1,5 +1,6 @@
 package org.penumbra.api.machine;
 
+import java.nio.file.Path;
 import java.util.Map;
 import org.osgi.annotation.versioning.ProviderType;
 import org.penumbra.api.clock.CycleClock;
@@ -92,6 +93,16 @@ public interface Machine extends AutoCloseable {
 
     /** The trace points of hypervisor and MMU; null without a hypervisor. */
     Tracing tracing();
+
+    /**
+     * Writes what the guest goes on from into {@code file}, at an operation boundary: architectural state alone, nothing that an MMU derives. The
+     * guest goes on here, too. An older file of the name is replaced when the new one is whole. Any thread but those of the machine's own vCPUs.
+     *
+     * @throws MachineException if the machine cannot be saved as it is now, or the file cannot be written
+     */
+    default void snapshot(Path file) {
+        throw new MachineException("a machine without a hypervisor has no snapshots");
+    }
 
     /** Closes the MMU and frees what it held. Numbers stay readable; closing again has no effect. */
     @Override

@@ -4,7 +4,7 @@
  * <p><b>If you write a guest:</b> implement {@link org.penumbra.api.machine.GuestBoot}. <b>If you run experiments:</b> get a
  * {@link org.penumbra.api.machine.MachineFactory} by its kind, run, read, close.
  */
-@Version("0.1.0")
+@Version("0.2.0")
 package org.penumbra.api.machine;
 
 import org.osgi.annotation.versioning.Version;

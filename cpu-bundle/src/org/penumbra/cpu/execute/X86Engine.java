@@ -71,6 +71,11 @@ final class X86Engine implements ExecutionEngine {
     }
 
     @Override
+    public boolean saves() {
+        return true;
+    }
+
+    @Override
     public Stop run(long budget) {
         exited = false;
         core.stop = null;

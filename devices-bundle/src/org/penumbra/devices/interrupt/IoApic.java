@@ -1,5 +1,8 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.List;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
@@ -7,6 +10,7 @@ import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.MemoryDevice;
 import org.penumbra.api.interrupt.ControllerState;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The registers of the I/O APIC as the guest reaches them (82093AA data sheet, "Register Description"); what they say is in the
@@ -17,7 +21,7 @@ import org.penumbra.api.interrupt.Interrupts;
  *  index    0 ID (27:24)   1 version (7:0), last entry (23:16)   2 arbitration   10H + 2n, 11H + 2n redirection entry n, low and high half
  * </pre>
  */
-final class IoApic implements MemoryDevice {
+final class IoApic implements MemoryDevice, Saved {
     private static final long BASE = 0xfec0_0000L;
     private static final long BYTES = 0x400;
     private static final int WINDOW = 0x10;
@@ -87,5 +91,17 @@ final class IoApic implements MemoryDevice {
             boolean low = (index & 1) == 0;
             interrupts.redirect(pin, low ? entry & ~ALL | value & ALL : entry & ALL | value << 32);
         }
+    }
+
+    @Override
+    public synchronized void save(DataOutput out) throws IOException {
+        out.writeInt(index);
+        out.writeLong(id);
+    }
+
+    @Override
+    public synchronized void restore(DataInput in) throws IOException {
+        index = in.readInt();
+        id = in.readLong();
     }
 }

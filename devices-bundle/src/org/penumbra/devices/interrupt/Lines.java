@@ -1,5 +1,9 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.util.Arrays;
 import org.penumbra.api.interrupt.ControllerState;
 import org.penumbra.api.interrupt.Interrupts;
 
@@ -50,5 +54,24 @@ final class Lines {
         }
         holders = fresh;
         return changed;
+    }
+
+    void save(DataOutput out) throws IOException {
+        for (int gsi = 0; gsi < sources.length; gsi++) {
+            if (isHigh(gsi)) {
+                out.writeInt(gsi);
+                out.writeInt(sources[gsi]);
+            }
+        }
+        out.writeInt(-1);
+    }
+
+    /** The lines are plugged as {@code table} says. */
+    void restore(DataInput in, RoutingTable table) throws IOException {
+        Arrays.fill(sources, 0);
+        for (int gsi = in.readInt(); gsi >= 0; gsi = in.readInt()) {
+            sources[gsi] = in.readInt();
+        }
+        reroute(table);
     }
 }

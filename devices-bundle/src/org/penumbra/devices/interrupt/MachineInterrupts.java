@@ -1,5 +1,8 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +17,8 @@ import org.penumbra.api.interrupt.InterruptController;
 import org.penumbra.api.interrupt.InterruptTarget;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.machine.MachineException;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The interrupts of one machine. One lock guards lines, routing, latch and controller, so that each signal is whole: it goes by
@@ -22,7 +27,7 @@ import org.penumbra.api.interrupt.Registration;
  *
  * <p>One class although it is long: everything in it reads or writes the controller under that lock.
  */
-final class MachineInterrupts implements Interrupts, InterruptController.Host {
+final class MachineInterrupts implements Interrupts, InterruptController.Host, Saved {
     private final Object lock = new Object();
     private final ControllerRegistry registry;
     private final int vcpus;
@@ -502,6 +507,59 @@ final class MachineInterrupts implements Interrupts, InterruptController.Host {
         }
         readiness.tell(kicks);
         Resamplers.signal(resample);
+    }
+
+    @Override
+    public void save(DataOutput out) throws IOException {
+        synchronized (lock) {
+            if (controller == null) {
+                throw new MachineException("the machine waits for its interrupt controller " + name);
+            }
+            if (!irqfds.isEmpty()) {
+                throw new MachineException("events of this process are tied to the machine's interrupts (irqfd), which no snapshot can hold");
+            }
+            out.writeUTF(name);
+            ControllerState state = controller.state();
+            for (long[] words : List.of(state.irr(), state.isr(), state.tmr(), state.redirection())) {
+                for (long word : words) {
+                    out.writeLong(word);
+                }
+            }
+            out.writeInt(state.lines());
+            table.save(out);
+            lines.save(out);
+            pics.save(out);
+            out.writeBoolean(external);
+            for (int p : priority) {
+                out.writeInt(p);
+            }
+        }
+    }
+
+    @Override
+    public void restore(DataInput in) throws IOException {
+        String wanted = in.readUTF();
+        synchronized (lock) {
+            controller = null;
+            kept = new ControllerState(vcpus, words(in, 4 * vcpus), words(in, 4 * vcpus), words(in, 4 * vcpus), words(in, ControllerState.PINS),
+                    in.readInt());
+            table = RoutingTable.restored(in);
+            lines.restore(in, table);
+            pics.restore(in);
+            external = in.readBoolean();
+            for (int i = 0; i < vcpus; i++) {
+                priority[i] = in.readInt();
+            }
+        }
+        swapController(wanted);
+    }
+
+    private static long[] words(DataInput in, int count) throws IOException {
+        long[] words = new long[count];
+        for (int i = 0; i < count; i++) {
+            words[i] = in.readLong();
+        }
+        return words;
     }
 
     @Override

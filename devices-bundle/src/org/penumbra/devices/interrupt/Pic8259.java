@@ -1,5 +1,9 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+
 /**
  * One 8259A interrupt controller (Intel 8259A data sheet; KVM: {@code struct kvm_kpic_state}). Guarded by the lock of its machine.
  *
@@ -190,5 +194,32 @@ final class Pic8259 {
 
     int trigger() {
         return elcr;
+    }
+
+    void save(DataOutput out) throws IOException {
+        for (int word : new int[] {levels, irr, isr, imr, elcr, base, first, awaited}) {
+            out.writeInt(word);
+        }
+        for (boolean flag : new boolean[] {wantsWord4, readsIsr, poll, specialMask, fullyNested, automaticEoi, rotates}) {
+            out.writeBoolean(flag);
+        }
+    }
+
+    void restore(DataInput in) throws IOException {
+        levels = in.readInt();
+        irr = in.readInt();
+        isr = in.readInt();
+        imr = in.readInt();
+        elcr = in.readInt();
+        base = in.readInt();
+        first = in.readInt();
+        awaited = in.readInt();
+        wantsWord4 = in.readBoolean();
+        readsIsr = in.readBoolean();
+        poll = in.readBoolean();
+        specialMask = in.readBoolean();
+        fullyNested = in.readBoolean();
+        automaticEoi = in.readBoolean();
+        rotates = in.readBoolean();
     }
 }

@@ -1,5 +1,9 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+
 /** The two 8259s of a PC, the second at input 2 of the first. KVM: {@code i8259.c}. Guarded by the lock of its machine. */
 final class PicPair {
     /** Input of the first at which the second is. */
@@ -68,5 +72,15 @@ final class PicPair {
 
     int trigger(boolean second) {
         return (second ? slave : master).trigger();
+    }
+
+    void save(DataOutput out) throws IOException {
+        master.save(out);
+        slave.save(out);
+    }
+
+    void restore(DataInput in) throws IOException {
+        master.restore(in);
+        slave.restore(in);
     }
 }

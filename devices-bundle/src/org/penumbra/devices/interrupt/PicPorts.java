@@ -1,15 +1,18 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.PortDevice;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The ports of the two 8259s: 20H and 21H, A0H and A1H, and their edge/level registers 4D0H and 4D1H. The 8259s themselves are the machine's, with
  * its lines: a swap of controllers does not touch them.
  */
-final class PicPorts implements PortDevice {
+final class PicPorts implements PortDevice, Saved {
     private static final int[] COMMAND = {0x20, 0xa0};
     private static final int TRIGGER = 0x4d0;
 
@@ -56,5 +59,16 @@ final class PicPorts implements PortDevice {
         int[] octet = new int[1];
         interrupts.pics(p -> octet[0] = base == TRIGGER ? p.trigger(offset == 1) : p.in(base == COMMAND[1], offset));
         return octet[0];
+    }
+
+    /** The 8259s are saved with the machine's interrupts. */
+    @Override
+    public void save(DataOutput out) {
+        // Nothing.
+    }
+
+    @Override
+    public void restore(DataInput in) {
+        // Nothing.
     }
 }

@@ -1,5 +1,8 @@
 package org.penumbra.devices.interrupt;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
@@ -54,5 +57,29 @@ final class RoutingTable {
     /** The GSIs that lead to {@code pin}; not to be changed. */
     int[] gsisOf(int pin) {
         return gsisOf[pin];
+    }
+
+    void save(DataOutput out) throws IOException {
+        out.writeInt(byGsi.size());
+        for (Map.Entry<Integer, GsiRoute> e : byGsi.entrySet()) {
+            out.writeInt(e.getKey());
+            boolean message = e.getValue() instanceof GsiRoute.Msi;
+            out.writeBoolean(message);
+            if (e.getValue() instanceof GsiRoute.Msi m) {
+                out.writeLong(m.address());
+                out.writeInt(m.data());
+            } else {
+                out.writeInt(pin(e.getKey()));
+            }
+        }
+    }
+
+    static RoutingTable restored(DataInput in) throws IOException {
+        Map<Integer, GsiRoute> table = new TreeMap<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            int gsi = in.readInt();
+            table.put(gsi, in.readBoolean() ? new GsiRoute.Msi(in.readLong(), in.readInt()) : new GsiRoute.Pin(in.readInt()));
+        }
+        return new RoutingTable(table);
     }
 }

@@ -1,10 +1,14 @@
 package org.penumbra.devices.timer;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The interval timer of a PC, an 8254 at 1.193182 MHz whose channel 0 raises GSI 0, and port 61H with the gate and the output of channel 2. KVM:
@@ -27,6 +31,8 @@ final class Pit {
     private final Board board;
     private final PitChannel[] channels = new PitChannel[3];
     private Registration timer;
+    /** Which rise of channel 0 it waits for. */
+    private long awaited;
     private boolean speaker;
 
     private Pit(Board board) {
@@ -102,6 +108,7 @@ final class Pit {
     private void arm(long n) {
         disarm();
         long at = channels[0].rise(n);
+        awaited = n;
         if (at >= 0) {
             timer = board.timeline().at(at, () -> rose(n));
         }
@@ -122,7 +129,33 @@ final class Pit {
         board.interrupts().setLine(GSI, false, SOURCE);
     }
 
-    private final class Counters implements PortDevice {
+    /** The whole timer. */
+    private final class Counters implements PortDevice, Saved {
+        @Override
+        public void save(DataOutput out) throws IOException {
+            synchronized (Pit.this) {
+                for (PitChannel c : channels) {
+                    c.save(out);
+                }
+                out.writeBoolean(speaker);
+                out.writeLong(timer == null ? 0 : awaited);
+            }
+        }
+
+        @Override
+        public void restore(DataInput in) throws IOException {
+            synchronized (Pit.this) {
+                for (PitChannel c : channels) {
+                    c.restore(in);
+                }
+                speaker = in.readBoolean();
+                long n = in.readLong();
+                if (n > 0) {
+                    arm(n);
+                }
+            }
+        }
+
         @Override
         public int basePort() {
             return BASE;
@@ -144,7 +177,18 @@ final class Pit {
         }
     }
 
-    private final class Gate implements PortDevice {
+    /** Of which {@link Counters} has the state. */
+    private final class Gate implements PortDevice, Saved {
+        @Override
+        public void save(DataOutput out) {
+            // Nothing.
+        }
+
+        @Override
+        public void restore(DataInput in) {
+            // Nothing.
+        }
+
         @Override
         public int basePort() {
             return GATE_PORT;

@@ -1,5 +1,9 @@
 package org.penumbra.devices.timer;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+
 /**
  * One counter of the 8254 (Intel 8254 data sheet, "Mode Definitions"; KVM: {@code struct kvm_kpic_channel_state} of {@code i8254.c}). Counts in
  * binary whatever the BCD bit says. Guarded by the timer it is in.
@@ -146,5 +150,31 @@ final class PitChannel {
         boolean high = access() == 2 || access() == LOW_THEN_HIGH && readsHigh;
         readsHigh = access() == LOW_THEN_HIGH && !readsHigh;
         return (high ? value(now) >>> 8 : value(now)) & 0xff;
+    }
+
+    void save(DataOutput out) throws IOException {
+        out.writeInt(control);
+        out.writeInt(count);
+        out.writeLong(loaded);
+        out.writeBoolean(running);
+        out.writeBoolean(gate);
+        out.writeInt(half);
+        out.writeBoolean(readsHigh);
+        out.writeInt(latched);
+        out.writeInt(latchedBytes);
+        out.writeInt(status);
+    }
+
+    void restore(DataInput in) throws IOException {
+        control = in.readInt() & STATUS;
+        count = Math.floorMod(in.readInt() - 1, WRAP) + 1;
+        loaded = in.readLong();
+        running = in.readBoolean();
+        gate = in.readBoolean();
+        half = in.readInt();
+        readsHigh = in.readBoolean();
+        latched = in.readInt();
+        latchedBytes = in.readInt();
+        status = in.readInt();
     }
 }

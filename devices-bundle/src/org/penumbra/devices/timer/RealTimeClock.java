@@ -1,5 +1,8 @@
 package org.penumbra.devices.timer;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -8,6 +11,7 @@ import org.penumbra.api.device.Board;
 import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.Registration;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The real-time clock of a PC (MC146818A data sheet) with its 128 bytes of memory, at ports 70H and 71H; its interrupt is GSI 8. The machine is
@@ -19,7 +23,7 @@ import org.penumbra.api.interrupt.Registration;
  *  C  7 requested, 6:4 by what; cleared when it is read      D  7 valid
  * </pre>
  */
-final class RealTimeClock implements PortDevice {
+final class RealTimeClock implements PortDevice, Saved {
     private static final int BASE = 0x70;
     private static final int GSI = 8;
     private static final int SOURCE = 2;
@@ -42,6 +46,8 @@ final class RealTimeClock implements PortDevice {
     private final int[] memory = new int[128];
     private int index;
     private Registration timer;
+    /** Which expiry it waits for. */
+    private long awaited;
     private long started;
 
     private RealTimeClock(Board board) {
@@ -152,6 +158,7 @@ final class RealTimeClock implements PortDevice {
             timer.close();
             timer = null;
         }
+        awaited = n;
         if ((memory[B] & PERIODIC) != 0 && period() > 0) {
             timer = board.timeline().at(started + ticks.time(n * period()), () -> expired(n));
         }
@@ -163,5 +170,28 @@ final class RealTimeClock implements PortDevice {
             arm(n + 1);
         }
         board.interrupts().setLine(GSI, true, SOURCE);
+    }
+
+    @Override
+    public synchronized void save(DataOutput out) throws IOException {
+        for (int octet : memory) {
+            out.writeByte(octet);
+        }
+        out.writeByte(index);
+        out.writeLong(started);
+        out.writeLong(timer == null ? 0 : awaited);
+    }
+
+    @Override
+    public synchronized void restore(DataInput in) throws IOException {
+        for (int i = 0; i < memory.length; i++) {
+            memory[i] = in.readUnsignedByte();
+        }
+        index = in.readUnsignedByte() & 0x7f;
+        started = in.readLong();
+        long n = in.readLong();
+        if (n > 0) {
+            arm(n);
+        }
     }
 }

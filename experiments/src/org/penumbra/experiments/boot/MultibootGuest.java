@@ -26,7 +26,6 @@ import org.penumbra.api.paging.PagingState;
  * </pre>
  */
 public final class MultibootGuest implements GuestBoot {
-    private static final long FNV_PRIME = 0x100_0000_01b3L;
     private static final int HEADER_MAGIC = 0x1bad_b002;
     private static final int BOOT_MAGIC = 0x2bad_b002;
     private static final int SEARCHED = 8192;
@@ -195,10 +194,9 @@ public final class MultibootGuest implements GuestBoot {
         return true;
     }
 
-    /** The digest of a guest in machine code is that of what it puts out: what it loads nobody looks at. */
     @Override
     public void console(int octet) {
-        state.digest = (state.digest ^ octet) * FNV_PRIME;
+        MachineCode.putOut(state, octet);
         console.accept(octet);
     }
 }

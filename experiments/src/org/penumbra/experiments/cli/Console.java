@@ -51,6 +51,14 @@ final class Console {
         out.flush();
     }
 
+    /** Prints a byte of a guest's console, each line as soon as it is complete. */
+    void octet(int octet) {
+        out.write(octet);
+        if (octet == '\n') {
+            out.flush();
+        }
+    }
+
     /** Prints a line for the user, marked with the program's name, beside the answer. */
     void complain(String message) {
         err.println((ansiErr() ? Ansi.ON.string("@|bold,red penumbra:|@ ") : "penumbra: ") + message);

@@ -70,6 +70,7 @@ final class PenumbraCommand implements Callable<Integer> {
         CommandLine line = new CommandLine(new PenumbraCommand(session));
         line.addSubcommand(new RunCommand(session));
         line.addSubcommand(new BootCommand(session));
+        line.addSubcommand(new RestoreCommand(session));
         line.addSubcommand(new WalkCommand(session));
         line.addSubcommand(new VerifyCommand(session));
         line.addSubcommand(new ListCommand(session));

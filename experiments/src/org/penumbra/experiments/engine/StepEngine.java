@@ -94,6 +94,11 @@ final class StepEngine implements ExecutionEngine {
     }
 
     @Override
+    public boolean saves() {
+        return true;
+    }
+
+    @Override
     public void switchTo(GuestState other) {
         guest = other;
         // Batches are counted for each guest.
@@ -371,10 +376,7 @@ final class StepEngine implements ExecutionEngine {
             return true;
         }
         while (!g.finished && g.next == g.batch.count) {
-            g.batch.clear();
-            g.next = 0;
-            g.batches++;
-            g.finished = !g.program.refill(g.batch);
+            g.finished = !g.refill();
         }
         return !g.finished;
     }
@@ -391,7 +393,7 @@ final class StepEngine implements ExecutionEngine {
     private void interrupt(int vector) {
         enterHandler("external interrupt " + vector);
         registers.rflags &= ~ControlBits.RFLAGS_IF;
-        guest.program.interrupt(vector, guest.handler);
+        guest.interrupt(vector);
     }
 
     private void exception(int vector, int errorCode, long gva, boolean nested) {
@@ -408,7 +410,7 @@ final class StepEngine implements ExecutionEngine {
         enterHandler(String.format("page fault at 0x%x (%s)", gva, PageFaultError.describe(errorCode)));
         // Interrupts stay off in the handler, as after an interrupt gate.
         registers.rflags &= ~ControlBits.RFLAGS_IF;
-        guest.program.pageFault(gva, errorCode, user, guest.handler);
+        guest.pageFault(gva, errorCode, user);
     }
 
     private void enterHandler(String what) {
@@ -420,7 +422,6 @@ final class StepEngine implements ExecutionEngine {
         g.interruptedCpl = registers.cpl;
         g.interruptedRflags = registers.rflags;
         registers.cpl = 0;
-        g.handler.clear();
         g.inHandler = true;
         g.next = 0;
     }

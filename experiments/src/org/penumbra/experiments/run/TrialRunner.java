@@ -46,7 +46,7 @@ final class TrialRunner {
         MachineConfig config = new MachineConfig(request.memoryBytes(), design.hostPageLevel(), plan.hardware(), design.mmu(),
                 design.changedSettings(), plan.check()).withVcpus(trial.vcpus(), false)
                 .withEngine(trial.workload().workload().engine());
-        try (Machine machine = factory.create(config, trial.workload().workload().prepare(trial.seed(), plan.paging()))) {
+        try (Machine machine = factory.create(config, new IdentifiedGuest(trial.workload(), trial.seed(), plan.paging()))) {
             SwapDriver driver = trial.course() == null ? null : new SwapDriver(machine, trial);
             boolean ended = watched(listener.running(trial, machine),
                     () -> driver == null ? run(machine, progress, stop) : driver.run(progress, stop));

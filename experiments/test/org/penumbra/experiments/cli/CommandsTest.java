@@ -80,13 +80,15 @@ class CommandsTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "rnu | unknown command 'rnu'; did you mean 'run'? known: boot, hardware, help, list, plugin, run, shell, trace, verify, walk (see 'penumbra --help')",
-        "help rn | unknown command 'rn'; did you mean 'run'? known: boot, hardware, help, list, plugin, run, shell, trace, verify, walk",
+        "rnu | unknown command 'rnu'; did you mean 'run'? known: boot, hardware, help, list, plugin, restore, run, shell, trace, verify, walk (see 'penumbra --help')",
+        "help rn | unknown command 'rn'; did you mean 'run'? known: boot, hardware, help, list, plugin, restore, run, shell, trace, verify, walk",
         "trace | missing required subcommand (see 'penumbra trace --help')",
         "trace inf x | unknown command 'inf'; did you mean 'info'? known: convert, info, record (see 'penumbra trace --help')",
         "list design | unknown list 'design'; did you mean 'designs'? known: experiments, designs, hardware, workloads, paging, tracepoints",
         "hardware show skylke | unknown hardware 'skylke'; did you mean 'skylake'? known: haswell, skylake",
         "boot /none.elf | /none.elf: there is no such file",
+        "restore /none.psnap | /none.psnap: there is no such file",
+        "restore /etc/passwd | /etc/passwd is no snapshot of a machine",
         "trace convert a | missing required parameter: 'OUT' (see 'penumbra trace convert --help')",
         "trace convert a /etc/passwd | '/etc/passwd' exists; give another name, or --force to replace it",
         "trace record | missing required parameter: 'COMMAND' (see 'penumbra trace record --help')",

@@ -1,5 +1,8 @@
 package org.penumbra.vmx.apic;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.Arrays;
 import java.util.function.Supplier;
 import org.penumbra.api.interrupt.ControllerState;
@@ -7,6 +10,7 @@ import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.interrupt.Registration;
 import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * Local APIC of one vCPU: the registers beside those that the machine's interrupt controller keeps, and the timer. KVM: {@code lapic.c}.
@@ -20,7 +24,7 @@ import org.penumbra.api.interrupt.Timeline;
  * Messages to other processors go to the controller if they are fixed, of lowest priority, or NMIs; INIT and
  * start-up go nowhere. LINT0 lets the 8259s through, and nothing else; nothing is at LINT1.
  */
-public final class ApicRegisters implements LocalApic {
+public final class ApicRegisters implements LocalApic, Saved {
     private static final long PAGE = 4096;
     private static final long DEFAULT_BASE = 0xfee0_0000L;
     private static final long BSP = 1 << 8;
@@ -71,6 +75,8 @@ public final class ApicRegisters implements LocalApic {
     private final long physicalLimit;
     private Registration timer;
     private long started;
+    /** When {@link #timer} expires. */
+    private long due;
 
     /** @param id of the vCPU, and of its APIC */
     public ApicRegisters(int id, Interrupts interrupts, Supplier<Timeline> timeline, int physicalBits) {
@@ -396,8 +402,13 @@ public final class ApicRegisters implements LocalApic {
         stopTimer();
         if (register[INITIAL >> 4] != 0) {
             started = timeline.get().now();
-            timer = timeline.get().at(started + period(), this::expire);
+            arm(started + period());
         }
+    }
+
+    private void arm(long time) {
+        due = time;
+        timer = timeline.get().at(time, this::expire);
     }
 
     private synchronized void stopTimer() {
@@ -415,7 +426,7 @@ public final class ApicRegisters implements LocalApic {
             timer = null;
             if (periodic()) {
                 started += period();
-                timer = timeline.get().at(started + period(), this::expire);
+                arm(started + period());
             }
         }
         long lvt = register[LVT_TIMER >> 4];
@@ -430,5 +441,31 @@ public final class ApicRegisters implements LocalApic {
         }
         long passed = (timeline.get().now() - started) / divisor();
         return Math.max(0, register[INITIAL >> 4] - passed);
+    }
+
+    @Override
+    public synchronized void save(DataOutput out) throws IOException {
+        for (long r : register) {
+            out.writeLong(r);
+        }
+        out.writeLong(base);
+        out.writeLong(started);
+        out.writeBoolean(timer != null);
+        out.writeLong(due);
+    }
+
+    @Override
+    public synchronized void restore(DataInput in) throws IOException {
+        for (int i = 0; i < register.length; i++) {
+            register[i] = in.readLong();
+        }
+        base = in.readLong();
+        started = in.readLong();
+        stopTimer();
+        boolean running = in.readBoolean();
+        due = in.readLong();
+        if (running) {
+            arm(due);
+        }
     }
 }

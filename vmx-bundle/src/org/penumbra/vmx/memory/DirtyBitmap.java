@@ -1,10 +1,15 @@
 package org.penumbra.vmx.memory;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
+import org.eclipse.collections.impl.list.mutable.primitive.LongArrayList;
+import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.DirtyLog;
 
 /**
@@ -182,6 +187,35 @@ public final class DirtyBitmap implements DirtyLog {
     /** The bits of a word from {@code bit}, which may lie before or behind it, upwards. */
     private static long upFrom(long bit) {
         return bit <= 0 ? -1 : bit >= 64 ? 0 : -1L << bit;
+    }
+
+    /** Writes for a snapshot what is logged beside what slots ask for, and the log. */
+    public void save(DataOutput out) throws IOException {
+        if (rings.length != 0) {
+            throw new MachineException("the dirty log has rings, which somebody in this process reads; no snapshot can hold them");
+        }
+        out.writeBoolean(all);
+        LongArrayList words = new LongArrayList();
+        visit(0, Long.MAX_VALUE, (piece, word, first) -> {
+            if (piece.get(word) != 0) {
+                words.addAll(first, piece.get(word));
+            }
+        });
+        out.writeInt(words.size());
+        for (int i = 0; i < words.size(); i++) {
+            out.writeLong(words.get(i));
+        }
+    }
+
+    /** Takes the log of a snapshot; the slots are those of the snapshot already. */
+    public void restore(DataInput in) throws IOException {
+        all = in.readBoolean();
+        for (int left = in.readInt(); left > 0; left -= 2) {
+            long first = in.readLong();
+            for (long bits = in.readLong(); bits != 0; bits &= bits - 1) {
+                mark(first + Long.numberOfTrailingZeros(bits));
+            }
+        }
     }
 
     /** Number of marked frames. */

@@ -28,6 +28,8 @@ final class HostAddressSpace {
     private static final long SWAPPED = 1L << 62;
     private static final long FRAME = SHARED - 1;
     private static final int HVA_BITS = 47;
+    /** All of it. */
+    static final long BYTES = 1L << HVA_BITS;
     private static final int CHUNK_SHIFT = 21;
     private static final int GROUP_BITS = 4;
     private static final int GROUP = 1 << GROUP_BITS;

@@ -1,5 +1,8 @@
 package org.penumbra.vmx.memory;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -26,6 +29,11 @@ public final class HostMemory {
     static final int GFN_BITS = 40;
     /** Host memory beside the guest's: room for translation structures. */
     private static final long RESERVE = 64L << 20;
+
+    /** Told of a page of the host's, and where its contents are. */
+    public interface Page {
+        void page(long hva, long hpa);
+    }
 
     final Invalidations invalidations = new Invalidations();
     final FramePool pool;
@@ -238,6 +246,44 @@ public final class HostMemory {
     /** Marks every frame that the guest has used as dirty. */
     public void markAll() {
         used((gfn, pfn) -> dirty.mark(gfn));
+    }
+
+    /** Writes the slots for a snapshot. */
+    public void saveSlots(DataOutput out) throws IOException {
+        out.writeInt(allSlots().size());
+        for (MemorySlot slot : allSlots()) {
+            out.writeInt(slot.id());
+            out.writeInt(slot.flags());
+            out.writeLong(slot.baseGfn());
+            out.writeLong(slot.frames());
+            out.writeLong(slot.hva());
+        }
+    }
+
+    /**
+     * Takes the slots of a snapshot in place of all that there are. Before the guest runs.
+     *
+     * @param physicalBits the guest's MAXPHYADDR
+     */
+    public void restoreSlots(DataInput in, int physicalBits) throws IOException {
+        SlotSet restored = new SlotSet();
+        for (int left = in.readInt(); left > 0; left--) {
+            restored = restored.with(in.readInt(), in.readInt(), in.readLong() << 12, in.readLong() << 12, in.readLong(), (1L << physicalBits - 12) - 1);
+        }
+        publish(restored, () -> { });
+    }
+
+    /** Tells every page of the host that was used, by ascending hva, be it in a slot or not. While the machine stands still. */
+    public void pages(Page whom) {
+        space.used(0, HostAddressSpace.BYTES, (hva, pfn) -> whom.page(hva, pfn << 12));
+    }
+
+    /** Puts {@code words} into the page at {@code hva}. Before the guest runs. */
+    public void fill(long hva, long[] words) {
+        long hpa = at(hva, true, null, found -> found);
+        for (int i = 0; i < words.length; i++) {
+            physical.store64(hpa + 8L * i, words[i]);
+        }
     }
 
     /** A digest of the guest's memory as {@link org.penumbra.api.machine.Machine#memoryDigest} says. */
