@@ -8,6 +8,7 @@ import org.eclipse.collections.impl.set.mutable.primitive.LongHashSet;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.observe.TranslationChecker;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.tlb.AbstractTlb;
 import org.penumbra.testkit.tlb.AbstractTlb.Verdict;
 
@@ -98,8 +99,8 @@ final class SpecificationChecker implements TranslationChecker {
     }
 
     @Override
-    public synchronized void enteredNested(int vcpu, int vpid, long eptp, PagingState state) {
-        tlb.entered(vcpu, vpid, eptp, state);
+    public synchronized void enteredNested(int vcpu, int tag, TranslationRoot tables12, PagingState state) {
+        tlb.entered(vcpu, tag, tables12, state);
     }
 
     @Override
@@ -113,14 +114,19 @@ final class SpecificationChecker implements TranslationChecker {
     }
 
     @Override
+    public synchronized void flushedAsid(int vcpu, boolean all, int asid) {
+        tlb.flushedAsid(vcpu, all, asid);
+    }
+
+    @Override
     public synchronized void invalidatedVpid(int vcpu, int type, int vpid, long gva) {
         tlb.invalidatedVpid(vcpu, type, vpid, gva);
     }
 
     @Override
-    public synchronized void eptRefused(int vcpu, long gpa, long qualification) {
-        if (count(tlb.eptRefused(vcpu, gpa, qualification))) {
-            complaints.add(tlb.eptComplaint(vcpu, gpa, qualification));
+    public synchronized void stageRefused(int vcpu, long gpa, long code) {
+        if (count(tlb.stageRefused(vcpu, gpa, code))) {
+            complaints.add(tlb.stageComplaint(vcpu, gpa, code));
         }
     }
 

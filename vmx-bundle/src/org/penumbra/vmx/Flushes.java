@@ -5,6 +5,7 @@ import org.penumbra.api.clock.Work;
 import org.penumbra.api.observe.Counters.Counter;
 import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.TranslationRoot;
+import org.penumbra.api.svm.Vmcb;
 import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmxProcessor;
 
@@ -15,6 +16,8 @@ import org.penumbra.api.vmx.VmxProcessor;
 final class Flushes {
     /** INVPCID of everything, globals included. */
     private static final int ALL_CONTEXTS = 2;
+    /** INVVPID of a context but for global translations. */
+    private static final int CONTEXT_BUT_GLOBALS = 3;
 
     private final VirtualCpu vcpu;
     private final GuestModes modes;
@@ -96,23 +99,33 @@ final class Flushes {
         }
     }
 
-    /** VMRUN of the guest flushes: what is cached for its guests, under {@code asid}, and {@code own} for itself. */
-    void vmrun(boolean own, int asid) {
-        if (checker != null) {
-            checker.invalidatedVpid(vcpu.id(), 1, asid, 0);
+    /**
+     * VMRUN of the guest flushes, because of its {@code tlbControl}, or because what is cached for its guests is another's than {@code asid}'s.
+     */
+    void vmrun(int tlbControl, int asid) {
+        if (checker != null && tlbControl == Vmcb.TLB_FLUSH_ASID_BUT_GLOBALS) {
+            checker.invalidatedVpid(vcpu.id(), CONTEXT_BUT_GLOBALS, asid, 0);
+        } else if (checker != null && tlbControl != Vmcb.TLB_NOTHING) {
+            checker.flushedAsid(vcpu.id(), tlbControl == Vmcb.TLB_FLUSH_ALL, asid);
         }
         vcpu.clock().charge(Work.FLUSH_CONTEXT);
-        if (own) {
+        if (tlbControl == Vmcb.TLB_FLUSH_ALL) {
             modes.svm().flush();
         } else {
             modes.svm().flushInner();
         }
     }
 
-    /** INVLPGA of the guest: of what is cached for its guests under {@code asid}, or for itself under 0. */
-    void invlpga(int asid, long gva) {
-        vcpu.clock().charge(Work.FLUSH_PAGE);
-        modes.svm().flushPage(asid != 0, gva);
+    /**
+     * INVLPGA of the guest: of what is cached for its guests under {@code asid}, or for itself under 0.
+     *
+     * @param cached something may be
+     */
+    void invlpga(int asid, long gva, boolean cached) {
+        if (cached) {
+            vcpu.clock().charge(Work.FLUSH_PAGE);
+            modes.svm().flushPage(asid != 0, gva);
+        }
         if (checker != null && asid != 0) {
             checker.invalidatedVpid(vcpu.id(), 0, asid, gva);
         } else if (checker != null) {

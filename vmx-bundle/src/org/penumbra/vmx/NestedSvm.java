@@ -132,9 +132,7 @@ final class NestedSvm {
 
     /** Under ASID 0 it is L1's own address space; of the others that of the last L2 alone has anything cached. */
     private void invlpga(long gva, int asid) {
-        if (asid == 0 || asid == lastAsid) {
-            vcpu.flushes().invlpga(asid, gva);
-        }
+        vcpu.flushes().invlpga(asid, gva, asid == 0 || asid == lastAsid);
     }
 
     private void vmrun(long rax) {
@@ -186,7 +184,7 @@ final class NestedSvm {
             return;
         }
         lastAsid = controls.asid;
-        vcpu.flushes().vmrun(controls.tlbControl == Vmcb.TLB_FLUSH_ALL, controls.asid);
+        vcpu.flushes().vmrun(controls.tlbControl, controls.asid);
         TranslationRoot tables = tables12();
         if (tables != null) {
             vcpu.flushes().tables(true, tables);

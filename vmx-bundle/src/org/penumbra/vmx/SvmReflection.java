@@ -3,6 +3,7 @@ package org.penumbra.vmx;
 import org.penumbra.api.cpu.GuestException;
 import org.penumbra.api.cpu.GuestOperation;
 import org.penumbra.api.mmu.MmuFault;
+import org.penumbra.api.observe.TranslationObserver;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.paging.TranslationRoot;
@@ -102,6 +103,10 @@ final class SvmReflection extends GuestHypervisor {
 
     @Override
     void refused(MmuFault fault) {
+        TranslationObserver observer = vcpu.processor().observer();
+        if (observer != null) {
+            observer.stageRefused(vcpu.id(), fault.gpa, fault.qualification);
+        }
         nested.exit(Vmcb.VMEXIT_NPF, fault.qualification, fault.gpa);
     }
 

@@ -19,7 +19,6 @@ import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.LocalApic;
-import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.mmu.ControlDemand;
@@ -219,9 +218,6 @@ final class VirtualCpu implements Vcpu {
      * @param keep nothing that was cached for it is dropped
      */
     void become(GuestState other, PagingState state, boolean keep) {
-        if (machine.checker() != null && tables12() instanceof TranslationRoot.Nested) {
-            throw new MachineException("the specification that a checked run is compared with knows no nested tables of a guest; run without --check");
-        }
         guest = other;
         registers.paging = state;
         chooseContext();
@@ -234,8 +230,7 @@ final class VirtualCpu implements Vcpu {
         engine.switchTo(other);
         TranslationObserver observer = machine.checker();
         if (observer != null && nested().running()) {
-            TranslationRoot tables = tables12();
-            observer.enteredNested(id, nested().tag(), tables == null ? 0 : tables.register(), state);
+            observer.enteredNested(id, nested().tag(), tables12(), state);
         } else if (observer != null) {
             observer.leftNested(id, state);
         }

@@ -2,6 +2,7 @@ package org.penumbra.api.observe;
 
 import org.osgi.annotation.versioning.ConsumerType;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * Told of everything that the architecture lets a guest see of address translation: each use of a translation, each store, each
@@ -46,12 +47,12 @@ public interface TranslationObserver {
     /**
      * The guest, which is a hypervisor, has entered a guest of its own: from now on the calls for this vCPU are about that.
      *
-     * @param vpid that the guest gave it, 0 without "enable VPID"
-     * @param eptp the EPT pointer by which the guest translates its guest-physical addresses, 0 without "enable EPT"; its tables are in the
-     *     guest's memory
+     * @param tag the VPID that the guest gave it, 0 without "enable VPID"; under SVM its ASID
+     * @param tables12 the root of EPT or nested tables, in the guest's memory, by which the guest translates its guest-physical addresses; null
+     *     without such
      * @param state its paging state
      */
-    default void enteredNested(int vcpu, int vpid, long eptp, PagingState state) {}
+    default void enteredNested(int vcpu, int tag, TranslationRoot tables12, PagingState state) {}
 
     /** The guest of the guest has left for its hypervisor, whose paging state is {@code state}. */
     default void leftNested(int vcpu, PagingState state) {}
@@ -59,14 +60,20 @@ public interface TranslationObserver {
     /** The guest's INVEPT retired: of everything, or of what is tagged with {@code eptp}. */
     default void invalidatedEpt(int vcpu, boolean all, long eptp) {}
 
-    /** The guest's INVVPID of {@code type} retired (SDM vol. 3, "INVVPID—Invalidate Translations Based on VPID"). */
+    /**
+     * VMRUN of the guest drops what is cached: everything, or all that is tagged with {@code asid}, guest-physical mappings with it (APM vol. 2,
+     * "TLB Control"); called before {@link #enteredNested}.
+     */
+    default void flushedAsid(int vcpu, boolean all, int asid) {}
+
+    /** The guest's INVVPID of {@code type} retired (SDM vol. 3, "INVVPID—Invalidate Translations Based on VPID"), or what means the same of an ASID. */
     default void invalidatedVpid(int vcpu, int type, int vpid, long gva) {}
 
     /**
-     * The guest is told that its EPT tables refuse its guest an access to the guest-physical address {@code gpa}; called before
+     * The guest is told that its EPT or nested tables refuse its guest an access to the guest-physical address {@code gpa}; called before
      * {@link #leftNested}.
      *
-     * @param qualification the exit qualification of the EPT violation; −1 for an EPT misconfiguration
+     * @param code the exit qualification of an EPT violation, −1 of an EPT misconfiguration; EXITINFO1 of a nested page fault
      */
-    default void eptRefused(int vcpu, long gpa, long qualification) {}
+    default void stageRefused(int vcpu, long gpa, long code) {}
 }

@@ -3,7 +3,6 @@ package org.penumbra.experiments.run;
 import java.util.ArrayList;
 import java.util.List;
 import org.penumbra.api.clock.CostProfile;
-import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.paging.PagingMode;
 
@@ -54,13 +53,9 @@ public record Plan(
         }
     }
 
-    /**
-     * True if a guest can be the hypervisor that {@code workload} needs under {@code design}, and be checked if it is to be: the checker looks
-     * through EPT tables of a guest, and not through nested tables.
-     */
-    private boolean serves(Design design, Workload workload) {
-        boolean followed = !check || !workload.needsNestedPaging() || design.extension() != VirtualizationExtension.SVM;
-        return followed && (!workload.needsNestedPaging() || design.nests())
+    /** True if a guest can be the hypervisor that {@code workload} needs under {@code design}. */
+    private static boolean serves(Design design, Workload workload) {
+        return (!workload.needsNestedPaging() || design.nests())
                 && (workload.needsExtension().isEmpty() || workload.needsExtension().get() == design.extension());
     }
 }

@@ -76,7 +76,7 @@ public final class Planner {
         Plan plan = new Plan(request, experiment, workloads, designs, hardware.profile(), hardware.source(), paging, vcpus, check, swaps);
         if (plan.trials().isEmpty()) {
             throw new RefusedException("nothing to run: the workloads' guest needs VMX with EPT, or SVM with NPT, of its own, which "
-                    + String.join(", ", designs.stream().map(Design::name).toList()) + " cannot give it" + (check ? ", and a checked run does not look through NPT of a guest" : "") + "; try "
+                    + String.join(", ", designs.stream().map(Design::name).toList()) + " cannot give it; try "
                     + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(Named::name).toList()));
         }
         return plan;

@@ -7,7 +7,7 @@ import org.penumbra.testkit.reference.ReferenceWalker;
 import org.penumbra.testkit.reference.TableFormat;
 
 /**
- * What decides, beside the tables, which translations one vCPU may use under one VPID: its registers, and what it had to drop when. A
+ * What decides, beside the tables, which translations one vCPU may use under one VPID or ASID: its registers, and what it had to drop when. A
  * vCPU whose guest is a hypervisor is several of these: one for that, and one for each VPID that it gives its guests.
  */
 final class AbstractProcessor {
@@ -16,8 +16,10 @@ final class AbstractProcessor {
     /** Shared by all VPIDs of the vCPU. */
     final EptTimes ept;
     PagingState state = new PagingState(0, 0, 0, 0, 0, 0);
-    /** The EPT tables by which the guest's addresses are translated. */
-    long eptp = AddressSpace.NO_EPT;
+    /** The tables of its hypervisor by which the guest's addresses are translated; null without such. */
+    Tables12 tables12;
+    /** When everything of an ASID was dropped last, what is cached by nested tables included. */
+    private long asidDropped;
     /** The paging structures in use; null while paging is off. */
     TableFormat format;
     /** EFER.NXE was 1 in [from, to): only then was an entry with XD = 1 used, being reserved otherwise. */
@@ -103,20 +105,20 @@ final class AbstractProcessor {
             times.dropAddressSpace(next.pcid(), time);
         }
         if (format != null) {
-            roots.enter(AddressSpace.of(next, eptp, format), time);
+            roots.enter(AddressSpace.of(next, tables12, format), time);
         }
         noteNxe(time);
         roots.forget(globals() ? space -> times.sinceAll() : this::since);
     }
 
     /** The vCPU runs what has this VPID again: VM entries and VM exits drop nothing of a VPID other than 0. */
-    void enter(PagingState next, long nextEptp, long time) {
+    void enter(PagingState next, Tables12 nextTables, long time) {
         state = next;
-        eptp = nextEptp;
+        tables12 = nextTables;
         format = walker.format(next);
         roots.leave(time);
         if (format != null) {
-            roots.enter(AddressSpace.of(next, eptp, format), time);
+            roots.enter(AddressSpace.of(next, tables12, format), time);
         }
         noteNxe(time);
     }
@@ -136,9 +138,20 @@ final class AbstractProcessor {
         }
     }
 
+    /** A flush of the ASID that this is: APM vol. 2, "TLB Control". */
+    void flushedAsid(long time) {
+        times.dropAll(time);
+        asidDropped = time;
+    }
+
+    /** Nothing that came by {@code tables} is older; 0 without such tables. Those of EPT are tagged by EP4TA, those of nested paging by the ASID. */
+    long sinceTables(Tables12 tables) {
+        return tables == null ? 0 : tables instanceof Ept12Tables tagged ? ept.since(tagged.eptp) : asidDropped;
+    }
+
     /** No translation through {@code space} is older, unless it is global. */
     long since(AddressSpace space) {
-        return Math.max(times.sinceAddressSpace(space.pcid()), ept.since(space.eptp()));
+        return Math.max(times.sinceAddressSpace(space.pcid()), sinceTables(space.tables12()));
     }
 
     /** No translation that is not global and may still be cached is older; the end of time if there is none. */
@@ -150,12 +163,12 @@ final class AbstractProcessor {
         return oldest;
     }
 
-    /** No translation by EPT tables that may still be cached is older; the end of time if there is none. */
-    long oldestByEpt() {
-        long oldest = eptp == AddressSpace.NO_EPT ? Long.MAX_VALUE : ept.since(eptp);
+    /** No translation by tables of its hypervisor that may still be cached is older; the end of time if there is none. */
+    long oldestByTables() {
+        long oldest = tables12 == null ? Long.MAX_VALUE : sinceTables(tables12);
         for (int n = 0; n < roots.size(); n++) {
-            long tables = roots.space(n).eptp();
-            oldest = tables == AddressSpace.NO_EPT ? oldest : Math.min(oldest, ept.since(tables));
+            Tables12 tables = roots.space(n).tables12();
+            oldest = tables == null ? oldest : Math.min(oldest, sinceTables(tables));
         }
         return oldest;
     }

@@ -1,12 +1,14 @@
 package org.penumbra.testkit.tlb;
 
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.Access;
-import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.testkit.reference.AccessRights;
 import org.penumbra.testkit.reference.ReferenceWalker;
 import org.penumbra.testkit.reference.TableFormat;
@@ -40,9 +42,12 @@ public final class AbstractTlb {
     private final ReferenceWalker walker;
     private final WalkSearch search;
     private final AbstractVcpu[] vcpus;
-    /** The EPT tables of the walk that is going on, and whether they have refused it an entry. */
-    private long eptp;
+    /** The tables of the guest's hypervisor in the walk that is going on, and whether they have refused it an entry. */
+    private Tables12 tables12;
     private boolean refused;
+    private final int physicalAddressBits;
+    /** By root, those of guest hypervisors so far. */
+    private final Map<TranslationRoot, Tables12> known = new HashMap<>();
     private final Walk walk = new Walk();
     private final LongUnaryOperator reader = this::read;
 
@@ -65,7 +70,8 @@ public final class AbstractTlb {
         }
         walker = new ReferenceWalker(physicalAddressBits);
         tables = new WatchedTables(memory, gpaToHpa);
-        stage = new SecondStage(tables, physicalAddressBits);
+        this.physicalAddressBits = physicalAddressBits;
+        stage = new SecondStage(tables);
         search = new WalkSearch(tables, stage, physicalAddressBits);
         this.vcpus = new AbstractVcpu[vcpus];
         for (int i = 0; i < vcpus; i++) {
@@ -83,7 +89,7 @@ public final class AbstractTlb {
         }
         AbstractProcessor cpu = vcpus[vcpu].current();
         walk(cpu, gva, access);
-        long gpa = walk.allowed() && walk.flagsSet(Access.isWrite(access)) ? stage.now(cpu.eptp, walk.gpa, SecondStage.of(access)) : -1;
+        long gpa = walk.allowed() && walk.flagsSet(Access.isWrite(access)) ? stage.now(cpu.tables12, walk.gpa, Tables12.of(access)) : -1;
         if (gpa >= 0 && tables.hpa(gpa) == hpa) {
             seenKey[slot] = key;
             seenGpa[slot] = gpa & ~0xfffL;
@@ -141,11 +147,12 @@ public final class AbstractTlb {
     /**
      * The vCPU has entered a guest of its guest, in {@code state}.
      *
-     * @param vpid that its hypervisor gave it, 0 for none
-     * @param eptp of its hypervisor's EPT tables for it, 0 for none
+     * @param tag VPID or ASID that its hypervisor gave it, 0 for none
+     * @param root of its hypervisor's EPT or nested tables for it, null for none
      */
-    public void entered(int vcpu, int vpid, long eptp, PagingState state) {
-        vcpus[vcpu].enter(vpid, eptp, state, event());
+    public void entered(int vcpu, int tag, TranslationRoot root, PagingState state) {
+        Tables12 tables = root == null ? null : known.computeIfAbsent(root, r -> Tables12.at(r, physicalAddressBits));
+        vcpus[vcpu].enter(tag, tables, state, event());
     }
 
     /** The vCPU has left a guest of its guest, and goes on with that in {@code state}. */
@@ -158,33 +165,37 @@ public final class AbstractTlb {
         vcpus[vcpu].invalidatedEpt(all, eptp, event());
     }
 
+    /** VMRUN of the guest flushes: everything, or what is cached under {@code asid}. */
+    public void flushedAsid(int vcpu, boolean all, int asid) {
+        vcpus[vcpu].flushedAsid(all, asid, event());
+    }
+
     /** INVVPID of the guest retired. */
     public void invalidatedVpid(int vcpu, int type, int vpid, long gva) {
         vcpus[vcpu].invalidatedVpid(type, vpid, gva, event());
     }
 
     /**
-     * The verdict on an EPT violation that a guest's guest is reported to have at {@code ngpa}.
+     * The verdict on a refusal, by its hypervisor's tables, that a guest's guest is reported to have at {@code ngpa}.
      *
-     * @param qualification the exit qualification; −1 of an EPT misconfiguration
+     * @param code exit qualification of an EPT violation, −1 of an EPT misconfiguration; EXITINFO1 of a nested page fault
      */
-    public Verdict eptRefused(int vcpu, long ngpa, long qualification) {
+    public Verdict stageRefused(int vcpu, long ngpa, long code) {
         AbstractProcessor cpu = vcpus[vcpu].current();
-        // A misconfiguration is one whatever the access.
-        int access = qualification < 0 ? EptViolation.READ : (int) qualification & (EptViolation.READ | EptViolation.WRITE | EptViolation.FETCH);
-        int refusal = qualification < 0 ? SecondStage.MISCONFIGURED
-                : (int) qualification & (EptViolation.READABLE | EptViolation.WRITABLE | EptViolation.EXECUTABLE);
-        if (stage.refusesNow(cpu.eptp, ngpa, access, refusal)) {
+        Tables12 now = cpu.tables12;
+        int access = now.access(code);
+        int refusal = now.refusal(code);
+        if (stage.refusesNow(now, ngpa, access, refusal)) {
             return Verdict.CURRENT;
         }
-        return stage.mayRefuse(cpu.eptp, cpu.ept.since(cpu.eptp), ngpa, access, refusal) ? Verdict.STALE : Verdict.WRONG;
+        return stage.mayRefuse(now, cpu.sinceTables(now), ngpa, access, refusal) ? Verdict.STALE : Verdict.WRONG;
     }
 
-    /** One line on why {@link #eptRefused} answered WRONG; asked right after it. */
-    public String eptComplaint(int vcpu, long ngpa, long qualification) {
-        stage.refusesNow(vcpus[vcpu].current().eptp, ngpa, (int) qualification & (EptViolation.READ | EptViolation.WRITE | EptViolation.FETCH), 0);
-        return String.format("vCPU %d: access to ngpa 0x%x was reported as an EPT %s; the tables say %s; no older entry explains it", vcpu, ngpa,
-                qualification < 0 ? "misconfiguration" : String.format("violation with qualification 0x%x", qualification), stage.describe(ngpa));
+    /** One line on why {@link #stageRefused} answered WRONG; asked right after it. */
+    public String stageComplaint(int vcpu, long ngpa, long code) {
+        Tables12 now = vcpus[vcpu].current().tables12;
+        return String.format("vCPU %d: access to ngpa 0x%x was reported as an %s; the tables say %s; no older entry explains it", vcpu, ngpa,
+                now.describe(code), stage.describe(now, ngpa, now.access(code)));
     }
 
     /** One line on why {@link #translated} answered WRONG; asked right after it. */
@@ -192,11 +203,9 @@ public final class AbstractTlb {
         AbstractProcessor cpu = vcpus[vcpu].current();
         walk(cpu, gva, access);
         boolean inTables = refused;
-        if (walk.allowed()) {
-            stage.now(cpu.eptp, walk.gpa, SecondStage.of(access));
-        }
-        String nested = cpu.eptp == AddressSpace.NO_EPT ? "" : "; EPT12: "
-                + stage.describe(walk.allowed() ? walk.gpa : inTables ? walk.entryGpa(walk.lowest) : 0);
+        String nested = cpu.tables12 == null ? "" : "; its hypervisor's: " + (walk.allowed()
+                ? stage.describe(cpu.tables12, walk.gpa, Tables12.of(access))
+                : stage.describe(cpu.tables12, inTables ? walk.entryGpa(walk.lowest) : 0, Tables12.ofTable(cpu.tables12)));
         String older = search.anyTime(cpu, gva, access, hpa);
         return String.format("vCPU %d: %s of gva 0x%x used hpa 0x%x; the tables say %s; %s", vcpu, Access.describe(access), gva, hpa,
                 tablesSay(cpu, access) + nested, older == null ? "no older entry leads there" : "there leads only " + older);
@@ -221,7 +230,7 @@ public final class AbstractTlb {
     }
 
     private void walk(AbstractProcessor cpu, long gva, int access) {
-        eptp = cpu.eptp;
+        tables12 = cpu.tables12;
         refused = false;
         walker.walk(cpu.state, gva, access, reader, walk);
     }
@@ -233,7 +242,7 @@ public final class AbstractTlb {
 
     /** The 8 bytes at {@code address}, which hold the next entry of {@link #walk}; where EPT refuses them, what ends the walk. */
     private long read(long address) {
-        long gpa = stage.now(eptp, address, SecondStage.ofTable(eptp));
+        long gpa = stage.now(tables12, address, Tables12.ofTable(tables12));
         if (gpa < 0) {
             refused = true;
             return 0;
@@ -263,8 +272,8 @@ public final class AbstractTlb {
     private String tablesSay(AbstractProcessor cpu, int access) {
         StringBuilder s = new StringBuilder();
         if (refused) {
-            s.append("EPT refuses an entry, or a flag is not set in its own");
-        } else if (walk.allowed() && cpu.eptp != AddressSpace.NO_EPT) {
+            s.append("the tables of its hypervisor refuse an entry, or a flag is not set in them");
+        } else if (walk.allowed() && cpu.tables12 != null) {
             s.append(String.format("ngpa 0x%x", walk.gpa));
         } else if (walk.allowed()) {
             s.append(String.format("gpa 0x%x at hpa 0x%x", walk.gpa, tables.hpa(walk.gpa)));
@@ -297,16 +306,16 @@ public final class AbstractTlb {
     void sweep() {
         long local = Long.MAX_VALUE;
         long global = Long.MAX_VALUE;
-        long ept = Long.MAX_VALUE;
+        long second = Long.MAX_VALUE;
         for (AbstractVcpu vcpu : vcpus) {
             for (AbstractProcessor cpu : vcpu.processors()) {
                 long own = cpu.oldest();
                 local = Math.min(local, own);
                 global = Math.min(global, cpu.globals() ? cpu.times.sinceAll() : own);
-                ept = Math.min(ept, cpu.oldestByEpt());
+                second = Math.min(second, cpu.oldestByTables());
             }
         }
-        tables.forget(local, global, ept);
+        tables.forget(local, global, second);
         Reachability reachable = new Reachability(tables, stage);
         for (AbstractVcpu vcpu : vcpus) {
             vcpu.processors().forEach(reachable::mark);

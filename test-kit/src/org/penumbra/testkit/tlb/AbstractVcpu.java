@@ -7,7 +7,7 @@ import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.ReferenceWalker;
 
 /**
- * A vCPU: what is cached for its guest, and, under each VPID that the guest uses as a hypervisor, for its guest's guests. VPID 0 is also
+ * A vCPU: what is cached for its guest, and, under each VPID or ASID that the guest uses as a hypervisor, for its guest's guests. VPID 0 is also
  * the guest's own: what is cached under it goes at each VM entry and VM exit without "enable VPID" (SDM vol. 3, "Operations that Invalidate
  * Cached Mappings").
  */
@@ -20,8 +20,10 @@ final class AbstractVcpu {
     private final AbstractProcessor own;
     private final IntObjectHashMap<AbstractProcessor> nested = new IntObjectHashMap<>();
     private AbstractProcessor current;
-    /** VPID of the guest's guest that runs, or ran last. */
+    /** VPID or ASID of the guest's guest that runs, or ran last. */
     private int vpid;
+    /** When everything of every ASID was dropped last. */
+    private long allFlushed;
 
     AbstractVcpu(ReferenceWalker walker) {
         this.walker = walker;
@@ -46,19 +48,19 @@ final class AbstractVcpu {
         return own.times.pages() + nested.values().stream().mapToInt(cpu -> cpu.times.pages()).sum();
     }
 
-    void enter(int nextVpid, long eptp, PagingState state, long time) {
+    void enter(int nextVpid, Tables12 tables12, PagingState state, long time) {
         current.leave(time);
         vpid = nextVpid;
-        current = nested.getIfAbsentPut(vpid, () -> new AbstractProcessor(walker, ept));
+        current = nested(vpid);
         dropWithoutVpid(time);
-        current.enter(state, eptp, time);
+        current.enter(state, tables12, time);
     }
 
     void leave(PagingState state, long time) {
         current.leave(time);
         dropWithoutVpid(time);
         current = own;
-        current.enter(state, AddressSpace.NO_EPT, time);
+        current.enter(state, null, time);
     }
 
     private void dropWithoutVpid(long time) {
@@ -74,6 +76,27 @@ final class AbstractVcpu {
         } else {
             ept.drop(eptp, time);
         }
+    }
+
+    /** VMRUN of the guest flushes: everything, or what is cached under {@code asid}. */
+    void flushedAsid(boolean all, int asid, long time) {
+        if (all) {
+            allFlushed = time;
+            own.times.dropAll(time);
+            nested.forEachValue(cpu -> cpu.flushedAsid(time));
+        } else {
+            nested(asid).flushedAsid(time);
+        }
+    }
+
+    private AbstractProcessor nested(int tag) {
+        AbstractProcessor cpu = nested.get(tag);
+        if (cpu == null) {
+            cpu = new AbstractProcessor(walker, ept);
+            cpu.flushedAsid(allFlushed);
+            nested.put(tag, cpu);
+        }
+        return cpu;
     }
 
     /** @param type 0 individual address, 1 single context, 2 all contexts, 3 single context, retaining globals */

@@ -10,7 +10,9 @@ enum EntryKind {
     /** The other paging modes. */
     WORD(8, EntryBits.P, EntryBits.A | EntryBits.D),
     /** A guest hypervisor's EPT: present if R, W or X is 1; flags in bits 8 and 9 (SDM vol. 3, "EPT Translation Mechanism"). */
-    EPT(8, 7, 3 << 8);
+    EPT(8, 7, 3 << 8),
+    /** Its nested tables: page tables, but what is cached of them goes otherwise (APM vol. 2, "Nested Paging"). */
+    NPT(8, EntryBits.P, EntryBits.A | EntryBits.D);
 
     final int bytes;
     /** An entry is present if one of these bits is 1. */
@@ -22,6 +24,11 @@ enum EntryKind {
         this.bytes = bytes;
         this.present = present;
         this.flags = flags;
+    }
+
+    /** True of what translates guest-physical addresses. */
+    boolean isSecondStage() {
+        return this == EPT || this == NPT;
     }
 
     static EntryKind of(TableFormat format) {

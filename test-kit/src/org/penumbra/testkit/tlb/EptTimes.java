@@ -28,8 +28,8 @@ final class EptTimes {
         one.put(eptp >>> 12, time);
     }
 
-    /** Nothing that came by the tables of {@code eptp} is older; 0 without such tables. */
+    /** Nothing that came by the tables of {@code eptp} is older. */
     long since(long eptp) {
-        return eptp == AddressSpace.NO_EPT ? 0 : Math.max(all, one.get(eptp >>> 12));
+        return Math.max(all, one.get(eptp >>> 12));
     }
 }

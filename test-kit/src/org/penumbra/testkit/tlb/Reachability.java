@@ -1,6 +1,5 @@
 package org.penumbra.testkit.tlb;
 
-import org.penumbra.testkit.reference.EptWalker;
 import org.penumbra.testkit.reference.TableFormat;
 
 /** Marks the tables through which a translation may have come that a processor can still have cached. One sweep. */
@@ -15,10 +14,10 @@ final class Reachability {
 
     /** Those of all address spaces of {@code cpu}. */
     void mark(AbstractProcessor cpu) {
-        markEpt(cpu.eptp);
+        mark(cpu.tables12);
         for (int n = 0; n < cpu.roots.size(); n++) {
             AddressSpace space = cpu.roots.space(n);
-            markEpt(space.eptp());
+            mark(space.tables12());
             for (int quarter = 0; quarter < 4; quarter++) {
                 long top = space.top((long) quarter << 30);
                 if (top != AddressSpace.ABSENT) {
@@ -29,7 +28,7 @@ final class Reachability {
     }
 
     private void mark(AddressSpace space, long address, int level) {
-        stage.anyOf(space.eptp(), 0, address, SecondStage.ofTable(space.eptp()), true, (gpa, known) -> {
+        stage.anyOf(space.tables12(), 0, address, Tables12.ofTable(space.tables12()), true, (gpa, known) -> {
             WatchedTable table = tables.mark(gpa, level, EntryKind.of(space.format()));
             for (int i = 0; table != null && level > 1 && i < table.size(); i++) {
                 markEntry(space, table.value(i), level);
@@ -49,25 +48,25 @@ final class Reachability {
         }
     }
 
-    private void markEpt(long eptp) {
-        if (eptp != AddressSpace.NO_EPT) {
-            markEpt(EptWalker.table(eptp), (int) (eptp >>> 3 & 7) + 1);
+    private void mark(Tables12 tables12) {
+        if (tables12 != null) {
+            markStage(tables12, tables12.top, tables12.levels);
         }
     }
 
-    private void markEpt(long gpa, int level) {
-        WatchedTable table = tables.mark(gpa, level, EntryKind.EPT);
+    private void markStage(Tables12 tables12, long gpa, int level) {
+        WatchedTable table = tables.mark(gpa, level, tables12.kind);
         for (int i = 0; table != null && level > 1 && i < table.size(); i++) {
-            markEptEntry(table.value(i), level);
+            markStageEntry(tables12, table.value(i), level);
             for (int n = 0; n < table.olderValues(i); n++) {
-                markEptEntry(table.olderValue(i, n), level);
+                markStageEntry(tables12, table.olderValue(i, n), level);
             }
         }
     }
 
-    private void markEptEntry(long entry, int level) {
-        if ((entry & EntryKind.EPT.present) != 0 && !EptWalker.isLeaf(entry, level)) {
-            markEpt(EptWalker.table(entry), level - 1);
+    private void markStageEntry(Tables12 tables12, long entry, int level) {
+        if ((entry & tables12.kind.present) != 0 && !tables12.isLeaf(entry, level)) {
+            markStage(tables12, tables12.table(entry), level - 1);
         }
     }
 }

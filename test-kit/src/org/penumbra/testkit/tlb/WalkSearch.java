@@ -19,8 +19,8 @@ import org.penumbra.testkit.reference.TableFormat;
  * <p>The latest possible r4 for a given r1 is the earliest of r1 and the last moments of the entries above the leaf. If r1 can
  * lie before each of these ends, all entries were in memory together and no drop matters. Otherwise the smallest r1 is best.
  *
- * <p>In a guest's guest that runs on EPT tables of its hypervisor, each entry lies where these may lead at the moment when it is read, and so
- * does the page; nothing of it is older than the last INVEPT.
+ * <p>In a guest's guest that runs on EPT or nested tables of its hypervisor, each entry lies where these may lead at the moment when it is read, and so
+ * does the page; nothing of it is older than the last INVEPT or flush of the ASID.
  *
  * <p>What an entry meant was decided by CR4.PSE and EFER.NXE when it was read, what it allows is by the registers of now.
  */
@@ -41,8 +41,8 @@ final class WalkSearch {
     private AddressSpace space;
     private TableFormat format;
     private EntryKind kind;
-    /** The last drop of what came by the space's EPT tables. */
-    private long sinceEpt;
+    /** The last drop of what came by the tables of the space's hypervisor. */
+    private long sinceTables;
     private final long[] entry = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] from = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] to = new long[TableFormat.MOST_LEVELS + 1];
@@ -71,7 +71,7 @@ final class WalkSearch {
         }
         StringBuilder s = new StringBuilder();
         if (format == null) {
-            return String.format("older EPT entries, not allowed since the INVEPT at event %d", vcpu.ept.since(vcpu.eptp));
+            return String.format("older entries of the second dimension, not allowed since the invalidation at event %d", vcpu.sinceTables(vcpu.tables12));
         }
         for (int level = format.levels(); level >= leaf; level--) {
             s.append(String.format("%s%s 0x%x", s.length() == 0 ? "" : ", ", TableFormat.name(level), entry[level]));
@@ -91,15 +91,15 @@ final class WalkSearch {
         this.atAnyTime = atAnyTime;
         if (vcpu.format == null) {
             format = null;
-            sinceEpt = vcpu.ept.since(vcpu.eptp);
-            return hpa >= 0 && leads(vcpu.eptp, gva & 0xffff_ffffL);
+            sinceTables = vcpu.sinceTables(vcpu.tables12);
+            return hpa >= 0 && leads(vcpu.tables12, gva & 0xffff_ffffL);
         }
         for (int n = vcpu.roots.size() - 1; n >= 0; n--) {
             space = vcpu.roots.space(n);
             format = space.format();
             kind = EntryKind.of(format);
-            sinceEpt = vcpu.ept.since(space.eptp());
-            if (space.eptp() == vcpu.eptp && (isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
+            sinceTables = vcpu.sinceTables(space.tables12());
+            if (space.tables12() == vcpu.tables12 && (isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
                 return true;
             }
         }
@@ -122,7 +122,7 @@ final class WalkSearch {
     /** Tries every value that the entry for gva has had in the table at {@code address}, as far as it was read in [after, before). */
     private boolean table(long address, int level, long after, long before) {
         long entryAt = address + (long) format.entryBytes() * format.index(gva, level);
-        return stage.anyOf(space.eptp(), atAnyTime ? 0 : sinceEpt, entryAt, SecondStage.ofTable(space.eptp()), atAnyTime,
+        return stage.anyOf(space.tables12(), atAnyTime ? 0 : sinceTables, entryAt, Tables12.ofTable(space.tables12()), atAnyTime,
                 (at, known) -> values(at, level, Math.max(after, known), before));
     }
 
@@ -203,7 +203,7 @@ final class WalkSearch {
         if (hpa < 0) {
             return cached(level);
         }
-        if (!leads(space.eptp(), format.gpa(entry[level], level, gva))) {
+        if (!leads(space.tables12(), format.gpa(entry[level], level, gva))) {
             return false;
         }
         leaf = level;
@@ -212,15 +212,15 @@ final class WalkSearch {
     }
 
     /** True if the page at {@code address} may be at {@link #hpa}. */
-    private boolean leads(long eptp, long address) {
-        return stage.anyOf(eptp, atAnyTime ? 0 : sinceEpt, address, SecondStage.of(access), atAnyTime, (gpa, known) -> tables.hpa(gpa) == hpa);
+    private boolean leads(Tables12 tables12, long address) {
+        return stage.anyOf(tables12, atAnyTime ? 0 : sinceTables, address, Tables12.of(access), atAnyTime, (gpa, known) -> tables.hpa(gpa) == hpa);
     }
 
     /** True if the path down to the leaf at {@code level} may be in the TLB now, or be read now. */
     private boolean cached(int level) {
         boolean global = global(level);
         long since = since(level, global);
-        return readable(level, Math.max(from[level], since), global ? Math.max(cpu.times.sinceAll(), sinceEpt) : since, global || isCurrent());
+        return readable(level, Math.max(from[level], since), global ? Math.max(cpu.times.sinceAll(), sinceTables) : since, global || isCurrent());
     }
 
     private boolean global(int level) {
@@ -228,7 +228,7 @@ final class WalkSearch {
     }
 
     private long since(int level, boolean global) {
-        return Math.max(sinceEpt, global ? cpu.times.sinceGlobal(gva, format, level) : cpu.times.since(space.pcid(), gva, format, level));
+        return Math.max(sinceTables, global ? cpu.times.sinceGlobal(gva, format, level) : cpu.times.since(space.pcid(), gva, format, level));
     }
 
     /**

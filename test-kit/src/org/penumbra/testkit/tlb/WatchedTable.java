@@ -126,9 +126,9 @@ final class WatchedTable {
 
     /**
      * Forgets older values that ended at or before {@code local}, or {@code global} where a global translation may have used
-     * them; of EPT entries those that ended at or before {@code ept}.
+     * them; of entries of EPT and nested tables those that ended at or before {@code stage}.
      */
-    void forget(long local, long global, long ept) {
+    void forget(long local, long global, long stage) {
         for (int i = 0; i < older.length; i++) {
             long[] list = older[i];
             if (list == null) {
@@ -137,7 +137,7 @@ final class WatchedTable {
             int kept = 0;
             for (int at = 0; at < list.length; at += 3) {
                 boolean onlyLocal = levels == 1 << 1 && (list[at] & G) == 0;
-                if (list[at + 2] > (kind == EntryKind.EPT ? ept : onlyLocal ? local : global)) {
+                if (list[at + 2] > (kind.isSecondStage() ? stage : onlyLocal ? local : global)) {
                     System.arraycopy(list, at, list, kept, 3);
                     kept += 3;
                 }

@@ -25,7 +25,7 @@ final class WatchedTables {
     private final LongObjectHashMap<WatchedTable> byGuest = new LongObjectHashMap<>();
     /** By host frame: one table, or several while the host shares the frame or the guest uses it as two kinds. */
     private final LongObjectHashMap<List<WatchedTable>> byHost = new LongObjectHashMap<>();
-    /** By level, EPT's behind the others: the {@link #key} of the last read, and its table. */
+    /** By level, those of the second dimension behind the others: the {@link #key} of the last read, and its table. */
     private final long[] lastKey = new long[2 * LEVELS];
     private final WatchedTable[] lastTable = new WatchedTable[2 * LEVELS];
     private long now;
@@ -80,7 +80,7 @@ final class WatchedTables {
             return 0;
         }
         long key = key(gpa, kind);
-        int last = kind == EntryKind.EPT ? LEVELS + level : level;
+        int last = kind.isSecondStage() ? LEVELS + level : level;
         WatchedTable table = lastKey[last] == key ? lastTable[last] : null;
         if (table == null) {
             table = watched(key, hpa >>> 12, kind);
@@ -178,10 +178,10 @@ final class WatchedTables {
      *
      * @param local no non-global translation is older than this
      * @param global no translation at all is older than this
-     * @param ept no translation by a guest hypervisor's EPT tables is older than this
+     * @param stage no translation by a guest hypervisor's EPT or nested tables is older than this
      */
-    void forget(long local, long global, long ept) {
-        byGuest.forEachValue(t -> t.forget(local, global, ept));
+    void forget(long local, long global, long stage) {
+        byGuest.forEachValue(t -> t.forget(local, global, stage));
         Arrays.fill(lastTable, null);
         sweeps++;
     }

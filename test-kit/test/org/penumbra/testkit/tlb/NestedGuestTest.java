@@ -9,6 +9,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.PagingState;
+import org.penumbra.api.paging.TranslationRoot;
 
 /**
  * What a guest's guest (L2) may use of translations through EPT tables of its hypervisor (L1): SDM vol. 3, "Caching Translation Information" of
@@ -58,7 +59,7 @@ class NestedGuestTest {
 
     /** L2 runs with VPID 1 and touches both of its pages, so that every table is watched. */
     private void enter(long eptp) {
-        guest.tlb.entered(0, 1, eptp, l2);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(eptp), l2);
         guest.use(0, 0, READ, L2 + 0x1_0000);
         guest.use(0, 0x1000, READ, L2 + 0x1_1000);
     }
@@ -70,7 +71,7 @@ class NestedGuestTest {
     }
 
     private void back() {
-        guest.tlb.entered(0, 1, EPTP, l2);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(EPTP), l2);
     }
 
     @Test
@@ -81,7 +82,7 @@ class NestedGuestTest {
         assertThat(guest.use(0, 0x123, READ, 0x1_0123)).as("an ngpa taken for a gpa").isEqualTo(WRONG);
         guest.tlb.left(0, l1);
         assertThat(guest.use(0, 0x123, READ, 0x1_0123)).as("L1").isEqualTo(CURRENT);
-        guest.tlb.entered(0, 1, 0, l2);
+        guest.tlb.entered(0, 1, null, l2);
         assertThat(guest.use(0, 0x123, READ, 0x1_0123)).as("L2 on shadow tables").isEqualTo(CURRENT);
     }
 
@@ -155,7 +156,7 @@ class NestedGuestTest {
     @Test
     @DisplayName("N06 with flags in EPT12 A is set in all its entries before they are used, D for a write, and for L2's own tables too")
     void flags() {
-        guest.tlb.entered(0, 1, WITH_FLAGS, l2);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(WITH_FLAGS), l2);
         assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).as("no A").isEqualTo(WRONG);
         for (long table : new long[] {0x10_1000, 0x10_2000, 0x10_3000}) {
             guest.silently(table, 0, guest.memory.load64(BASE + table) | 1 << 8);
@@ -188,12 +189,12 @@ class NestedGuestTest {
         back();
         assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).as("INVVPID").isEqualTo(WRONG);
         guest.tlb.left(0, l1);
-        guest.tlb.entered(0, 0, EPTP, l2);
+        guest.tlb.entered(0, 0, new TranslationRoot.TwoDimensional(EPTP), l2);
         assertThat(guest.use(0, 0, READ, L2 + 0x1_1000)).isEqualTo(CURRENT);
         guest.set(L2 + 0x4000, 0, 0x1_0000 | USED);
         assertThat(guest.use(0, 0, READ, L2 + 0x1_1000)).isEqualTo(STALE);
         guest.tlb.left(0, l1);
-        guest.tlb.entered(0, 0, EPTP, l2);
+        guest.tlb.entered(0, 0, new TranslationRoot.TwoDimensional(EPTP), l2);
         assertThat(guest.use(0, 0, READ, L2 + 0x1_1000)).isEqualTo(WRONG);
     }
 
@@ -201,26 +202,26 @@ class NestedGuestTest {
     @DisplayName("N05 a violation is reported if EPT12 refuses, with the rights that it has; old rights may refuse until INVEPT, an absent entry only as it stands")
     void violations() {
         enter(EPTP);
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(WRONG);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(WRONG);
         map(0x1_0000, L2 + 0x1_0000 | 5 | WB);
         back();
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(CURRENT);
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, 2 | 4 << 3)).as("other rights").isEqualTo(WRONG);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(CURRENT);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, 2 | 4 << 3)).as("other rights").isEqualTo(WRONG);
         map(0x1_0000, L2 + 0x1_0000 | RWX | WB);
         back();
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(STALE);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(STALE);
         map(0x1_0000, 0);
         back();
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_READ)).isEqualTo(CURRENT);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_READ)).isEqualTo(CURRENT);
         map(0x1_0000, L2 + 0x1_0000 | RWX | WB);
         guest.tlb.invalidatedEpt(0, false, EPTP);
         back();
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_READ)).as("what is absent is never cached").isEqualTo(WRONG);
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(WRONG);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_READ)).as("what is absent is never cached").isEqualTo(WRONG);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, REFUSED_WRITE)).isEqualTo(WRONG);
         map(0x1_0000, L2 + 0x1_0000 | 2 | WB);
         back();
-        assertThat(guest.tlb.eptRefused(0, 0x1_0000, -1)).as("W without R").isEqualTo(CURRENT);
-        assertThat(guest.tlb.eptRefused(0, 0x1_1000, -1)).isEqualTo(WRONG);
+        assertThat(guest.tlb.stageRefused(0, 0x1_0000, -1)).as("W without R").isEqualTo(CURRENT);
+        assertThat(guest.tlb.stageRefused(0, 0x1_1000, -1)).isEqualTo(WRONG);
     }
 
     @Test
@@ -239,16 +240,16 @@ class NestedGuestTest {
     @DisplayName("N03 an L2 without paging has its addresses from EPT12 alone")
     void unpaged() {
         PagingState off = new PagingState(0, 0, 0, 0, 0, 0);
-        guest.tlb.entered(0, 1, EPTP, off);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(EPTP), off);
         assertThat(guest.use(0, 0x1_0000, READ, L2 + 0x1_0000)).isEqualTo(CURRENT);
         map(0x1_0000, 0x22_0000 | RWX | WB);
-        guest.tlb.entered(0, 1, EPTP, off);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(EPTP), off);
         assertThat(guest.use(0, 0x1_0000, READ, L2 + 0x1_0000)).isEqualTo(STALE);
         guest.tlb.left(0, l1);
         guest.tlb.invalidatedEpt(0, false, EPTP);
-        guest.tlb.entered(0, 1, EPTP, off);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(EPTP), off);
         assertThat(guest.use(0, 0x1_0000, READ, L2 + 0x1_0000)).isEqualTo(WRONG);
-        assertThat(guest.tlb.complaint(0, 0x1_0000, READ, L2 + 0x1_0000 + BASE)).contains("INVEPT");
+        assertThat(guest.tlb.complaint(0, 0x1_0000, READ, L2 + 0x1_0000 + BASE)).contains("older entries of the second dimension");
     }
 
     @Test
