@@ -19,6 +19,7 @@ import org.penumbra.api.device.IoPorts;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.LocalApic;
+import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.memory.GuestMemory;
 import org.penumbra.api.memory.PhysicalAddressException;
 import org.penumbra.api.mmu.ControlDemand;
@@ -279,7 +280,7 @@ final class VirtualCpu implements Vcpu {
         }
         TranslationObserver observer = machine.checker();
         if (observer != null) {
-            observer.enteredNested(id, nested().tag(), tables12().register(), registers.paging);
+            observer.enteredNested(id, nested().tag(), tables12(), registers.paging);
         }
     }
 

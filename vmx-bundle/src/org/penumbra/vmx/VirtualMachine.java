@@ -174,7 +174,7 @@ final class VirtualMachine implements Machine, Notifier {
             }
             HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
             vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware());
-            if (!boot.programsInterrupts()) {
+            if (!guest.programsInterrupts()) {
                 LocalApic apic = vcpus[i].localApic();
                 apic.base(apic.base() | X2APIC);
             }

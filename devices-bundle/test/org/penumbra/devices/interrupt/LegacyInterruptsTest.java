@@ -40,7 +40,7 @@ class LegacyInterruptsTest {
 
     /** The class of that name in this package is another. */
     private org.penumbra.api.device.Board board() {
-        return new org.penumbra.api.device.Board(interrupts, null);
+        return new org.penumbra.api.device.Board(interrupts, null, 128 << 20, 1);
     }
 
     private void out(int port, int value) {
