@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -71,7 +72,8 @@ class BootTest {
         List<String> rows = new ArrayList<>();
         for (String kernel : List.of("I05 I06 I08 8259s, I/O APIC, timers, NMIs: interrupts", "T05 five levels of paging: la57",
                 "G01 task switches, virtual-8086 mode, I/O permission bitmap: legacy",
-                "G01 breakpoints of the debug registers, single steps: debug")) {
+                "G01 breakpoints of the debug registers, single steps: debug",
+                "G02 MSRs, reserved bits, alignment checks, returns to user mode, devices in two pages, firmware's ports: system")) {
             for (String options : List.of("--mmu shadow", "--mmu ept", "--mmu npt", "--mmu shadow,ept,npt --swap-every 10000 --check",
                     "--mmu shadow,ept,npt --swap-every 10000 --check --figure tlb.model=0")) {
                 rows.add(kernel + " " + options);
@@ -92,7 +94,7 @@ class BootTest {
     }
 
     @ParameterizedTest(name = "G02 a guest in machine code retires as many instructions and puts the same out under each design, with swaps, and with a functional TLB: {0}")
-    @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57", "debug"})
+    @ValueSource(strings = {"selftest", "interrupts", "legacy", "la57", "debug", "system"})
     void sameInstructions(String kernel) {
         List<String> counts = new ArrayList<>();
         List<String> outputs = new ArrayList<>();
@@ -159,13 +161,29 @@ class BootTest {
 
     /** A multiboot kernel of 32 bits at 1 MiB: the header, then {@code code}, where it is entered. */
     private static byte[] elf(byte[] code) {
+        return elf(code, 0x100000);
+    }
+
+    private static byte[] elf(byte[] code, int at) {
         ByteBuffer b = ByteBuffer.allocate(84 + 12 + code.length).order(ByteOrder.LITTLE_ENDIAN);
         b.put(new byte[] {0x7f, 'E', 'L', 'F', 1, 1, 1}).position(16);
-        b.putShort((short) 2).putShort((short) 3).putInt(1).putInt(0x10000c).putInt(52).putInt(0).putInt(0);
+        b.putShort((short) 2).putShort((short) 3).putInt(1).putInt(at + 12).putInt(52).putInt(0).putInt(0);
         b.putShort((short) 52).putShort((short) 32).putShort((short) 1).position(52);
-        b.putInt(1).putInt(84).putInt(0x100000).putInt(0x100000).putInt(12 + code.length).putInt(0x1000).putInt(7).putInt(4);
+        b.putInt(1).putInt(84).putInt(at).putInt(at).putInt(12 + code.length).putInt(0x1000).putInt(7).putInt(4);
         b.putInt(0x1bad_b002).putInt(0).putInt(-0x1bad_b002).put(code);
         return b.array();
+    }
+
+    @Test
+    @DisplayName("G02 a kernel for real-address mode may lie where the boot loader's description would; its module is above 1 MiB")
+    void low() throws IOException {
+        // mov eax, [ebx + 24]; mov eax, [eax]; mov esi, eax; movzx eax, byte [eax]; shr esi, 20; mov ecx, esi; shl ecx, 7; or eax, ecx; out 0xf4, eax
+        byte[] code = HexFormat.of().parseHex("8b43188b0089c60fb600c1ee1489f1c1e107" + "09c8e7f4f4");
+        Path kernel = Files.write(folder.resolve("low.elf"), elf(code, 0x8000));
+        Path module = Files.writeString(folder.resolve("module"), "a");
+        assertThat(boot(kernel, "--module", module.toString()).code()).as("'a', and 1 MiB times 128").isEqualTo('a' | 0x80);
+        Path all = Files.write(folder.resolve("all.elf"), elf(new byte[0xa0000], 0x8000));
+        assertThat(boot(all).err()).contains("the kernel is to be loaded from 0x8000").hasLineCount(1);
     }
 
     @Test

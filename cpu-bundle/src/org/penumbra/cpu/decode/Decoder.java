@@ -1,5 +1,6 @@
 package org.penumbra.cpu.decode;
 
+import java.util.List;
 import org.penumbra.api.cpu.Segments;
 import org.penumbra.cpu.table.Entry;
 import org.penumbra.cpu.table.InstructionTable;
@@ -15,6 +16,8 @@ import org.penumbra.cpu.table.Op;
 public final class Decoder {
     /** The longest instruction; a longer one is #GP. */
     public static final int MOST_BYTES = 15;
+    /** By their numbers in ModRM.reg. */
+    private static final List<String> SEGMENTS = List.of("ES", "CS", "SS", "DS", "FS", "GS");
     private static final int[] BASE16 = {3, 3, 5, 5, 6, 7, 5, 3};
     private static final int[] INDEX16 = {6, 7, 6, 7, -1, -1, -1, -1};
 
@@ -278,7 +281,7 @@ public final class Decoder {
             case "DS":
             case "FS":
             case "GS":
-                set(i, n, Insn.SEG, "ESCSSSDSFSGS".indexOf(o) / 2, 2);
+                set(i, n, Insn.SEG, SEGMENTS.indexOf(o), 2);
                 return;
             case "ST0":
                 set(i, n, Insn.ST, 0, 10);

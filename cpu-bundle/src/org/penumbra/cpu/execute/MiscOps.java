@@ -68,6 +68,10 @@ final class MiscOps {
                 long at = truncate(gpr[3] + (gpr[0] & 0xff), i.addressSize);
                 core.write(0, 1, core.memory.load(core.linear(i.segment, at, 1, false), 1, core.reading));
                 break;
+            case SALC:
+                // All processors have it, and no table of the SDM's (KVM: em_salc).
+                core.write(0, 1, flags.cf() ? 0xff : 0);
+                break;
             case BOUND:
                 long index = extend(core.a(i), i.size);
                 long low = core.linear(i, 2 * i.size, false);

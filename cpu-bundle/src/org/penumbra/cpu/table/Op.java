@@ -20,7 +20,7 @@ public enum Op {
     BSWAP(Group.BITS), MOVBE(Group.BITS), XADD(Group.BITS), CMPXCHG(Group.BITS), CMPXCHG8B(Group.BITS), CRC32(Group.BITS),
     // The rest of the integer set.
     MUL(Group.MISC), IMUL1(Group.MISC), DIV(Group.MISC), IDIV(Group.MISC), DAA(Group.MISC), DAS(Group.MISC),
-    AAA(Group.MISC), AAS(Group.MISC), AAM(Group.MISC), AAD(Group.MISC), XLAT(Group.MISC), SAHF(Group.MISC),
+    AAA(Group.MISC), AAS(Group.MISC), AAM(Group.MISC), AAD(Group.MISC), XLAT(Group.MISC), SALC(Group.MISC), SAHF(Group.MISC),
     LAHF(Group.MISC), PUSHA(Group.MISC), POPA(Group.MISC), PUSHF(Group.MISC), POPF(Group.MISC), ENTER(Group.MISC),
     LOOPNE(Group.MISC), LOOPE(Group.MISC), LOOP(Group.MISC), JCXZ(Group.MISC), BOUND(Group.MISC), CMC(Group.MISC),
     CLC(Group.MISC), STC(Group.MISC), CLD(Group.MISC), STD(Group.MISC), CLI(Group.MISC), STI(Group.MISC),

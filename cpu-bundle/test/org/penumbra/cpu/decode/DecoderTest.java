@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.stream.Stream;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Label;
@@ -69,6 +70,15 @@ class DecoderTest {
         assertThat(text("66".repeat(13) + "89 c8", 64)).isEqualTo("15 mov ax, cx");
         assertThat(text("66".repeat(14) + "89 c8", 64)).isEqualTo("15 too long");
         assertThat(text("66".repeat(14), 64)).isEqualTo("incomplete");
+    }
+
+    @Test
+    @DisplayName("G01 PUSH and POP name the segment register of their opcode")
+    void segmentRegisters() {
+        assertThat(Stream.of("06", "0e", "16", "1e", "0f a0", "0f a8").map(o -> text(o, 32)))
+                .containsExactly("1 push es", "1 push cs", "1 push ss", "1 push ds", "2 push fs", "2 push gs");
+        assertThat(Stream.of("07", "17", "1f", "0f a1", "0f a9").map(o -> text(o, 32)))
+                .containsExactly("1 pop es", "1 pop ss", "1 pop ds", "2 pop fs", "2 pop gs");
     }
 
     @Test

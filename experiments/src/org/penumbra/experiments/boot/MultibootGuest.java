@@ -3,6 +3,7 @@ package org.penumbra.experiments.boot;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntConsumer;
@@ -30,10 +31,11 @@ public final class MultibootGuest implements GuestBoot {
     private static final int BOOT_MAGIC = 0x2bad_b002;
     private static final int SEARCHED = 8192;
     private static final int KNOWN_REQUIREMENTS = 3;
-    /** Where the description goes: above the BIOS data area, far below 640 KiB. */
-    private static final long INFO = 0x9000;
-    private static final long STRINGS = 0xa000;
-    private static final long STRINGS_END = 0xf000;
+    /** Where the description goes, at the first of these where the kernel is not: above the BIOS data area, and below 640 KiB. */
+    private static final long[] PLACES = {0x9000, 0x9_0000};
+    private static final long LOWEST = 0x1000;
+    private static final long STRINGS_AT = 0x1000;
+    private static final long DESCRIPTION_BYTES = 0x6000;
     private static final long LOWER_KIB = 640;
     private static final long UPPER = 1 << 20;
     private static final int HAS_MEMORY = 1;
@@ -54,7 +56,9 @@ public final class MultibootGuest implements GuestBoot {
     private final AccessListener recorder;
     private RegisterFile registers;
     private GuestState state;
-    private long strings = STRINGS;
+    /** Where the description is, and where its next string goes. */
+    private final long info;
+    private long strings;
 
     /**
      * @param console takes what the kernel puts out on the serial port
@@ -81,6 +85,12 @@ public final class MultibootGuest implements GuestBoot {
             throw new IllegalArgumentException(String.format("requires what this boot loader does not do (header flags 0x%x)", unknown));
         }
         this.elf = new ElfImage(file);
+        this.info = Arrays.stream(PLACES).filter(this::free).findFirst().orElse(-1);
+        this.strings = info + STRINGS_AT;
+    }
+
+    private boolean free(long at) {
+        return elf.segments().stream().allMatch(s -> s.physical() + s.bytes() <= at || s.physical() >= at + DESCRIPTION_BYTES);
     }
 
     /** The registers of the vCPU, once it is booted. */
@@ -94,9 +104,9 @@ public final class MultibootGuest implements GuestBoot {
             return Optional.of("a multiboot kernel is booted on one vCPU, not on " + vcpus);
         }
         for (ElfImage.Segment s : elf.segments()) {
-            if (s.physical() + s.bytes() > memoryBytes || s.physical() < STRINGS_END) {
+            if (s.physical() + s.bytes() > memoryBytes || s.physical() < LOWEST || info < 0) {
                 return Optional.of(String.format("the kernel is to be loaded from 0x%x to 0x%x; memory from 0x%x to 0x%x is there",
-                        s.physical(), s.physical() + s.bytes(), STRINGS_END, memoryBytes));
+                        s.physical(), s.physical() + s.bytes(), info < 0 ? UPPER : LOWEST, memoryBytes));
             }
         }
         return moduleEnd() > memoryBytes ? Optional.of(String.format("kernel and modules need 0x%x bytes of memory, and 0x%x are there",
@@ -107,8 +117,13 @@ public final class MultibootGuest implements GuestBoot {
         return elf.segments().stream().mapToLong(s -> s.physical() + s.bytes()).max().orElseThrow() + 4095 & -4096;
     }
 
+    /** Behind the kernel, and not in the first MiB, where a PC has other things. */
+    private long moduleBegin() {
+        return Math.max(kernelEnd(), UPPER);
+    }
+
     private long moduleEnd() {
-        long at = kernelEnd();
+        long at = moduleBegin();
         for (Module m : modules) {
             at += m.content().length + 4095 & -4096;
         }
@@ -133,15 +148,15 @@ public final class MultibootGuest implements GuestBoot {
     }
 
     private void describe(BootImage image, long memoryBytes) {
-        long map = INFO + 256;
-        long list = INFO + 512;
-        image.put(INFO, 4, HAS_MEMORY | HAS_COMMAND_LINE | HAS_MODULES | HAS_MAP);
-        image.put(INFO + 4, 4, LOWER_KIB);
-        image.put(INFO + 8, 4, memoryBytes - UPPER >> 10);
-        image.put(INFO + 16, 4, string(image, commandLine));
-        image.put(INFO + 20, 4, modules.size());
-        image.put(INFO + 24, 4, list);
-        long at = kernelEnd();
+        long map = info + 256;
+        long list = info + 512;
+        image.put(info, 4, HAS_MEMORY | HAS_COMMAND_LINE | HAS_MODULES | HAS_MAP);
+        image.put(info + 4, 4, LOWER_KIB);
+        image.put(info + 8, 4, memoryBytes - UPPER >> 10);
+        image.put(info + 16, 4, string(image, commandLine));
+        image.put(info + 20, 4, modules.size());
+        image.put(info + 24, 4, list);
+        long at = moduleBegin();
         for (Module m : modules) {
             image.put(at, m.content(), 0, m.content().length);
             image.put(list, 4, at);
@@ -152,8 +167,8 @@ public final class MultibootGuest implements GuestBoot {
         }
         range(image, map, 0, LOWER_KIB << 10);
         range(image, map + 24, UPPER, memoryBytes - UPPER);
-        image.put(INFO + 44, 4, 48);
-        image.put(INFO + 48, 4, map);
+        image.put(info + 44, 4, 48);
+        image.put(info + 48, 4, map);
     }
 
     private static void range(BootImage image, long at, long base, long bytes) {
@@ -165,8 +180,8 @@ public final class MultibootGuest implements GuestBoot {
 
     private long string(BootImage image, String text) {
         byte[] bytes = (text + '\0').getBytes(StandardCharsets.UTF_8);
-        if (strings + bytes.length > STRINGS_END) {
-            throw new MachineException("command lines of kernel and modules need more than " + (STRINGS_END - STRINGS) + " bytes");
+        if (strings + bytes.length > info + DESCRIPTION_BYTES) {
+            throw new MachineException("command lines of kernel and modules need more than " + (DESCRIPTION_BYTES - STRINGS_AT) + " bytes");
         }
         image.put(strings, bytes, 0, bytes.length);
         strings += bytes.length;
@@ -176,7 +191,7 @@ public final class MultibootGuest implements GuestBoot {
     /** Multiboot Specification, "Machine state". */
     private void enter(RegisterFile r) {
         r.gpr[RegisterFile.RAX] = BOOT_MAGIC;
-        r.gpr[RegisterFile.RBX] = INFO;
+        r.gpr[RegisterFile.RBX] = info;
         r.rip = elf.entry();
         // ET is fixed to 1.
         r.paging = new PagingState(ControlBits.CR0_PE | 16, 0, 0, 0, 0, 0);
