@@ -1,5 +1,8 @@
 package org.penumbra.devices;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -9,6 +12,7 @@ import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.PortDevice;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * What a machine consists of, for kernels that no firmware tells: QEMU's {@code fw_cfg} ("QEMU Firmware Configuration (fw_cfg) Device"), its
@@ -19,12 +23,12 @@ import org.penumbra.api.device.PortDevice;
  *  items  0 "QEMU"   1 features: bit 0 this interface   3 bytes of memory, 64 bits   5 vCPUs, 16 bits   FH most vCPUs, 16 bits   19H files: none
  * </pre>
  */
-final class FirmwareConfig implements PortDevice {
+final class FirmwareConfig implements PortDevice, Saved {
     private static final int KEY = 0x510;
     private static final byte[] NOTHING = {};
 
     private final Map<Integer, byte[]> items;
-    private byte[] item = NOTHING;
+    private int key;
     private int next;
 
     private FirmwareConfig(Board board) {
@@ -59,7 +63,7 @@ final class FirmwareConfig implements PortDevice {
     @Override
     public void out(int offset, int width, long value, Host host) {
         if (offset == 0 && width == 2) {
-            item = items.getOrDefault((int) value & 0xffff, NOTHING);
+            key = (int) value & 0xffff;
             next = 0;
         }
     }
@@ -69,6 +73,19 @@ final class FirmwareConfig implements PortDevice {
         if (offset == 0 || width != 1) {
             return -1L >>> 64 - 8 * width;
         }
+        byte[] item = items.getOrDefault(key, NOTHING);
         return next < item.length ? item[next++] & 0xff : 0;
+    }
+
+    @Override
+    public void save(DataOutput out) throws IOException {
+        out.writeInt(key);
+        out.writeInt(next);
+    }
+
+    @Override
+    public void restore(DataInput in) throws IOException {
+        key = in.readInt();
+        next = in.readInt();
     }
 }

@@ -1,9 +1,12 @@
 package org.penumbra.devices;
 
+import java.io.DataInput;
+import java.io.DataOutput;
 import org.osgi.service.component.annotations.Component;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.BoardDeviceFactory;
 import org.penumbra.api.device.PortDevice;
+import org.penumbra.api.snapshot.Saved;
 
 /**
  * The ports by which software of a PC switches it off or resets it. Either ends the machine, with exit code 0: there is no firmware that would
@@ -16,7 +19,7 @@ import org.penumbra.api.device.PortDevice;
  *  CF9H  reset control of PIIX and ICH: bit 2 resets
  * </pre>
  */
-final class PowerPorts implements PortDevice {
+final class PowerPorts implements PortDevice, Saved {
     private static final int SLEEP_ENABLE = 1 << 13;
     private static final int PULSE_RESET = 0xfe;
     private static final int A20 = 2;
@@ -71,5 +74,16 @@ final class PowerPorts implements PortDevice {
     @Override
     public long in(int offset, int bytes) {
         return port == 0x92 ? A20 : 0;
+    }
+
+    /** It has no state: that the machine is off is the machine's. */
+    @Override
+    public void save(DataOutput out) {
+        // Nothing.
+    }
+
+    @Override
+    public void restore(DataInput in) {
+        // Nothing.
     }
 }

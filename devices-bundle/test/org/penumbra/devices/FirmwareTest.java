@@ -2,12 +2,18 @@ package org.penumbra.devices;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.IoPorts;
+import org.penumbra.api.snapshot.Saved;
 
 /** What a kernel asks where firmware would have answered. */
 class FirmwareTest {
@@ -40,6 +46,17 @@ class FirmwareTest {
         assertThat(item(0x19, 4)).isZero();
         assertThat(item(0x4242, 8)).isZero();
         assertThat(ports.in(0x510, 2)).isEqualTo(0xffff);
+    }
+
+    @Test
+    @DisplayName("G02 an item that is half read is read on after a snapshot")
+    void saved() throws IOException {
+        item(3, 3);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        ((Saved) ports).save(new DataOutputStream(bytes));
+        item(5, 1);
+        ((Saved) ports).restore(new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())));
+        assertThat(ports.in(0x511, 1)).as("the highest byte of 96 MiB").isEqualTo(6);
     }
 
     @ParameterizedTest(name = "G02 {0}H: {3} of {1} bytes ends the machine, {2} does not")

@@ -6,7 +6,7 @@
  * give each its own {@link org.penumbra.api.device.IoPorts}, and ask {@code signal} of every guest write before you handle it: a
  * write to an ioeventfd is done with that. <b>If you write the other half of a device in user space:</b> wait for the event.
  */
-@Version("0.1.0")
+@Version("0.2.0")
 package org.penumbra.api.device;
 
 import org.osgi.annotation.versioning.Version;

@@ -15,7 +15,7 @@
  * <p>Names and rules are those of eventfd(2), timerfd_create(2) and KVM's irqfd, ioeventfd and GSI routing. Nothing here calls a
  * {@link org.penumbra.api.interrupt.Waiter} or a target while it holds a lock.
  */
-@Version("0.1.0")
+@Version("0.2.0")
 package org.penumbra.api.interrupt;
 
 import org.osgi.annotation.versioning.Version;

@@ -460,6 +460,7 @@ public final class ApicRegisters implements LocalApic, Saved {
             register[i] = in.readLong();
         }
         base = in.readLong();
+        name();
         started = in.readLong();
         stopTimer();
         boolean running = in.readBoolean();

@@ -93,6 +93,9 @@ public final class RegisterImage {
 
     private static void system(SystemRegisters s, DataOutput out) throws IOException {
         words(new long[] {s.star, s.lstar, s.cstar, s.fmask, s.kernelGsBase, s.sysenterCs, s.sysenterEsp, s.sysenterEip, s.tscAux, s.tscOffset}, out);
+        words(new long[] {s.tscAdjust, s.miscEnable, s.memoryTypes.defaultType, s.memoryTypes.pat}, out);
+        words(s.memoryTypes.base, out);
+        words(s.memoryTypes.mask, out);
         words(s.debug, out);
         out.writeInt(s.cr8);
         out.writeLong(s.xcr0);
@@ -117,6 +120,12 @@ public final class RegisterImage {
         s.sysenterEip = in.readLong();
         s.tscAux = in.readLong();
         s.tscOffset = in.readLong();
+        s.tscAdjust = in.readLong();
+        s.miscEnable = in.readLong();
+        s.memoryTypes.defaultType = in.readLong();
+        s.memoryTypes.pat = in.readLong();
+        fill(s.memoryTypes.base, in);
+        fill(s.memoryTypes.mask, in);
         fill(s.debug, in);
         s.cr8 = in.readInt();
         s.xcr0 = in.readLong();
