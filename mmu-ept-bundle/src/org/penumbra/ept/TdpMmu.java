@@ -27,6 +27,7 @@ import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.NxHugePages;
 import org.penumbra.kit.PageGauges;
+import org.penumbra.kit.PageLimit;
 import org.penumbra.kit.shadow.ShadowPaging;
 
 /**
@@ -48,6 +49,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Counter fixed;
     private final Counter spurious;
     private final PageGauges mapped;
+    private final TdpTables tables = new TdpTables();
+    private final TdpReclaim reclaim;
     private final TdpSplit splitting;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
@@ -73,7 +76,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
-        this.splitting = new TdpSplit(format, host, mapped);
+        this.splitting = new TdpSplit(format, host, mapped, tables);
+        this.reclaim = new TdpReclaim(format, host, tables, settings.accessedDirty());
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
@@ -202,7 +206,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 if (entry == TdpFormat.FROZEN || format.present(entry) && TdpFormat.leaf(entry, level)) {
                     return;
                 }
-                long table = format.present(entry) ? entry : extend(at, entries, clock);
+                long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
                 at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level - 1);
             }
             long entry = entries.load(at);
@@ -242,6 +246,21 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
     }
 
+    /** Sees to it that a fault finds places for the tables that it may need. Not under the lock. */
+    void makeRoom(CycleClock clock) {
+        int excess = settings.pageLimit() == 0 ? 0 : PageLimit.excess(settings.pageLimit(), tables.count());
+        if (excess > 0) {
+            alone(clock, tree -> reclaim.run(tree, dirty, excess));
+        }
+    }
+
+    /** Host memory was exhausted in the middle of a fault: true if some is free now. Not under the lock. */
+    boolean reclaimed(CycleClock clock) {
+        boolean[] some = {false};
+        alone(clock, tree -> some[0] = settings.reclaim() && reclaim.run(tree, dirty, PageLimit.REFILL));
+        return some[0];
+    }
+
     /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
     void freeRemoved(CycleClock clock) {
         if (!removed.isEmpty()) {
@@ -261,7 +280,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         long at = top + 8L * TdpFormat.index(gfn, levels);
         long entry = entries.load(at);
         while (level > goal && entry != TdpFormat.FROZEN && !(format.present(entry) && TdpFormat.leaf(entry, level))) {
-            long table = format.present(entry) ? entry : extend(at, entries, clock);
+            long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
             level--;
             at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
@@ -337,6 +356,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
         mapped.add(2, 1);
         removed.add(TdpFormat.address(table));
+        tables.gone(1);
         return true;
     }
 
@@ -348,10 +368,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         return Math.min(2, guest.mappingLevel(gfn));
     }
 
-    /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
-    private long extend(long at, FrameAccess entries, CycleClock clock) {
+    /** Puts a new empty table of {@code level} for {@code gfn} where there is none; answers the entry that is there now, whoever made it. */
+    private long extend(long at, int level, long gfn, FrameAccess entries, CycleClock clock) {
         long table = format.table(host.lease().allocate(clock));
         if (entries.compareAndSet(at, 0, table)) {
+            tables.made(level, gfn);
             return table;
         }
         host.lease().free(TdpFormat.address(table));
@@ -451,7 +472,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new TdpAudit(this, clock, nx.on(), violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(this, clock, nx.on(), violations).tree(top, levels, tables.count()));
         nested.each(mmu -> mmu.audit(clock, violations));
     }
 
@@ -475,7 +496,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped, tables);
         trees.add(tree);
         return tree;
     }
