@@ -81,6 +81,7 @@ final class TdpContext implements MmuContext {
         long gfn = fault.gpa >>> 12;
         boolean write = mmu.format.writes(fault.qualification);
         boolean fetch = mmu.format.fetches(fault.qualification);
+        long execute = fetch ? mmu.format.executeFor(fault.qualification) : 0;
         mmu.recoverNxHugePages(host.clock());
         long generation = guest.generation();
         long sequence = guest.sequence();
@@ -92,7 +93,7 @@ final class TdpContext implements MmuContext {
         if (write) {
             mmu.letWrite(gfn, host.clock());
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, fetch, sequence, share, trace, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, fetch, execute, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE && mmu.format.reachesPage(fault.qualification) && mmu.permitSubPage(fault.gpa, guest, host.clock())) {
             subPages.increment();

@@ -64,20 +64,20 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Tables02 nested = new Tables02(this);
 
     TdpMmu(TdpFormat format, MmuHost host) {
-        this.format = format;
         this.host = host;
         this.settings = TdpSettings.chosen(format, host);
+        this.format = settings.modeBasedExecute() ? TdpFormat.EPT_BY_MODE : format;
         this.levels = settings.levels();
-        this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
+        this.dirty = new TdpDirty(this.format, host.dirtyLog(), settings);
         this.nxSplits = new Gauge(host.counters().counter("nx_lpage_splits"));
         this.nx = new NxHugePages<>(settings.nxHugePages(), settings.nxRecoveryPeriod(), nxSplits);
-        this.mmio = format.mmioSptes(host.physicalAddressBits());
+        this.mmio = this.format.mmioSptes(host.physicalAddressBits());
         this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
-        this.splitting = new TdpSplit(format, host, mapped, tables);
-        this.reclaim = new TdpReclaim(format, host, tables, settings.accessedDirty());
+        this.splitting = new TdpSplit(this.format, host, mapped, tables);
+        this.reclaim = new TdpReclaim(this.format, host, tables, settings.accessedDirty());
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
@@ -110,10 +110,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
      *
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
      * @param fetch the access executes
+     * @param execute the bits that the leaf needs for that, beside those that it has anyway
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
     Resolution map(
-            long gfn, long pfn, boolean write, boolean fetch, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            long gfn, long pfn, boolean write, boolean fetch, long execute, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
             CycleClock clock) {
         try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
@@ -123,7 +124,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             if (fetch && nx.on() && goalLevel(gfn, guest) > 1) {
                 nx.add(gfn & -512L);
             }
-            if (install(gfn, pfn, write, fetch, tracked, trace, entries, guest, clock) && write && !tracked) {
+            if (install(gfn, pfn, write, fetch, execute, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
@@ -270,7 +271,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(
-            long gfn, long pfn, boolean write, boolean fetch, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+            long gfn, long pfn, boolean write, boolean fetch, long execute, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         if (trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
@@ -303,11 +305,18 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             }
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
-            boolean done = collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
+            boolean done = collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()) | execute, entries, clock) && (!write || writable);
             if (done) {
                 fixed.increment();
             }
             return done;
+        }
+        if (format.present(entry) && (execute & ~entry) != 0) {
+            boolean given = entries.compareAndSet(at, entry, entry | execute);
+            if (given) {
+                fixed.increment();
+            }
+            return given;
         }
         if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
@@ -320,7 +329,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable, level == 1 || !nx.on()))) {
+        long leaf = format.page(pfn & ~within, level, writable, level == 1 || !nx.on()) | execute | format.executed(entry);
+        if (!entries.compareAndSet(at, entry, leaf)) {
             return false;
         }
         if (!write || writable) {

@@ -19,12 +19,15 @@ import org.penumbra.kit.PageLimit;
  * @param subPageWrites of a page of which only parts are tracked the guest writes the others by itself
  * @param pageLimit the most tables of the tree besides its root; 0 for any number
  * @param reclaim tables are given up when host memory is exhausted
+ * @param modeBasedExecute a page is executable for the mode that has fetched from it
  * @param eagerPageSplit the dirty log splits large leaves when it begins; else the first write to one does
  */
 record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit,
-        boolean nxHugePages, long nxRecoveryPeriod, boolean subPageWrites, long pageLimit, boolean reclaim) {
+        boolean nxHugePages, long nxRecoveryPeriod, boolean subPageWrites, long pageLimit, boolean reclaim,
+        boolean modeBasedExecute) {
     static final String ACCESSED_DIRTY = "accessed-dirty";
     static final String SUB_PAGE_WRITES = "sub-page-writes";
+    static final String MODE_BASED_EXECUTE = "mode-based-execute";
     static final String PAGE_LIMIT = "page-limit";
     static final String RECLAIM = "reclaim";
     static final String LARGE_PAGES = "large-pages";
@@ -66,6 +69,8 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
         if (format == TdpFormat.EPT) {
             offered.add(new Setting(key(format, SUB_PAGE_WRITES), "off", SWITCH,
                     "of a page of which only some bytes are tracked the guest writes the other 128-byte sub-pages without exits"));
+            offered.add(new Setting(key(format, MODE_BASED_EXECUTE), "off", SWITCH,
+                    "mode-based execute control: a page is executable for supervisor or for user mode once that has fetched from it; not with nx-huge-pages"));
         }
         return offered;
     }
@@ -78,6 +83,10 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
             throw new IllegalArgumentException(key(format, LEVELS) + ": 5 needs a processor with 5-level paging, such as icelake-server; 4 would do");
         }
         boolean flags = format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY));
+        boolean byMode = format == TdpFormat.EPT && on(host, key(format, MODE_BASED_EXECUTE));
+        if (byMode && on(host, key(format, NX_HUGE_PAGES))) {
+            throw new IllegalArgumentException(key(format, MODE_BASED_EXECUTE) + ": on needs " + key(format, NX_HUGE_PAGES) + ": off");
+        }
         TdpDirty.Means dirtyLog = TdpDirty.Means.valueOf(host.setting(key(format, DIRTY_LOG)).toUpperCase(Locale.ROOT));
         if (!flags && dirtyLog == TdpDirty.Means.PML) {
             throw new IllegalArgumentException(key(format, DIRTY_LOG) + ": pml needs dirty flags, so " + key(format, ACCESSED_DIRTY) + ": on");
@@ -92,7 +101,8 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
                 period(host, key(format, NX_RECOVERY)),
                 format == TdpFormat.EPT && on(host, key(format, SUB_PAGE_WRITES)),
                 PageLimit.parse(key(format, PAGE_LIMIT), host.setting(key(format, PAGE_LIMIT)), NO_LIMIT),
-                on(host, key(format, RECLAIM)));
+                on(host, key(format, RECLAIM)),
+                byMode);
     }
 
     /** The key of a setting. */
