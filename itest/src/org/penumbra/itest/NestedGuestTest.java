@@ -82,10 +82,10 @@ class NestedGuestTest {
 
     @ParameterizedTest(name = "{0}, {1}")
     @CsvSource({
-        "nested-ept, BITS_32", "nested-ept, PAE", "nested-ept, FOUR_LEVEL", "nested-ept, FIVE_LEVEL",
+        "nested-ept, BITS_32", "nested-ept, PAE", "nested-ept, FOUR_LEVEL", "nested-ept, FIVE_LEVEL", "nested-ept-log, FOUR_LEVEL",
         "nested-npt, BITS_32", "nested-npt, PAE", "nested-npt, FOUR_LEVEL", "nested-npt, FIVE_LEVEL", "nested-npt-2m, FOUR_LEVEL"
     })
-    @DisplayName("N03 N04 N07 a guest's guest on EPT or nested tables of its hypervisor loads what it loads under no more than one hypervisor, and on EPT tables every translation is allowed, in each paging mode")
+    @DisplayName("N03 N04 N06 N07 a guest's guest on EPT or nested tables of its hypervisor loads what it loads under no more than one hypervisor, and on EPT tables every translation is allowed, in each paging mode")
     void sameAsAlone(String kind, PagingMode mode) {
         try (Machine machine = vmx.create(config(designOf(kind), 1, MEMORY, mode, kind.startsWith("nested-ept")), guest(kind + ":fork-heavy", mode))) {
             Trial.finish(machine);
@@ -130,8 +130,8 @@ class NestedGuestTest {
     }
 
     @ParameterizedTest(name = "{0}")
-    @ValueSource(strings = {"nested-ept:fork-heavy", "nested-ept-2m:fork-heavy"})
-    @DisplayName("E05 N03 P01 L2 on EPT tables of its hypervisor does not notice that the MMU below is replaced thousands of times while it runs")
+    @ValueSource(strings = {"nested-ept:fork-heavy", "nested-ept-log:fork-heavy", "nested-ept-2m:fork-heavy"})
+    @DisplayName("E05 N03 N06 P01 L2 on EPT tables of its hypervisor does not notice that the MMU below is replaced thousands of times while it runs")
     void replaced(String workload) {
         try (Machine machine = vmx.create(config("ept", 2, MEMORY, PagingMode.FOUR_LEVEL), guest(workload, PagingMode.FOUR_LEVEL))) {
             int swaps = 0;

@@ -16,6 +16,7 @@ final class TdpAudit {
     private final GuestMemory guest;
     private final boolean nxHugePages;
     private final Consumer<String> violations;
+    private long tables;
 
     TdpAudit(TdpMmu mmu, CycleClock clock, boolean nxHugePages, Consumer<String> violations) {
         this.format = mmu.format;
@@ -26,8 +27,16 @@ final class TdpAudit {
         this.violations = violations;
     }
 
+    /** Checks the tree from {@code top} on, which has {@code count} tables besides. */
+    void tree(long top, int levels, long count) {
+        table(top, levels, 0);
+        if (tables != count) {
+            violations.accept(String.format("the tree has %d tables below its root, and %d are counted", tables, count));
+        }
+    }
+
     /** Checks the table at {@code table} of {@code level}, which maps guest frames from {@code firstGfn}. */
-    void table(long table, int level, long firstGfn) {
+    private void table(long table, int level, long firstGfn) {
         for (int i = 0; i < 512; i++) {
             long entry = entries.load(table + 8L * i);
             long gfn = firstGfn + ((long) i << 9 * (level - 1));
@@ -37,6 +46,7 @@ final class TdpAudit {
             if (TdpFormat.leaf(entry, level)) {
                 leaf(entry, level, gfn);
             } else {
+                tables++;
                 table(TdpFormat.address(entry), level - 1, gfn);
             }
         }

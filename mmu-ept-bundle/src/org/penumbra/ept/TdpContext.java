@@ -1,7 +1,9 @@
 package org.penumbra.ept;
 
+import java.util.function.Function;
 import org.penumbra.api.memory.FrameAccess;
 import org.penumbra.api.memory.GuestMemory;
+import org.penumbra.api.memory.LeaseException;
 import org.penumbra.api.mmu.MmuContext;
 import org.penumbra.api.mmu.MmuContextHost;
 import org.penumbra.api.mmu.MmuFault;
@@ -26,6 +28,8 @@ final class TdpContext implements MmuContext {
     private final Counter emulated;
     private final Counter mmioFaults;
     private final Counter subPages;
+    private final Function<MmuFault, Resolution> serve = this::served;
+    private final Function<MmuFault, Resolution> fill = this::filled;
 
     TdpContext(TdpMmu mmu, MmuContextHost host) {
         this.mmu = mmu;
@@ -57,9 +61,27 @@ final class TdpContext implements MmuContext {
     @Override
     public Resolution resolve(MmuFault fault) {
         taken.increment();
+        mmu.makeRoom(host.clock());
+        return withMemory(fault, serve);
+    }
+
+    /** {@code work}; where host memory has no frame left for it tables are given up, and the guest repeats the access. */
+    private Resolution withMemory(MmuFault fault, Function<MmuFault, Resolution> work) {
+        try {
+            return work.apply(fault);
+        } catch (LeaseException e) {
+            if (!e.isExhausted() || !mmu.reclaimed(host.clock())) {
+                throw e;
+            }
+            return Resolution.RETRY;
+        }
+    }
+
+    private Resolution served(MmuFault fault) {
         long gfn = fault.gpa >>> 12;
         boolean write = mmu.format.writes(fault.qualification);
         boolean fetch = mmu.format.fetches(fault.qualification);
+        long execute = fetch ? mmu.format.executeFor(fault.qualification) : 0;
         mmu.recoverNxHugePages(host.clock());
         long generation = guest.generation();
         long sequence = guest.sequence();
@@ -71,7 +93,7 @@ final class TdpContext implements MmuContext {
         if (write) {
             mmu.letWrite(gfn, host.clock());
         }
-        Resolution resolution = mmu.map(gfn, pfn, write, fetch, sequence, share, trace, entries, guest, host.clock());
+        Resolution resolution = mmu.map(gfn, pfn, write, fetch, execute, sequence, share, trace, entries, guest, host.clock());
         mmu.freeRemoved(host.clock());
         if (resolution == Resolution.EMULATE && mmu.format.reachesPage(fault.qualification) && mmu.permitSubPage(fault.gpa, guest, host.clock())) {
             subPages.increment();
@@ -95,6 +117,10 @@ final class TdpContext implements MmuContext {
 
     @Override
     public Resolution subPageMissing(MmuFault fault) {
+        return withMemory(fault, fill);
+    }
+
+    private Resolution filled(MmuFault fault) {
         mmu.fillSubPages(fault.gpa >>> 12, host.clock());
         return Resolution.RETRY;
     }

@@ -27,15 +27,19 @@ import org.penumbra.kit.shadow.TableProtection;
  *  bit  2      X                                      bit 63  XD   execute-disable
  *  bits 2:0 = 6: a device, a misconfiguration         bit 51 with P: a device, reserved (see MmioSptes)
  *  bit  61     sub-page permissions of a 4 KiB leaf
+ *
+ *  EPT with mode-based execute control: bit 2 for supervisor-mode, bit 10 for user-mode linear addresses; leaves are made with neither
  * </pre>
  */
 enum TdpFormat {
     EPT("ept", 7, 7, 6, 1 << 8, 1 << 9, 5 | 6 << 3, 5),
+    EPT_BY_MODE("ept", 7, 7, 6, 1 << 8, 1 << 9, 1 | 6 << 3, 5 | 1 << 10),
     NPT("npt", 1, 1 | 1L << 51, 1 | 1L << 51, 1 << 5, 1 << 6, 5, 5);
 
     static final long WRITE = 1 << 1;
     static final long LARGE = 1 << 7;
     private static final long EXECUTE = 1 << 2;
+    private static final long USER_EXECUTE = 1 << 10;
     private static final long EXECUTE_DISABLE = 1L << 63;
     static final long ADDRESS = 0x000f_ffff_ffff_f000L;
     /** The sub-page permission table says which parts of a page may be written that is not writable as a whole; EPT only. */
@@ -103,17 +107,32 @@ enum TdpFormat {
     }
 
     private long unexecutable(long entry) {
-        return this == EPT ? entry & ~EXECUTE : entry | EXECUTE_DISABLE;
+        return isEpt() ? entry & ~EXECUTE : entry | EXECUTE_DISABLE;
     }
 
+    /** False if {@code entry} was made such that a fetch has to split it. */
     boolean executable(long entry) {
-        return this == EPT ? (entry & EXECUTE) != 0 : entry >= 0;
+        return this == EPT ? (entry & EXECUTE) != 0 : this == EPT_BY_MODE || entry >= 0;
     }
 
-    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps; it may be executed. */
+    private boolean isEpt() {
+        return this != NPT;
+    }
+
+    /** The bits that a leaf is given for a fetch that was reported with {@code qualification}, and not before; 0 if it is made with all. */
+    long executeFor(long qualification) {
+        return this != EPT_BY_MODE ? 0 : (qualification & EptViolation.LINEAR_USER) != 0 ? USER_EXECUTE : EXECUTE;
+    }
+
+    /** The bits of {@code entry} that {@link #executeFor} has given it. */
+    long executed(long entry) {
+        return this == EPT_BY_MODE ? entry & (EXECUTE | USER_EXECUTE) : 0;
+    }
+
+    /** The 4 KiB leaf {@code index} of what the 2 MiB leaf {@code large} maps; it may be executed, but by mode only as that may. */
     long piece(long large, int index) {
         long small = (large & ~LARGE) + ((long) index << 12);
-        return this == EPT ? small | EXECUTE : small & ~EXECUTE_DISABLE;
+        return this == EPT ? small | EXECUTE : this == EPT_BY_MODE ? small : small & ~EXECUTE_DISABLE;
     }
 
     /** Index into the table of {@code level} for {@code gfn}. */
@@ -126,7 +145,7 @@ enum TdpFormat {
         if (this == NPT) {
             return new TranslationRoot.Nested(top, levels);
         }
-        return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty).with(new EptFeatures(subPages));
+        return TranslationRoot.TwoDimensional.of(top, levels, accessedDirty).with(new EptFeatures(subPages, this == EPT_BY_MODE));
     }
 
     /** The shadows, in this format, of a guest hypervisor's tables in this format; nested tables have at least {@code levels}. */
@@ -141,7 +160,7 @@ enum TdpFormat {
 
     /** True if the fault that EPT reported with {@code qualification} is at what a linear address was translated to, and not at a guest table. */
     boolean reachesPage(long qualification) {
-        return this == EPT && (qualification & EptViolation.FINAL_ACCESS) != 0;
+        return isEpt() && (qualification & EptViolation.FINAL_ACCESS) != 0;
     }
 
     /** True if the fault that the processor reported with {@code qualification} is a write's. */

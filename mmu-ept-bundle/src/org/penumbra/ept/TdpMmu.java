@@ -27,6 +27,7 @@ import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.NxHugePages;
 import org.penumbra.kit.PageGauges;
+import org.penumbra.kit.PageLimit;
 import org.penumbra.kit.shadow.ShadowPaging;
 
 /**
@@ -48,6 +49,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Counter fixed;
     private final Counter spurious;
     private final PageGauges mapped;
+    private final TdpTables tables = new TdpTables();
+    private final TdpReclaim reclaim;
     private final TdpSplit splitting;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
@@ -61,19 +64,20 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Tables02 nested = new Tables02(this);
 
     TdpMmu(TdpFormat format, MmuHost host) {
-        this.format = format;
         this.host = host;
         this.settings = TdpSettings.chosen(format, host);
+        this.format = settings.modeBasedExecute() ? TdpFormat.EPT_BY_MODE : format;
         this.levels = settings.levels();
-        this.dirty = new TdpDirty(format, host.dirtyLog(), settings);
+        this.dirty = new TdpDirty(this.format, host.dirtyLog(), settings);
         this.nxSplits = new Gauge(host.counters().counter("nx_lpage_splits"));
         this.nx = new NxHugePages<>(settings.nxHugePages(), settings.nxRecoveryPeriod(), nxSplits);
-        this.mmio = format.mmioSptes(host.physicalAddressBits());
+        this.mmio = this.format.mmioSptes(host.physicalAddressBits());
         this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
-        this.splitting = new TdpSplit(format, host, mapped);
+        this.splitting = new TdpSplit(this.format, host, mapped, tables);
+        this.reclaim = new TdpReclaim(this.format, host, tables, settings.accessedDirty());
     }
 
     /** The root of the tree, made for the first vCPU that asks. */
@@ -106,10 +110,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
      *
      * @param write the access writes; a tracked frame is mapped read-only and its writes are emulated
      * @param fetch the access executes
+     * @param execute the bits that the leaf needs for that, beside those that it has anyway
      * @return how the fault is resolved: retry, or emulate for a write to a frame whose writes must be seen
      */
     Resolution map(
-            long gfn, long pfn, boolean write, boolean fetch, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            long gfn, long pfn, boolean write, boolean fetch, long execute, long sequence, MmuLock.Share share, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
             CycleClock clock) {
         try (MmuLock.Held held = share.shared()) {
             if (guest.retry(sequence, gfn)) {
@@ -119,7 +124,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             if (fetch && nx.on() && goalLevel(gfn, guest) > 1) {
                 nx.add(gfn & -512L);
             }
-            if (install(gfn, pfn, write, fetch, tracked, trace, entries, guest, clock) && write && !tracked) {
+            if (install(gfn, pfn, write, fetch, execute, tracked, trace, entries, guest, clock) && write && !tracked) {
                 dirty.noticed(gfn);
             }
             return tracked && write ? Resolution.EMULATE : Resolution.RETRY;
@@ -202,7 +207,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 if (entry == TdpFormat.FROZEN || format.present(entry) && TdpFormat.leaf(entry, level)) {
                     return;
                 }
-                long table = format.present(entry) ? entry : extend(at, entries, clock);
+                long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
                 at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level - 1);
             }
             long entry = entries.load(at);
@@ -242,6 +247,21 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
     }
 
+    /** Sees to it that a fault finds places for the tables that it may need. Not under the lock. */
+    void makeRoom(CycleClock clock) {
+        int excess = settings.pageLimit() == 0 ? 0 : PageLimit.excess(settings.pageLimit(), tables.count());
+        if (excess > 0) {
+            alone(clock, tree -> reclaim.run(tree, dirty, excess));
+        }
+    }
+
+    /** Host memory was exhausted in the middle of a fault: true if some is free now. Not under the lock. */
+    boolean reclaimed(CycleClock clock) {
+        boolean[] some = {false};
+        alone(clock, tree -> some[0] = settings.reclaim() && reclaim.run(tree, dirty, PageLimit.REFILL));
+        return some[0];
+    }
+
     /** Gives tables back that no entry points at any more, if there are any. Not under the lock. */
     void freeRemoved(CycleClock clock) {
         if (!removed.isEmpty()) {
@@ -251,7 +271,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** Answers true if an entry is there now that permits the access, false if it may not or if somebody else changed it meanwhile. */
     private boolean install(
-            long gfn, long pfn, boolean write, boolean fetch, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest, CycleClock clock) {
+            long gfn, long pfn, boolean write, boolean fetch, long execute, boolean tracked, Tracing.Tracer trace, FrameAccess entries, GuestMemory guest,
+            CycleClock clock) {
         boolean writable = !tracked && guest.writable(gfn) && dirty.mayBeWritable(gfn, write);
         int goal = goalLevel(gfn, guest);
         if (trace.on(TracePoint.KVM_MMU_SPTE_REQUESTED)) {
@@ -261,7 +282,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         long at = top + 8L * TdpFormat.index(gfn, levels);
         long entry = entries.load(at);
         while (level > goal && entry != TdpFormat.FROZEN && !(format.present(entry) && TdpFormat.leaf(entry, level))) {
-            long table = format.present(entry) ? entry : extend(at, entries, clock);
+            long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
             level--;
             at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level);
             entry = entries.load(at);
@@ -284,11 +305,18 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             }
         }
         if (format.present(entry) && !TdpFormat.leaf(entry, level)) {
-            boolean done = collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()), entries, clock) && (!write || writable);
+            boolean done = collapse(at, entry, format.page(pfn & -512L, level, writable, !nx.on()) | execute, entries, clock) && (!write || writable);
             if (done) {
                 fixed.increment();
             }
             return done;
+        }
+        if (format.present(entry) && (execute & ~entry) != 0) {
+            boolean given = entries.compareAndSet(at, entry, entry | execute);
+            if (given) {
+                fixed.increment();
+            }
+            return given;
         }
         if (format.present(entry) && (!write || TdpFormat.writable(entry))) {
             spurious.increment();
@@ -301,7 +329,8 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             dirty.gone(entry, gfn);
         }
         long within = (1L << 9 * (level - 1)) - 1;
-        if (!entries.compareAndSet(at, entry, format.page(pfn & ~within, level, writable, level == 1 || !nx.on()))) {
+        long leaf = format.page(pfn & ~within, level, writable, level == 1 || !nx.on()) | execute | format.executed(entry);
+        if (!entries.compareAndSet(at, entry, leaf)) {
             return false;
         }
         if (!write || writable) {
@@ -337,6 +366,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
         mapped.add(2, 1);
         removed.add(TdpFormat.address(table));
+        tables.gone(1);
         return true;
     }
 
@@ -348,10 +378,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         return Math.min(2, guest.mappingLevel(gfn));
     }
 
-    /** Puts a new empty table where there is none; answers the entry that is there now, whoever made it. */
-    private long extend(long at, FrameAccess entries, CycleClock clock) {
+    /** Puts a new empty table of {@code level} for {@code gfn} where there is none; answers the entry that is there now, whoever made it. */
+    private long extend(long at, int level, long gfn, FrameAccess entries, CycleClock clock) {
         long table = format.table(host.lease().allocate(clock));
         if (entries.compareAndSet(at, 0, table)) {
+            tables.made(level, gfn);
             return table;
         }
         host.lease().free(TdpFormat.address(table));
@@ -451,7 +482,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     @Override
     public void audit(CycleClock clock, Consumer<String> violations) {
-        alone(clock, tree -> new TdpAudit(this, clock, nx.on(), violations).table(top, levels, 0));
+        alone(clock, tree -> new TdpAudit(this, clock, nx.on(), violations).tree(top, levels, tables.count()));
         nested.each(mmu -> mmu.audit(clock, violations));
     }
 
@@ -475,7 +506,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
                 return tree;
             }
         }
-        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped);
+        TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped, tables);
         trees.add(tree);
         return tree;
     }

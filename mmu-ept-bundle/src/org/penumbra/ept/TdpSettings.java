@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import org.penumbra.api.mmu.MmuFactory.Setting;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.kit.PageLimit;
 
 /**
  * What a user chose of the design.
@@ -16,12 +17,19 @@ import org.penumbra.api.mmu.MmuHost;
  * @param nxHugePages nothing is executed from 2 MiB leaves
  * @param nxRecoveryPeriod simulated cycles of a vCPU after which splits for fetches are given up; 0 for never
  * @param subPageWrites of a page of which only parts are tracked the guest writes the others by itself
+ * @param pageLimit the most tables of the tree besides its root; 0 for any number
+ * @param reclaim tables are given up when host memory is exhausted
+ * @param modeBasedExecute a page is executable for the mode that has fetched from it
  * @param eagerPageSplit the dirty log splits large leaves when it begins; else the first write to one does
  */
 record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDirty.Means dirtyLog, boolean eagerPageSplit,
-        boolean nxHugePages, long nxRecoveryPeriod, boolean subPageWrites) {
+        boolean nxHugePages, long nxRecoveryPeriod, boolean subPageWrites, long pageLimit, boolean reclaim,
+        boolean modeBasedExecute) {
     static final String ACCESSED_DIRTY = "accessed-dirty";
     static final String SUB_PAGE_WRITES = "sub-page-writes";
+    static final String MODE_BASED_EXECUTE = "mode-based-execute";
+    static final String PAGE_LIMIT = "page-limit";
+    static final String RECLAIM = "reclaim";
     static final String LARGE_PAGES = "large-pages";
     static final String LEVELS = "levels";
     static final String DIRTY_LOG = "dirty-log";
@@ -31,6 +39,8 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
 
     /** What KVM does in a minute of a processor of 3 GHz. KVM: calc_nx_huge_pages_recovery_period. */
     private static final String RECOVERY_PERIOD = "180000000000";
+
+    private static final String NO_LIMIT = "none";
 
     private static final List<String> SWITCH = List.of("on", "off");
 
@@ -53,9 +63,14 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
         offered.add(new Setting(key(format, NX_HUGE_PAGES), "off", SWITCH, "execute nothing from 2 MiB leaves: a fetch splits them (iTLB multihit)"));
         offered.add(new Setting(key(format, NX_RECOVERY), RECOVERY_PERIOD, List.of(),
                 "simulated cycles after which a sixtieth of what fetches have split may be large again; 0 for never"));
+        offered.add(new Setting(key(format, PAGE_LIMIT), NO_LIMIT, List.of(),
+                "the most tables besides the root: a number from " + PageLimit.LEAST + " up, or none, as KVM has it"));
+        offered.add(new Setting(key(format, RECLAIM), "on", SWITCH, "recycle tables when host memory is exhausted"));
         if (format == TdpFormat.EPT) {
             offered.add(new Setting(key(format, SUB_PAGE_WRITES), "off", SWITCH,
                     "of a page of which only some bytes are tracked the guest writes the other 128-byte sub-pages without exits"));
+            offered.add(new Setting(key(format, MODE_BASED_EXECUTE), "off", SWITCH,
+                    "mode-based execute control: a page is executable for supervisor or for user mode once that has fetched from it; not with nx-huge-pages"));
         }
         return offered;
     }
@@ -68,6 +83,10 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
             throw new IllegalArgumentException(key(format, LEVELS) + ": 5 needs a processor with 5-level paging, such as icelake-server; 4 would do");
         }
         boolean flags = format == TdpFormat.NPT || on(host, key(format, ACCESSED_DIRTY));
+        boolean byMode = format == TdpFormat.EPT && on(host, key(format, MODE_BASED_EXECUTE));
+        if (byMode && on(host, key(format, NX_HUGE_PAGES))) {
+            throw new IllegalArgumentException(key(format, MODE_BASED_EXECUTE) + ": on needs " + key(format, NX_HUGE_PAGES) + ": off");
+        }
         TdpDirty.Means dirtyLog = TdpDirty.Means.valueOf(host.setting(key(format, DIRTY_LOG)).toUpperCase(Locale.ROOT));
         if (!flags && dirtyLog == TdpDirty.Means.PML) {
             throw new IllegalArgumentException(key(format, DIRTY_LOG) + ": pml needs dirty flags, so " + key(format, ACCESSED_DIRTY) + ": on");
@@ -80,7 +99,10 @@ record TdpSettings(int levels, boolean accessedDirty, boolean largePages, TdpDir
                 on(host, key(format, EAGER_PAGE_SPLIT)),
                 on(host, key(format, NX_HUGE_PAGES)),
                 period(host, key(format, NX_RECOVERY)),
-                format == TdpFormat.EPT && on(host, key(format, SUB_PAGE_WRITES)));
+                format == TdpFormat.EPT && on(host, key(format, SUB_PAGE_WRITES)),
+                PageLimit.parse(key(format, PAGE_LIMIT), host.setting(key(format, PAGE_LIMIT)), NO_LIMIT),
+                on(host, key(format, RECLAIM)),
+                byMode);
     }
 
     /** The key of a setting. */

@@ -18,12 +18,14 @@ final class TdpSplit {
     private final FrameLease lease;
     private final Counter splits;
     private final PageGauges mapped;
+    private final TdpTables tables;
 
-    TdpSplit(TdpFormat format, MmuHost host, PageGauges mapped) {
+    TdpSplit(TdpFormat format, MmuHost host, PageGauges mapped, TdpTables tables) {
         this.format = format;
         this.lease = host.lease();
         this.splits = host.counters().counter("ept_splits");
         this.mapped = mapped;
+        this.tables = tables;
     }
 
     /** Splits {@code large}, the leaf for {@code gfn} at {@code at}; answers the new entry, 0 if another is there meanwhile. */
@@ -37,6 +39,7 @@ final class TdpSplit {
             return 0;
         }
         splits.increment();
+        tables.made(1, gfn);
         if (trace.on(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE)) {
             trace.tell(TracePoint.KVM_MMU_SPLIT_HUGE_PAGE, gfn, large, 2, 0);
         }

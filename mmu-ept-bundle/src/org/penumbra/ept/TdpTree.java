@@ -1,5 +1,6 @@
 package org.penumbra.ept;
 
+import java.util.List;
 import java.util.function.LongPredicate;
 import org.penumbra.api.clock.CycleClock;
 import org.penumbra.api.memory.FrameAccess;
@@ -22,8 +23,10 @@ final class TdpTree {
     private final Tracing.Tracer trace;
     private final TdpSplit splitting;
     private final PageGauges mapped;
+    private final TdpTables tables;
 
-    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, TdpSplit splitting, PageGauges mapped) {
+    TdpTree(TdpFormat format, long top, int levels, FrameLease lease, CycleClock clock, Tracing.Tracer trace, TdpSplit splitting, PageGauges mapped,
+            TdpTables tables) {
         this.format = format;
         this.top = top;
         this.levels = levels;
@@ -33,6 +36,7 @@ final class TdpTree {
         this.trace = trace;
         this.splitting = splitting;
         this.mapped = mapped;
+        this.tables = tables;
     }
 
     /** Takes the write right from the 4 KiB leaf for {@code gfn}, which is made if a larger one maps it. */
@@ -141,8 +145,65 @@ final class TdpTree {
             } else if (large.test(first)) {
                 leaves(TdpFormat.address(entry), 1, first, (leafAt, leafEntry, leafLevel, leafGfn) -> mapped.add(1, -1));
                 entries.store(at, 0);
+                tables.gone(1);
                 lease.free(TdpFormat.address(entry));
             }
+        }
+    }
+
+    /** A table of {@code level} for guest frames from {@code gfn} on, at {@code address}, to which no entry leads any more. */
+    record Unlinked(long address, int level, long gfn) {}
+
+    /** True if the processor has gone through the table of 4 KiB leaves for {@code gfn} since it was asked last. */
+    boolean usedTable(long gfn) {
+        long at = above(gfn, 1);
+        return at >= 0 && (replace(at, entry -> entry & ~format.accessed) & format.accessed) != 0;
+    }
+
+    /** Takes the table of 4 KiB leaves for {@code gfn} out of the tree, if there is one, and each above it in which nothing is left then. */
+    void unlink(long gfn, List<Unlinked> out) {
+        for (int level = 1; level < levels; level++) {
+            long at = above(gfn, level);
+            long table = at < 0 ? 0 : TdpFormat.address(entries.load(at));
+            if (at < 0 || level > 1 && !isEmpty(table)) {
+                return;
+            }
+            replace(at, entry -> 0);
+            out.add(new Unlinked(table, level, gfn & -(1L << 9 * level)));
+        }
+    }
+
+    /** Where the entry is that points at the table of {@code level} for {@code gfn}; −1 if there is none. */
+    private long above(long gfn, int level) {
+        long at = top + 8L * TdpFormat.index(gfn, levels);
+        for (int l = levels; ; l--) {
+            long entry = entries.load(at);
+            if (!format.present(entry) || TdpFormat.leaf(entry, l)) {
+                return -1;
+            }
+            if (l == level + 1) {
+                return at;
+            }
+            at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, l - 1);
+        }
+    }
+
+    private boolean isEmpty(long table) {
+        for (int i = 0; i < 512; i++) {
+            if (format.present(entries.load(table + 8L * i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Notes what {@code table}, which no processor uses any more, knows of writes, and counts its leaves as gone. */
+    void harvest(Unlinked table, TdpDirty dirty) {
+        if (table.level == 1) {
+            leaves(table.address, 1, table.gfn, (at, entry, level, gfn) -> {
+                dirty.gone(entry, gfn);
+                mapped.add(1, -1);
+            });
         }
     }
 

@@ -89,10 +89,19 @@ abstract class TdpFixture {
 
     /** Address of the 4 KiB entry for {@code gpa}, in a table that exists. */
     long leafAt(long gpa) {
+        return entryAt(gpa, 1);
+    }
+
+    /** Address of the entry that points at that table. */
+    long tableAt(long gpa) {
+        return entryAt(gpa, 2);
+    }
+
+    private long entryAt(long gpa, int of) {
         long table = top();
-        for (int level = levels(); level > 1; level--) {
+        for (int level = levels(); level > of; level--) {
             table = host.memory().load64((table & TdpFormat.ADDRESS) + 8L * TdpFormat.index(gpa >>> 12, level));
         }
-        return (table & TdpFormat.ADDRESS) + 8L * TdpFormat.index(gpa >>> 12, 1);
+        return (table & TdpFormat.ADDRESS) + 8L * TdpFormat.index(gpa >>> 12, of);
     }
 }

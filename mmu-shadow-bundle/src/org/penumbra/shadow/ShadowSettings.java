@@ -3,6 +3,7 @@ package org.penumbra.shadow;
 import java.util.List;
 import org.penumbra.api.mmu.MmuFactory.Setting;
 import org.penumbra.api.mmu.MmuHost;
+import org.penumbra.kit.PageLimit;
 import org.penumbra.kit.shadow.ShadowOptions;
 
 /** The mechanisms of shadow paging that can be switched off, to see what each is worth. */
@@ -56,7 +57,8 @@ public final class ShadowSettings {
                 on(host, LARGE_PAGES),
                 on(host, PREFETCH),
                 on(host, INVLPG_PREFETCH),
-                pageLimit(host),
+                // KVM: KVM_SET_NR_MMU_PAGES.
+                PageLimit.parse(PAGE_LIMIT, host.setting(PAGE_LIMIT), AUTO),
                 on(host, RECLAIM),
                 on(host, NX_HUGE_PAGES),
                 nxRecoveryPeriod(host),
@@ -67,20 +69,6 @@ public final class ShadowSettings {
 
     private static boolean on(MmuHost host, String key) {
         return host.setting(key).equals("on");
-    }
-
-    /** KVM: KVM_SET_NR_MMU_PAGES. */
-    private static long pageLimit(MmuHost host) {
-        String value = host.setting(PAGE_LIMIT);
-        if (value.equals(AUTO)) {
-            return 0;
-        }
-        long limit = value.matches("[0-9]{1,12}") ? Long.parseLong(value) : 0;
-        if (limit < ShadowOptions.LEAST_PAGES) {
-            throw new IllegalArgumentException(
-                    PAGE_LIMIT + ": '" + value + "' is neither 'auto' nor a number from " + ShadowOptions.LEAST_PAGES + " up");
-        }
-        return limit;
     }
 
     /** Simulated cycles. */

@@ -33,6 +33,7 @@ final class GuestModes {
         EptFeatures features = root instanceof TranslationRoot.TwoDimensional two ? two.features() : EptFeatures.NONE;
         vmcs.subPageWrites = features.subPageTable() != 0;
         vmcs.spptp = features.subPageTable();
+        vmcs.modeBasedExecute = features.modeBasedExecute();
         if (root instanceof TranslationRoot.OneDimensional shadow) {
             if (shadow.deprivileged() && !deprivileged) {
                 withoutVmx.flush();

@@ -348,6 +348,7 @@ final class VirtualCpu implements Vcpu {
             v.linearWalker = null;
             v.enableEpt = false;
             v.subPageWrites = false;
+            v.modeBasedExecute = false;
             v.unrestrictedGuest = false;
             v.eptp = 0;
             v.guestCr3 = registers.paging.cr3();

@@ -5,8 +5,9 @@ package org.penumbra.api.paging;
  *
  * @param subPageTable hpa of a sub-page permission table: an EPT PTE with bit 61 that refuses writes permits those to the sub-pages which the table
  *     names (SDM vol. 3, "Sub-Page Write Permissions")
+ * @param modeBasedExecute bit 2 of an entry lets supervisor-mode linear addresses be executed, bit 10 user-mode ones (SDM vol. 3, "EPT Violations")
  */
-public record EptFeatures(long subPageTable) {
+public record EptFeatures(long subPageTable, boolean modeBasedExecute) {
     /** EPT alone. */
-    public static final EptFeatures NONE = new EptFeatures(0);
+    public static final EptFeatures NONE = new EptFeatures(0, false);
 }

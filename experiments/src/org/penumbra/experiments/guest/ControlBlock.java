@@ -12,7 +12,9 @@ interface ControlBlock {
     enum Exit {
         IO, PAGE_FAULT, CR3_LOAD, INVLPG,
         /** The hypervisor's own tables refuse an access. */
-        REFUSED
+        REFUSED,
+        /** The log of written pages is full. */
+        LOG_FULL
     }
 
     /** gpa of the block, with which the guest is entered. */
@@ -41,6 +43,9 @@ interface ControlBlock {
 
     /** Reads the address that was refused. */
     void readRefused(StepBuffer out);
+
+    /** Reads the full log of written pages, and has it begin anew. */
+    void emptyLog(StepBuffer out);
 
     /** Reads the error code of a page fault; its address. */
     void readErrorCode(StepBuffer out);

@@ -28,6 +28,8 @@ public final class HypervisorGuest implements GuestBoot {
     public enum Mmu {
         /** EPT tables with pages of 4 KiB. */
         EPT("EPT pages of 4 KiB", VirtualizationExtension.VMX, 1),
+        /** The same, and a page-modification log by which the hypervisor finds the pages that its guest writes. */
+        EPT_LOG("EPT pages of 4 KiB with a page-modification log", VirtualizationExtension.VMX, 1),
         /** EPT tables with pages of 2 MiB. */
         EPT_2M("EPT pages of 2 MiB", VirtualizationExtension.VMX, 2),
         /** Shadow paging; for guests with 4-level paging. */
@@ -115,7 +117,7 @@ public final class HypervisorGuest implements GuestBoot {
         GuestState guest = inner.boot((gpa, value) -> loader.store64(base + gpa, value), new RegisterFile[] {l2}, memoryBytes - base)[0];
         FrameAllocator frames = new FrameAllocator("the guest hypervisor needs more than it has of", 512, GuestLayout.FREE_FRAMES, base);
         ControlBlock control =
-                mmu.extension() == VirtualizationExtension.SVM ? new VmcbBlock(registers, layout, frames) : new VmcsBlock(registers, layout, frames);
+                mmu.extension() == VirtualizationExtension.SVM ? new VmcbBlock(registers, layout, frames) : new VmcsBlock(registers, layout, frames, mmu == Mmu.EPT_LOG);
         HypervisorMmu memory = virtualised(control, frames, base, l2.paging, guest);
         GuestState hypervisor = new GuestState(new HypervisorKernel(registers, layout, control, l2.paging, memory));
         hypervisor.guests.put(control.gpa(), guest);

@@ -78,7 +78,10 @@ final class HypervisorKernel implements GuestProgram {
 
     private void handle(ControlBlock.Exit exit, StepBuffer out) {
         layout.execute(GuestLayout.FAULT_HANDLER, out);
-        if (mmu.begin(exit, out)) {
+        if (exit == ControlBlock.Exit.LOG_FULL) {
+            control.emptyLog(out);
+            enter(out);
+        } else if (mmu.begin(exit, out)) {
             phase = Phase.SERVING;
         } else if (exit == ControlBlock.Exit.IO) {
             // The one device that L2 has powers it off.

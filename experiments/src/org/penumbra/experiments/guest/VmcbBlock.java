@@ -133,6 +133,11 @@ final class VmcbBlock implements ControlBlock {
     }
 
     @Override
+    public void emptyLog(StepBuffer out) {
+        throw new IllegalStateException("SVM has no page-modification log");
+    }
+
+    @Override
     public void readErrorCode(StepBuffer out) {
         get(VmcbField.EXITINFO1, out);
     }

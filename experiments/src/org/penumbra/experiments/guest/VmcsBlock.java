@@ -8,6 +8,7 @@ import org.penumbra.api.machine.MachineException;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
+import org.penumbra.api.vmx.Vmcs;
 import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.api.vmx.VmcsRegion;
 import org.penumbra.api.vmx.VmxControls;
@@ -31,16 +32,22 @@ final class VmcsBlock implements ControlBlock {
     private final long vmxon;
     private final long vmcs;
     private final long stack;
+    /** The page-modification log; 0 without. */
+    private final long log;
     private boolean launched;
 
-    /** @param registers of the vCPU, in the hypervisor's first paging state */
-    VmcsBlock(RegisterFile registers, GuestLayout layout, FrameAllocator frames) {
+    /**
+     * @param registers of the vCPU, in the hypervisor's first paging state
+     * @param logs there is a page-modification log
+     */
+    VmcsBlock(RegisterFile registers, GuestLayout layout, FrameAllocator frames, boolean logs) {
         this.registers = registers;
         this.layout = layout;
         this.l1 = registers.paging.withCr4(registers.paging.cr4() | ControlBits.CR4_VMXE);
         this.vmxon = frames.allocate();
         this.vmcs = frames.allocate();
         this.stack = frames.allocate();
+        this.log = logs ? frames.allocate() : 0;
     }
 
     @Override
@@ -81,7 +88,11 @@ final class VmcsBlock implements ControlBlock {
     @Override
     public void useTables(long root, boolean unpaged, StepBuffer out) {
         out.vmwrite(VmcsField.SECONDARY_VM_EXEC_CONTROL,
-                VmxControls.ENABLE_EPT | VmxControls.ENABLE_VPID | (unpaged ? VmxControls.UNRESTRICTED_GUEST : 0));
+                VmxControls.ENABLE_EPT | VmxControls.ENABLE_VPID | (unpaged ? VmxControls.UNRESTRICTED_GUEST : 0) | (log != 0 ? VmxControls.ENABLE_PML : 0));
+        if (log != 0) {
+            out.vmwrite(VmcsField.PML_ADDRESS, log);
+            out.vmwrite(VmcsField.GUEST_PML_INDEX, Vmcs.PML_ENTRIES - 1);
+        }
         out.vmwrite(VmcsField.VIRTUAL_PROCESSOR_ID, VPID);
         out.vmwrite(VmcsField.EPT_POINTER, root | EPTP);
         out.vmwrite(VmcsField.CPU_BASED_VM_EXEC_CONTROL,
@@ -139,6 +150,8 @@ final class VmcsBlock implements ControlBlock {
                 return Exit.INVLPG;
             case EPT_VIOLATION:
                 return Exit.REFUSED;
+            case PML_FULL:
+                return Exit.LOG_FULL;
             default:
                 throw new MachineException("the guest hypervisor does not know what to do about exit " + reason + " of its guest");
         }
@@ -148,6 +161,12 @@ final class VmcsBlock implements ControlBlock {
     public void readRefused(StepBuffer out) {
         out.vmread(VmcsField.EXIT_QUALIFICATION);
         out.vmread(VmcsField.GUEST_PHYSICAL_ADDRESS);
+    }
+
+    @Override
+    public void emptyLog(StepBuffer out) {
+        out.load(layout.direct(log), (int) PAGE);
+        out.vmwrite(VmcsField.GUEST_PML_INDEX, Vmcs.PML_ENTRIES - 1);
     }
 
     @Override

@@ -11,7 +11,7 @@ import org.penumbra.experiments.guest.HypervisorGuest;
 
 /**
  * Publishes some workloads again as those of a guest's guest, by how its hypervisor virtualises its memory: {@code nested-ept:NAME}, {@code
- * nested-ept-2m:NAME} and {@code nested-shadow:NAME} by VMX, {@code nested-npt:NAME}, {@code nested-npt-2m:NAME} and {@code
+ * nested-ept-log:NAME}, {@code nested-ept-2m:NAME} and {@code nested-shadow:NAME} by VMX, {@code nested-npt:NAME}, {@code nested-npt-2m:NAME} and {@code
  * nested-svm-shadow:NAME} by SVM. The framework withdraws the services when the bundle stops.
  */
 @Component(service = {}, immediate = true)
@@ -24,6 +24,7 @@ public final class NestedWorkloads {
         inner.put("table-storm", new PageTableStormWorkload());
         inner.forEach((name, workload) -> {
             publish(context, "nested-ept:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT));
+            publish(context, "nested-ept-log:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT_LOG));
             publish(context, "nested-ept-2m:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.EPT_2M));
             publish(context, "nested-shadow:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.SHADOW));
             publish(context, "nested-npt:" + name, new NestedWorkload(workload, HypervisorGuest.Mmu.NPT));

@@ -1,5 +1,7 @@
 package org.penumbra.kit.shadow;
 
+import org.penumbra.kit.PageLimit;
+
 /**
  * The mechanisms of shadow paging, and which of them are used.
  *
@@ -9,7 +11,7 @@ package org.penumbra.kit.shadow;
  * @param largePages 2 MiB sptes where guest, host and the tables around allow them
  * @param prefetch with a fault's spte the empty ones of the same eight are filled as far as the guest has accessed them before
  * @param invlpgPrefetch the spte of an invalidated address is filled at once
- * @param pageLimit the most shadow pages besides roots; 0: 20 for 1000 frames that the guest has, at least {@link #LEAST_PAGES}
+ * @param pageLimit the most shadow pages besides roots; 0: 20 for 1000 frames that the guest has, at least {@link PageLimit#LEAST}
  * @param reclaim shadow pages are recycled when host memory is exhausted
  * @param nxHugePages nothing is executed from 2 MiB sptes
  * @param nxRecoveryPeriod simulated cycles after which a part of what a fetch has split is given up; 0: never
@@ -31,13 +33,11 @@ public record ShadowOptions(
         boolean cr3Targets,
         boolean singleLock,
         boolean deprivileged) {
-    /** KVM: KVM_MIN_ALLOC_MMU_PAGES. */
-    public static final long LEAST_PAGES = 64;
     /** KVM: KVM_PERMILLE_MMU_PAGES. */
     private static final long PER_MILLE = 20;
 
     /** The most shadow pages besides roots of a guest that has {@code frames}. KVM: kvm_arch_commit_memory_region. */
     long pageLimit(long frames) {
-        return pageLimit != 0 ? pageLimit : Math.max(LEAST_PAGES, frames * PER_MILLE / 1000);
+        return pageLimit != 0 ? pageLimit : Math.max(PageLimit.LEAST, frames * PER_MILLE / 1000);
     }
 }

@@ -18,6 +18,7 @@ import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
+import org.penumbra.kit.PageLimit;
 import org.penumbra.kit.Role;
 import org.penumbra.kit.ShadowPage;
 
@@ -34,9 +35,6 @@ import org.penumbra.kit.ShadowPage;
 public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
     /** Emulated writes after which a table that no fault used meanwhile is taken to be one no longer. KVM: 3. */
     private static final int FLOODING = 3;
-    /** Free places below the page limit that a fault needs, and how many are made if there are fewer. KVM: KVM_MIN_FREE_MMU_PAGES, KVM_REFILL_PAGES. */
-    private static final int MIN_FREE_PAGES = 5;
-    private static final int REFILL_PAGES = 25;
     /** Obsolete pages that are zapped before the lock is given up. KVM: BATCH_ZAP_PAGES. */
     private static final int ZAP_BATCH = 10;
     /** "Not write-through" and "cache disable". */
@@ -303,9 +301,9 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
 
     /** Sees to it that a fault finds places for the shadow pages it may need. Under the lock. KVM: make_mmu_pages_available. */
     void makePagesAvailable(Worker w) {
-        long available = pageLimit - tree.pages.active().size();
-        if (available < MIN_FREE_PAGES) {
-            tree.zapOldest(w, (int) (REFILL_PAGES - available));
+        int excess = PageLimit.excess(pageLimit, tree.pages.active().size());
+        if (excess > 0) {
+            tree.zapOldest(w, excess);
         }
     }
 
@@ -313,7 +311,7 @@ public final class ShadowPaging implements Mmu, DirtyLogging, PageAgeing {
     boolean reclaim(Worker w) {
         try (MmuLock.Held held = lock.exclusive()) {
             tree.commit(w.clock, true);
-            return options.reclaim() && tree.zapOldest(w, REFILL_PAGES) > 0;
+            return options.reclaim() && tree.zapOldest(w, PageLimit.REFILL) > 0;
         }
     }
 
