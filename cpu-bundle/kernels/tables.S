@@ -4,7 +4,7 @@
  */
 	.set LEVELS, 4
 #include "long.inc"
-	.set ROUNDS, 4000
+	.set ROUNDS, 20000
 	.set PAGES, 512
 	.set FRAMES, 0x800000			/* 512 frames above 8 MiB */
 	.set WINDOW, 0x40000000

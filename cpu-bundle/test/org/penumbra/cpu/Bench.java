@@ -1,5 +1,6 @@
 package org.penumbra.cpu;
 
+import java.util.Map;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ExecutionEngine;
@@ -40,7 +41,13 @@ public final class Bench {
     public final ExecutionEngine engine;
 
     public Bench() {
-        CostProfile profile = new JsonCostProfiles().all().get(0);
+        this(true);
+    }
+
+    /** @param modelled whether TLBs are modelled, or functional */
+    public Bench(boolean modelled) {
+        JsonCostProfiles profiles = new JsonCostProfiles();
+        CostProfile profile = profiles.with(profiles.all().get(0), Map.of("tlb.model", modelled ? 1L : 0L));
         cpu = new LogicalProcessorFactory().create(profile, memory, registers, new NoPorts(), null);
         engine = factory().create(null);
         engine.attach(cpu, new MemoryPort(cpu, 0), 0);

@@ -3,11 +3,15 @@ package org.penumbra.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.HexFormat;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.Segments;
 import org.penumbra.api.machine.MachineException;
@@ -53,6 +57,29 @@ class EngineTest {
         bench.memory.store(Bench.CODE_HPA + 1, 1, 7);
         bench.run(2);
         assertThat(r.gpr[0]).isEqualTo(7);
+    }
+
+    @ParameterizedTest(name = "G01 in a steady state edits of page tables, INVLPG, loads and stores allocate nothing; TLBs modelled: {0}")
+    @ValueSource(booleans = {true, false})
+    void allocatesNothing(boolean modelled) {
+        Bench own = new Bench(modelled);
+        long window = 0x4000_0000L;
+        own.memory.store64(0x2000 + 8, 0x5000 | 3);
+        own.memory.store64(0x5000, Bench.DATA_HPA | 3);
+        own.registers.gpr[RSI] = Bench.DATA;
+        own.registers.gpr[RDI] = window;
+        // lea eax, [rbx + rcx]; and eax, 511; shl eax, 12; add eax, 0x800003; mov [rsi + 8 * rcx], rax; invlpg [rdi]; mov [rdi], rax; mov rdx, [rdi]
+        // sub rdx, rax; or rbp, rdx; add edi, 4096; inc ecx; cmp ecx, 512; jne to the first; xor ecx, ecx; mov edi, window; inc ebx; jmp to the first
+        own.code(Bench.CODE, HexFormat.of().parseHex("8d040b25ff010000c1e00c0503008000488904ce0f013f488907488b174829c24809d581c700100000"
+                + "ffc181f90002000075cd31c9bf00000040ffc3ebc2"));
+        own.run(100_000);
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = threads.getCurrentThreadAllocatedBytes();
+        own.run(1_000_000);
+        // Less than a byte for ten INVLPG.
+        assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(1_000_000 / 14 / 10);
+        assertThat(own.registers.gpr[5]).as("each page holds what was written").isZero();
+        assertThat(own.registers.gpr[3]).as("rounds").isEqualTo(1_100_000 / (14 * 512 + 4));
     }
 
     @Test

@@ -42,6 +42,10 @@ final class SystemOps {
     private final GuestOperation operation;
     private final TranslationObserver observer;
     private final int vcpu;
+    /** What is the same for all instructions of a kind is made once. */
+    private final LongUnaryOperator pageInvalidated = this::pageInvalidated;
+    private final LongUnaryOperator rootLoaded = this::rootLoaded;
+    private final LongUnaryOperator pagingLoaded = this::loaded;
     /** The paging state that the observer heard of last. */
     private PagingState told;
 
@@ -262,13 +266,7 @@ final class SystemOps {
                 operation.kind = Kind.INVLPG;
                 long gva = core.in64 && i.segment < Segments.FS ? core.offset(i) : core.offset(i) + segments.base[i.segment];
                 operation.gva = core.in64 ? gva : gva & ALL;
-                long flushed = operation.gva;
-                finish(cpu.invlpg(flushed), v -> {
-                    if (observer != null) {
-                        observer.invalidatedPage(vcpu, flushed);
-                    }
-                    return 1;
-                });
+                finish(cpu.invlpg(operation.gva), pageInvalidated);
                 break;
             case INVPCID:
                 invpcid(i);
@@ -332,7 +330,7 @@ final class SystemOps {
                 operation.msr = (int) gpr[1];
                 operation.value = gpr[2] << 32 | gpr[0] & ALL;
                 core.settleTime();
-                finish(cpu.wrmsr(operation.msr, operation.value), this::loaded);
+                finish(cpu.wrmsr(operation.msr, operation.value), pagingLoaded);
                 break;
             case RDTSC:
             case RDTSCP:
@@ -381,7 +379,7 @@ final class SystemOps {
             throw core.gp0();
         }
         if (write) {
-            finish(cpu.wrpkru((int) gpr[0]), this::loaded);
+            finish(cpu.wrpkru((int) gpr[0]), pagingLoaded);
         } else {
             gpr[0] = registers.paging.pkru() & ALL;
             gpr[2] = 0;
@@ -447,18 +445,12 @@ final class SystemOps {
             case 3:
                 operation.kind = Kind.MOV_TO_CR3;
                 operation.value = value;
-                finish(cpu.movToCr3(value), v -> {
-                    boolean keep = (value & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
-                    if (observer != null) {
-                        observer.loaded(vcpu, registers.paging, keep);
-                    }
-                    return 1;
-                });
+                finish(cpu.movToCr3(value), rootLoaded);
                 break;
             case 4:
                 operation.kind = Kind.MOV_TO_CR4;
                 operation.value = value;
-                finish(cpu.movToCr4(value), this::loaded);
+                finish(cpu.movToCr4(value), pagingLoaded);
                 break;
             case 8:
                 operation.kind = Kind.MOV_TO_CR8;
@@ -475,8 +467,23 @@ final class SystemOps {
         operation.kind = Kind.MOV_TO_CR0;
         // ET is fixed to 1 (SDM vol. 3, "Control Registers").
         operation.value = value | 16;
-        finish(cpu.movToCr0(operation.value), this::loaded);
+        finish(cpu.movToCr0(operation.value), pagingLoaded);
         core.refresh();
+    }
+
+    private long pageInvalidated(long ignored) {
+        if (observer != null) {
+            observer.invalidatedPage(vcpu, operation.gva);
+        }
+        return 1;
+    }
+
+    private long rootLoaded(long ignored) {
+        boolean keep = (operation.value & ControlBits.CR3_NO_FLUSH) != 0 && registers.paging.has4(ControlBits.CR4_PCIDE);
+        if (observer != null) {
+            observer.loaded(vcpu, registers.paging, keep);
+        }
+        return 1;
     }
 
     /** The paging state may have changed; the observer hears of it once. */

@@ -39,7 +39,11 @@ final class Contexts {
     private final LongIntHashMap numbers = new LongIntHashMap();
     private final LongIntHashMap roots = new LongIntHashMap();
     private long[] keys = new long[64];
-    private boolean[] filled = new boolean[64];
+    /** By number: where it stands in {@link #filled}, -1 if it does not. */
+    private int[] places = new int[64];
+    /** The numbers that tag something, one after the other. */
+    private int[] filled = new int[64];
+    private int filledCount;
     private int count;
 
     /** True if {@code more} further contexts, each with a new root, can be numbered. */
@@ -51,7 +55,7 @@ final class Contexts {
     void reset() {
         numbers.clear();
         roots.clear();
-        Arrays.fill(filled, false);
+        filledCount = 0;
         count = 0;
     }
 
@@ -63,9 +67,11 @@ final class Contexts {
         }
         if (count == keys.length) {
             keys = Arrays.copyOf(keys, 2 * count);
+            places = Arrays.copyOf(places, 2 * count);
             filled = Arrays.copyOf(filled, 2 * count);
         }
         keys[count] = key;
+        places[count] = -1;
         numbers.put(key, count);
         return count++;
     }
@@ -98,26 +104,34 @@ final class Contexts {
         return (long) vpid << 16;
     }
 
-    /** Numbers given so far. */
-    int count() {
-        return count;
-    }
-
     boolean matches(int number, long mask, long value) {
         return (keys[number] & mask) == value;
     }
 
     /** Notes that {@code number} tags something. */
     void fill(int number) {
-        filled[number] = true;
+        if (places[number] < 0) {
+            places[number] = filledCount;
+            filled[filledCount++] = number;
+        }
     }
 
-    boolean isFilled(int number) {
-        return filled[number];
+    /** How many numbers tag something. */
+    int filled() {
+        return filledCount;
     }
 
-    /** Notes that {@code number} tags nothing any more. */
+    /** The {@code i}-th of them, from 0. {@link #empty} puts the last one in the place of what it takes out. */
+    int filled(int i) {
+        return filled[i];
+    }
+
+    /** Notes that {@code number}, which was {@link #fill filled}, tags nothing any more. */
     void empty(int number) {
-        filled[number] = false;
+        int place = places[number];
+        int last = filled[--filledCount];
+        filled[place] = last;
+        places[last] = place;
+        places[number] = -1;
     }
 }

@@ -49,6 +49,8 @@ final class Tlbs {
     private final List<TlbArray> all = new ArrayList<>();
     /** Those of {@link #all} that hold translations of linear addresses. */
     private final List<Translations> translations = new ArrayList<>();
+    /** Those of {@link #structures}. */
+    private final List<TlbArray> structureArrays = new ArrayList<>();
     private final Pieces pieces = new Pieces();
 
     /** @param shift page size of all entries as a power of two, or −1 if their tags say it */
@@ -77,8 +79,9 @@ final class Tlbs {
         if (nested != null) {
             all.add(nested);
         }
-        all.add(subPages);
-        structures.forEach(all::add);
+all.add(subPages);
+        structures.forEach(structureArrays::add);
+        all.addAll(structureArrays);
         nestedStructures.forEach(all::add);
     }
 
@@ -147,8 +150,8 @@ final class Tlbs {
     /** Drops everything. */
     void clear() {
         all.forEach(TlbArray::clear);
-        for (int c = 0; c < contexts.count(); c++) {
-            contexts.empty(c);
+        while (contexts.filled() > 0) {
+            contexts.empty(contexts.filled(0));
         }
         pieces.clear();
         second.cleared();
@@ -163,26 +166,22 @@ final class Tlbs {
 
     /** Drops what is tagged by contexts whose keys have {@code value} under {@code mask}. */
     void dropContexts(long mask, long value) {
-        boolean some = false;
-        boolean others = false;
-        for (int c = 0; c < contexts.count(); c++) {
-            if (contexts.isFilled(c)) {
-                boolean match = contexts.matches(c, mask, value);
-                some |= match;
-                others |= !match;
-            }
+        int matching = 0;
+        for (int i = 0; i < contexts.filled(); i++) {
+            matching += contexts.matches(contexts.filled(i), mask, value) ? 1 : 0;
         }
-        if (!some) {
+        if (matching == 0) {
             return;
         }
-        if (!others) {
+        if (matching == contexts.filled()) {
             clear();
             return;
         }
         for (int a = 0; a < all.size(); a++) {
             drop(all.get(a), mask, value);
         }
-        for (int c = 0; c < contexts.count(); c++) {
+        for (int i = contexts.filled() - 1; i >= 0; i--) {
+            int c = contexts.filled(i);
             if (contexts.matches(c, mask, value)) {
                 contexts.empty(c);
             }
@@ -198,7 +197,7 @@ final class Tlbs {
     }
 
     private void drop(TlbArray array, long mask, long value) {
-        for (int i = 0; i < array.entries(); i++) {
+        for (int i = 0; i < array.entries() && !array.isEmpty(); i++) {
             long tag = array.tag(i);
             if (tag >= 0 && contexts.matches(context(tag), mask, value)) {
                 array.drop(i);
@@ -208,13 +207,16 @@ final class Tlbs {
 
     /** Drops the paging-structure-cache entries of contexts whose keys have {@code value} under {@code mask}. */
     void dropStructures(long mask, long value) {
-        structures.forEach(array -> drop(array, mask, value));
+        for (int a = 0; a < structureArrays.size(); a++) {
+            drop(structureArrays.get(a), mask, value);
+        }
     }
 
     /** Drops what the paging-structure caches would contribute to {@code gva} in the contexts that match. */
     void dropStructuresUsed(long gva, long mask, long value) {
-        for (int c = 0; c < contexts.count(); c++) {
-            if (contexts.isFilled(c) && contexts.modeOf(c) != 0 && contexts.matches(c, mask, value)) {
+        for (int i = 0; i < contexts.filled(); i++) {
+            int c = contexts.filled(i);
+            if (contexts.modeOf(c) != 0 && contexts.matches(c, mask, value)) {
                 structures.dropUsed(gva, c, formats[contexts.modeOf(c)]);
             }
         }
@@ -222,8 +224,9 @@ final class Tlbs {
 
     /** Drops the TLB entries for {@code gva} in the contexts that match, every piece of its page included. */
     void dropPage(long gva, long mask, long value) {
-        for (int c = 0; c < contexts.count(); c++) {
-            if (contexts.isFilled(c) && contexts.matches(c, mask, value)) {
+        for (int i = 0; i < contexts.filled(); i++) {
+            int c = contexts.filled(i);
+            if (contexts.matches(c, mask, value)) {
                 dropEntry(gva, c);
             }
         }
