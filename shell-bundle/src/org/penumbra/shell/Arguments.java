@@ -1,13 +1,20 @@
 package org.penumbra.shell;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import org.apache.felix.service.command.CommandSession;
 
 /** Arguments that are more than a name. */
 final class Arguments {
     private Arguments() {}
+
+    /** The file that a person means in {@code session}. */
+    static Path file(CommandSession session, String name) {
+        return session.currentDir().resolve(name);
+    }
 
     /** Seconds, with a fraction if need be. */
     static double seconds(String text) {

@@ -1,6 +1,5 @@
 package org.penumbra.shell;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -70,13 +69,13 @@ public final class BundleCommands {
         }
         Bundle b = container.bundle(bundle);
         keepContainer(b);
-        jars.update(b, jar.length == 0 ? null : file(session, jar[0]));
+        jars.update(b, jar.length == 0 ? null : Arguments.file(session, jar[0]));
         return info(b);
     }
 
     @Descriptor("installs the bundle in a jar and starts it")
     public BundleInfo install(CommandSession session, @Descriptor("JAR the file") String jar) {
-        return info(jars.install(file(session, jar)));
+        return info(jars.install(Arguments.file(session, jar)));
     }
 
     @Descriptor("removes a bundle")
@@ -92,10 +91,6 @@ public final class BundleCommands {
         if (bundle.getBundleId() == Constants.SYSTEM_BUNDLE_ID) {
             throw new UserError("bundle 0 is the container itself; 'exit' leaves");
         }
-    }
-
-    private static Path file(CommandSession session, String jar) {
-        return session.currentDir().resolve(jar);
     }
 
     private BundleInfo info(Bundle bundle) {

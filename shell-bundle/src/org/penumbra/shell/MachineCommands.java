@@ -1,5 +1,8 @@
 package org.penumbra.shell;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,6 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.felix.service.command.Descriptor;
 import org.apache.felix.service.command.Parameter;
+import org.apache.felix.service.command.CommandSession;
 import org.osgi.framework.ServiceReference;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -21,13 +25,14 @@ import org.penumbra.api.machine.Machine;
 import org.penumbra.api.machine.Machines;
 import org.penumbra.api.machine.SwapReport;
 import org.penumbra.api.mmu.MmuFactory;
+import org.penumbra.api.snapshot.SnapshotHeader;
 
 /** Commands on virtual machines. A machine's number can be left out while there is only one. */
 @Component(service = MachineCommands.class, property = {
     "osgi.command.scope=penumbra", "osgi.command.function=machines", "osgi.command.function=vms",
     "osgi.command.function=counters", "osgi.command.function=exits", "osgi.command.function=swaps",
     "osgi.command.function=swap", "osgi.command.function=engine", "osgi.command.function=audit",
-    "osgi.command.function=controllers", "osgi.command.function=controller"
+    "osgi.command.function=snapshot", "osgi.command.function=controllers", "osgi.command.function=controller"
 })
 public final class MachineCommands {
     private static final long POLL_MILLIS = 10;
@@ -118,6 +123,17 @@ public final class MachineCommands {
         List<String> violations = new ArrayList<>();
         swap.audit(violations::add);
         return new Audit(running.id(), swap.design(), violations, new ArrayList<>(swap.misconduct()));
+    }
+
+    @Descriptor("writes what a running guest goes on from into a file; 'penumbra restore FILE' does")
+    public SnapshotInfo snapshot(
+            CommandSession session, @Descriptor("ID the machine's number") String id, @Descriptor("FILE the file; an older one is replaced") String file)
+            throws IOException {
+        Machines.Running running = machine(id);
+        Path path = Arguments.file(session, file);
+        running.machine().snapshot(path);
+        SnapshotHeader header = SnapshotHeader.of(path);
+        return new SnapshotInfo(running.id(), path.toString(), header.fact(SnapshotHeader.DESIGN), header.number(SnapshotHeader.OPERATIONS), Files.size(path));
     }
 
     @Descriptor("lists the interrupt controllers that bundles offer")

@@ -79,6 +79,8 @@ class CommandsTest {
         "swap 1 shadow unsync | 'unsync' is no setting; KEY=VALUE is, for example shadow.unsync=…",
         "swap 1 shadow | the gate did not close within 5 s:; vCPU 0 works",
         "swap 1 | these arguments do not fit; usage: swap ID DESIGN [KEY=VALUE...]",
+        "snapshot 3 file | unknown machine '3'; known: 1, 2",
+        "snapshot 1 | these arguments do not fit; usage: snapshot ID FILE",
         "engine 1 step | unknown engine 'step'; did you mean 'steps'? known: steps",
         "controller 1 apic | unknown controller 'apic'; did you mean 'x2apic'? known: x2apic",
         "stop shdow | unknown bundle 'shdow'; did you mean 'shadow'? 'bundles' lists them; a number, a symbolic name or a design will do",

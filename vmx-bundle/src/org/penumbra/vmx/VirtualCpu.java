@@ -439,6 +439,11 @@ final class VirtualCpu implements Vcpu {
         if (attachment != null) {
             emulator.tell();
         }
+        if (modes.underSvm()) {
+            // The next entry takes them from memory again.
+            become(SvmGuest.withRegisters(registers.paging, guestMemory));
+            programmed = null;
+        }
     }
 
     /** Writes for a snapshot what is neither in registers nor in memory. */
