@@ -64,6 +64,8 @@ public final class GuestWalker {
     /** A walk failed since an address in it, {@link #refusedGpa}, is not translated by the hypervisor's tables, whose walk failed. */
     public boolean refused;
     public long refusedGpa;
+    /** What the walk did there was a write: an entry's flag, or whatever the hypervisor's tables take for one. */
+    public boolean refusedWrite;
     /** Accessed and dirty flags are kept. */
     private boolean flags = true;
     /** Null if nobody is asked. */
@@ -323,6 +325,7 @@ public final class GuestWalker {
         }
         refused = true;
         refusedGpa = gpa;
+        refusedWrite = Access.isWrite(access);
         return -1;
     }
 

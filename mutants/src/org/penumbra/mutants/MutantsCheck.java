@@ -89,8 +89,9 @@ public final class MutantsCheck implements DesignCheck {
     private Row row(Mutant m, FunctionalTests functional, Request request, BooleanSupplier stop) {
         MmuFactory production = designs.named(m.design());
         Nesting nesting = request.nesting() == Nesting.NONE ? m.nesting() : request.nesting();
-        if (nesting.hasEpt() && !production.nests()) {
-            return new Row(m.name(), "", 0, 0, m.design() + " has no nested paging", true);
+        String refusal = nesting.refusal(production.extension(), production.nests());
+        if (!refusal.isEmpty()) {
+            return new Row(m.name(), "", 0, 0, m.design() + ": " + refusal, true);
         }
         Subject ours = new Subject(m.design(), production, Map.of(), laboratory, Subject.models(profiles)).nested(nesting);
         Subject mutated = new Subject(m.name(), new MutantLoader(m, production).factory(), Map.of(), laboratory, Subject.models(profiles))

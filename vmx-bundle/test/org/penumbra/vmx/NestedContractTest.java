@@ -8,6 +8,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.verify.Nesting;
 import org.penumbra.ept.EptMmuFactory;
+import org.penumbra.ept.NptMmuFactory;
 import org.penumbra.hardware.profile.JsonCostProfiles;
 import org.penumbra.shadow.ShadowMmuFactory;
 import org.penumbra.testkit.contract.ContractKit;
@@ -25,7 +26,10 @@ class NestedContractTest {
                 of("N01", "shadow", new ShadowMmuFactory(), Nesting.SHADOW),
                 of("N02", "ept", new EptMmuFactory(), Nesting.SHADOW),
                 of("N03", "ept", new EptMmuFactory(), Nesting.EPT),
-                of("N03", "ept", new EptMmuFactory(), Nesting.EPT_2M)).flatMap(tests -> tests);
+                of("N03", "ept", new EptMmuFactory(), Nesting.EPT_2M),
+                of("N02", "npt", new NptMmuFactory(), Nesting.SVM_SHADOW),
+                of("N03", "npt", new NptMmuFactory(), Nesting.NPT),
+                of("N03", "npt", new NptMmuFactory(), Nesting.NPT_2M)).flatMap(tests -> tests);
     }
 
     private static Stream<DynamicTest> of(String row, String name, MmuFactory design, Nesting nesting) {

@@ -73,7 +73,7 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Option(names = "--nested", paramLabel = "NAME", defaultValue = "none",
             description = "What stands between the machine and the guest that is verified: none, or a guest hypervisor whose guest that is then: "
-                    + "shadow (without EPT), ept or ept-2m (with EPT pages of 4 KiB or 2 MiB) (default: ${DEFAULT-VALUE}).")
+                    + "by VMX shadow (without EPT), ept or ept-2m (with EPT pages of 4 KiB or 2 MiB), by SVM svm-shadow, npt or npt-2m (default: ${DEFAULT-VALUE}).")
     private String nested;
 
     @Option(names = "--mode", paramLabel = "MODE", defaultValue = "4level",

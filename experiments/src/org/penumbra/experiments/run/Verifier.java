@@ -66,9 +66,11 @@ public final class Verifier {
         if (nesting != Nesting.NONE && design.mmu().isEmpty()) {
             throw new RefusedException("--nested: without a hypervisor a guest is none either; choose a design with an MMU");
         }
-        if (nesting.hasEpt() && !design.nests()) {
-            throw new RefusedException("--nested: " + design.name() + " has no nested paging, which a guest hypervisor with EPT needs; "
-                    + String.join(", ", services.mmus().stream().filter(m -> m.service().nests()).map(ServiceRegistry.Named::name).toList())
+        String refusal = nesting.refusal(design.extension(), design.nests());
+        if (!refusal.isEmpty()) {
+            throw new RefusedException("--nested: " + design.name() + ": " + refusal + "; "
+                    + String.join(", ", services.mmus().stream()
+                            .filter(m -> nesting.refusal(m.service().extension(), m.service().nests()).isEmpty()).map(ServiceRegistry.Named::name).toList())
                     + " would do");
         }
     }

@@ -187,7 +187,7 @@ class VerifyCommandTest {
         refuses("unexpected argument 'more' (see 'penumbra verify --help')", "verify", "things", "more");
         refuses("--nested: unknown guest hypervisor 'epd'; did you mean 'ept'? known: none, shadow, ept, ept-2m", "verify", "things", "--nested", "epd");
         refuses("--nested: without a hypervisor a guest is none either", "verify", "things", "--nested", "shadow");
-        refuses("--nested: shadow has no nested paging, which a guest hypervisor with EPT needs", "verify", "things", "--mmu", "shadow", "--nested", "ept");
+        refuses("--nested: shadow: it has no nested paging, which ept needs", "verify", "things", "--mmu", "shadow", "--nested", "ept");
         assertThat(line.container.made).isEmpty();
     }
 

@@ -5,7 +5,6 @@ import org.penumbra.api.paging.EptViolation;
 import org.penumbra.api.paging.NestedPageFault;
 import org.penumbra.api.paging.PageFaultError;
 import org.penumbra.api.paging.TranslationRoot;
-import org.penumbra.kit.GuestFormat;
 import org.penumbra.kit.GuestWalker;
 import org.penumbra.kit.Rights;
 
@@ -31,8 +30,8 @@ enum StageFault {
         }
 
         @Override
-        long ofEntry(TranslationRoot tables) {
-            return EptViolation.READ | (GuestFormat.entryAccessWrites(tables) ? EptViolation.WRITE : 0) | EptViolation.LINEAR_VALID;
+        long ofEntry(boolean write) {
+            return EptViolation.READ | (write ? EptViolation.WRITE : 0) | EptViolation.LINEAR_VALID;
         }
 
         @Override
@@ -56,7 +55,7 @@ enum StageFault {
         }
 
         @Override
-        long ofEntry(TranslationRoot tables) {
+        long ofEntry(boolean write) {
             return NestedPageFault.WRITE | NestedPageFault.USER | NestedPageFault.TABLE_WALK;
         }
 
@@ -81,8 +80,12 @@ enum StageFault {
      */
     abstract long refused(long qualification, GuestWalker refusing);
 
-    /** What is told of an access to an entry of a guest's page tables that {@code tables} refuse, but for what {@link #refused} adds. */
-    abstract long ofEntry(TranslationRoot tables);
+    /**
+     * What is told of an access to an entry of a guest's page tables that is refused, but for what {@link #refused} adds.
+     *
+     * @param write it was, or counts as, a write
+     */
+    abstract long ofEntry(boolean write);
 
     /** The same of {@code access} (READ, WRITE or FETCH) to what a linear address is translated to. */
     abstract long ofPage(int access);

@@ -118,7 +118,7 @@ final class Tables12Context extends FaultPath implements NestedContext {
         fault.gva = gva;
         if (!pages.walk(state, gva, access)) {
             if (pages.refused) {
-                reflect(fault, pages.refusedGpa, told.ofEntry(tables12), stage);
+                reflect(fault, pages.refusedGpa, told.ofEntry(pages.refusedWrite), stage);
                 return FAULT;
             }
             fault.nested = false;

@@ -24,11 +24,18 @@ final class GuestProperty implements Property {
     private final String name;
     private final String description;
     private final Function<GuestRun, List<Disturbance>> disturbances;
+    private final int guests;
 
     /**
      * @param disturbances what goes on beside a run
      */
     GuestProperty(String name, String description, Function<GuestRun, List<Disturbance>> disturbances) {
+        this(name, description, disturbances, 1);
+    }
+
+    /** @param guests how many such guests share one hypervisor, which has tables for them; 1 of any other */
+    GuestProperty(String name, String description, Function<GuestRun, List<Disturbance>> disturbances, int guests) {
+        this.guests = guests;
         this.name = name;
         this.description = description;
         this.disturbances = disturbances;
@@ -46,14 +53,19 @@ final class GuestProperty implements Property {
 
     @Override
     public int configurations(Subject subject) {
-        return 4 * subject.modes().size();
+        return guests > 1 && !subject.nesting().hasTables() ? 0 : 4 * subject.modes().size();
     }
 
-    private static Setup setup(Subject subject, long seed) {
+    @Override
+    public String meaningless() {
+        return "only a guest hypervisor with EPT or nested tables has several guests";
+    }
+
+    private Setup setup(Subject subject, long seed) {
         List<PagingMode> modes = subject.modes();
         long rest = Math.floorDiv(seed, (long) modes.size());
         return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())),
-                NestedGuest.memoryBytes(subject.nesting(), GuestLayout.MEMORY), 1 + (int) (rest >> 1 & 1),
+                NestedGuest.memoryBytes(subject.nesting(), guests, GuestLayout.MEMORY), 1 + (int) (rest >> 1 & 1),
                 VCPUS[(int) (rest & 1)], false, true, ScriptEngineFactory.NAME);
     }
 
@@ -66,7 +78,7 @@ final class GuestProperty implements Property {
     @Override
     public String run(Subject subject, long seed) {
         Setup setup = setup(subject, seed);
-        RandomGuest guest = new RandomGuest(setup.mode(), setup.vcpus(), seed, subject.nesting());
+        RandomGuest guest = new RandomGuest(setup.mode(), setup.vcpus(), seed, subject.nesting(), guests);
         int bits = (int) subject.hardware(setup.mode()).figure("cpu.maxphyaddr");
         Probe probe = new Probe(subject.design());
         try (Bench bench = subject.bench(setup, guest.booted(bits), probe)) {

@@ -31,6 +31,7 @@ record GuestRun(Subject subject, Setup setup, Bench bench, Probe probe, RandomGu
         long[] pool = guest.layout.pool;
         long[] pages = guest.layout.pages;
         int i = random.nextInt(pool.length + pages.length);
-        return base() + (i < pool.length ? pool[i] : pages[i - pool.length]) >>> 12;
+        long neighbour = guest.guests() > 1 && chance(2) ? GuestLayout.MEMORY : 0;
+        return base() + neighbour + (i < pool.length ? pool[i] : pages[i - pool.length]) >>> 12;
     }
 }

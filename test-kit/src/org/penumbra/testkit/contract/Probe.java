@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.penumbra.api.clock.CycleClock;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.memory.DirtyLog;
 import org.penumbra.api.memory.FrameLease;
 import org.penumbra.api.memory.GuestMemory;
@@ -63,6 +64,11 @@ final class Probe implements MmuFactory {
     @Override
     public List<Setting> settings() {
         return design.settings();
+    }
+
+    @Override
+    public VirtualizationExtension extension() {
+        return design.extension();
     }
 
     @Override

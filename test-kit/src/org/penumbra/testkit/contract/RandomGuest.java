@@ -3,6 +3,7 @@ package org.penumbra.testkit.contract;
 import static org.penumbra.testkit.reference.EntryBits.*;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.eclipse.collections.impl.map.mutable.primitive.LongLongHashMap;
 import org.penumbra.api.cpu.RegisterFile;
@@ -40,10 +41,16 @@ final class RandomGuest implements GuestBoot {
     /** The address that most accesses and changes are about. */
     private final int[] focus = new int[6];
     private String problem = "";
+    /** Another guest of the same hypervisor; null if there is none. */
+    private final RandomGuest neighbour;
 
-    /** @param nesting under which guest hypervisor it runs */
-    RandomGuest(PagingMode mode, int vcpus, long seed, Nesting nesting) {
+    /**
+     * @param nesting under which guest hypervisor it runs
+     * @param guests 2 if that has another such guest, else 1
+     */
+    RandomGuest(PagingMode mode, int vcpus, long seed, Nesting nesting, int guests) {
         this.nesting = nesting;
+        neighbour = guests == 1 ? null : new RandomGuest(mode, vcpus, -seed, nesting, 1);
         layout = new GuestLayout(mode);
         random = new SplittableRandom(seed);
         preferred = new int[layout.pool.length];
@@ -68,14 +75,20 @@ final class RandomGuest implements GuestBoot {
     GuestBoot booted(int physicalAddressBits) {
         return switch (nesting) {
             case NONE -> this;
-            case SHADOW -> new NestedGuest(this, nesting, physicalAddressBits, new TableMeddling(this));
-            default -> new NestedGuest(this, nesting, physicalAddressBits, new Ept12Meddling(random, layout.pool, layout.pages, true));
+            case SHADOW, SVM_SHADOW -> new NestedGuest(List.of(this), nesting, physicalAddressBits, new TableMeddling(this));
+            default -> new NestedGuest(neighbour == null ? List.of(this) : List.of(this, neighbour), nesting, physicalAddressBits,
+                    new StageMeddling(random, layout.pool, layout.pages, true));
         };
+    }
+
+    /** How many such guests share one hypervisor. */
+    int guests() {
+        return neighbour == null ? 1 : 2;
     }
 
     /** What the guest itself saw that cannot be, in one line; empty so far. */
     String problem() {
-        return problem;
+        return problem.isEmpty() && neighbour != null ? neighbour.problem() : problem;
     }
 
     void problem(String what) {

@@ -91,7 +91,7 @@ public final class Subject {
     }
 
     /**
-     * The paging modes that some processor model has and to which the design does not object. Below a guest hypervisor without EPT its guest
+     * The paging modes that some processor model has and to which the design does not object. Below a guest hypervisor by VMX without EPT its guest
      * has to have paging, since it is no unrestricted guest (SDM vol. 3, "Checks on Guest Control Registers, Debug Registers, and MSRs").
      */
     public List<PagingMode> modes() {

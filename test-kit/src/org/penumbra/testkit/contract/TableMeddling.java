@@ -1,12 +1,11 @@
 package org.penumbra.testkit.contract;
 
-import org.penumbra.api.vmx.VmcsField;
 import org.penumbra.testkit.nested.Hypervisor;
 import org.penumbra.testkit.nested.Meddler;
 import org.penumbra.testkit.script.Script;
 
 /**
- * What a guest hypervisor without EPT does to the tables that its guest runs on, at random, which to its processor are any tables in its
+ * What a guest hypervisor without EPT or nested tables does to the tables that its guest runs on, at random, which to its processor are any tables in its
  * memory: entries change, with an INVVPID or without; its guest goes on with another root or VPID.
  */
 final class TableMeddling implements Meddler {
@@ -30,13 +29,13 @@ final class TableMeddling implements Meddler {
             l1.plan().window(Script.STORE, step[1], pdpte ? 8 : layout.entryBytes, entry);
         }
         switch (guest.random.nextInt(8)) {
-            case 0 -> l1.invvpid(guest.random.nextInt(4), guest.address(0));
+            case 0 -> l1.flushLinear(guest.random.nextInt(4), guest.address(0));
             case 1 -> l1.tag(guest.random.nextInt(3), 0);
             case 2 -> {
                 int n = guest.anyReady();
                 guest.switching(l1.vcpu(), n);
                 guest.switched(l1.vcpu());
-                l1.write(VmcsField.GUEST_CR3, guest.rootAddress(n));
+                l1.loadCr3(guest.rootAddress(n));
             }
             default -> { }
         }

@@ -44,7 +44,7 @@ final class ThreadedGuests implements Property {
 
     private static Setup setup(Subject subject, long seed) {
         List<PagingMode> modes = subject.modes();
-        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), NestedGuest.memoryBytes(subject.nesting(), GuestLayout.MEMORY),
+        return new Setup(modes.get((int) Math.floorMod(seed, (long) modes.size())), NestedGuest.memoryBytes(subject.nesting(), 1, GuestLayout.MEMORY),
                 1 + (int) (Math.floorDiv(seed, (long) modes.size()) & 1), VCPUS, true, false, ScriptEngineFactory.NAME);
     }
 
@@ -82,8 +82,8 @@ final class ThreadedGuests implements Property {
             return guest;
         }
         long[] frames = guest.frames().stream().mapToLong(f -> f).toArray();
-        Meddler meddler = nesting.hasEpt() ? new Ept12Meddling(new SplittableRandom(seed), frames, frames, false) : Meddler.NONE;
-        return new NestedGuest(guest, nesting, physicalAddressBits, meddler);
+        Meddler meddler = nesting.hasTables() ? new StageMeddling(new SplittableRandom(seed), frames, frames, false) : Meddler.NONE;
+        return new NestedGuest(List.of(guest), nesting, physicalAddressBits, meddler);
     }
 
     private static String run(Subject subject, Bench bench, ThreadedGuest guest, List<Long> frames, FrameCopies copies, long seed) {

@@ -1,6 +1,7 @@
 package org.penumbra.testkit.contract;
 
 import java.util.List;
+import org.penumbra.api.cpu.VirtualizationExtension;
 import org.penumbra.api.mmu.Mmu;
 import org.penumbra.api.mmu.MmuFactory;
 import org.penumbra.api.mmu.MmuHost;
@@ -22,6 +23,11 @@ final class Unaudited implements MmuFactory {
     @Override
     public List<Setting> settings() {
         return design.settings();
+    }
+
+    @Override
+    public VirtualizationExtension extension() {
+        return design.extension();
     }
 
     @Override

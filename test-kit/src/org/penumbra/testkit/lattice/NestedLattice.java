@@ -1,5 +1,6 @@
 package org.penumbra.testkit.lattice;
 
+import java.util.List;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.GuestBoot;
@@ -20,7 +21,7 @@ final class NestedLattice implements VerificationGuest {
     NestedLattice(LatticeGuest lattice, VectorSelection selection) {
         this.lattice = lattice;
         this.nesting = selection.nesting();
-        this.boot = new NestedGuest(lattice, nesting, selection.physicalAddressBits(), Meddler.NONE);
+        this.boot = new NestedGuest(List.of(lattice), nesting, selection.physicalAddressBits(), Meddler.NONE);
     }
 
     @Override
@@ -35,7 +36,7 @@ final class NestedLattice implements VerificationGuest {
 
     @Override
     public long memoryBytes() {
-        return NestedGuest.memoryBytes(nesting, lattice.memoryBytes());
+        return NestedGuest.memoryBytes(nesting, 1, lattice.memoryBytes());
     }
 
     @Override

@@ -50,12 +50,17 @@ final class RegisterChanges {
         if (goal.has4(ControlBits.CR4_PKE) && goal.pkru() != now.pkru()) {
             script.add(Script.WRPKRU, 0, goal.pkru());
         }
-        if (goal.efer() != now.efer()) {
+        if (goal.efer() != efer(now)) {
             script.add(Script.WRMSR, Msr.IA32_EFER, goal.efer());
             // Translations that were cached with XD as it was, a right or a reserved bit, may stay until an invalidation.
             script.add(Script.CR3, 0, goal.cr3());
         }
         return script.count > 0;
+    }
+
+    /** EFER, but for what a hypervisor of its own has in it. */
+    private static long efer(PagingState now) {
+        return now.efer() & ~ControlBits.EFER_SVME;
     }
 
     /** The script has been executed and the registers are {@code now}. */
@@ -74,7 +79,7 @@ final class RegisterChanges {
             return;
         }
         PagingState goal = controls.state(v.control);
-        if (goal.cr0() != now.cr0() || goal.cr4() != now.cr4() || goal.efer() != now.efer()) {
+        if (goal.cr0() != now.cr0() || goal.cr4() != now.cr4() || goal.efer() != efer(now)) {
             refused[v.control] = "the registers do not change";
             findings.wrong(v.number, controls.describe(v.control), String.format(
                     "CR0 0x%x, CR4 0x%x, EFER 0x%x; specification: CR0 0x%x, CR4 0x%x, EFER 0x%x",

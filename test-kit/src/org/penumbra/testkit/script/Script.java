@@ -31,8 +31,10 @@ public final class Script {
     public static final int VMCALL = 12;
     /** The software keeps what is in RAX, in {@link #value}; no instruction of any interest. */
     public static final int KEEP_RAX = 13;
+    /** An instruction of SVM: the number of its exit reason in {@link #function}, RAX in {@link #value} and RCX in {@link #address}. */
+    public static final int SVM = 14;
     public static final String[] NAMES = {"load", "store", "fetch", "INVLPG", "MOV to CR0", "MOV to CR3", "MOV to CR4", "WRMSR", "WRPKRU", "INVPCID", "UPDATE",
-        "VMX instruction", "VMCALL", "MOV from RAX"};
+        "VMX instruction", "VMCALL", "MOV from RAX", "SVM instruction"};
 
     /** No exception. */
     public static final int NONE = -1;
@@ -101,6 +103,13 @@ public final class Script {
         int i = add(VMX, gva, operand);
         function[i] = instruction.number();
         width[i] = fieldOrType;
+        return i;
+    }
+
+    /** Appends an instruction of SVM; answers its index. */
+    public int svm(ExitReason instruction, long rax, long rcx) {
+        int i = add(SVM, rcx, rax);
+        function[i] = instruction.number();
         return i;
     }
 

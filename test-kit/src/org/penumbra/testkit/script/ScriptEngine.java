@@ -30,7 +30,7 @@ import org.penumbra.api.vmx.ExitReason;
 final class ScriptEngine implements ExecutionEngine {
     private static final Kind[] EXPOSED = {
         Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.INVLPG, Kind.MOV_TO_CR0, Kind.MOV_TO_CR3, Kind.MOV_TO_CR4, Kind.WRMSR, null,
-        Kind.INVPCID, Kind.UPDATE, Kind.VMX, Kind.VMCALL, null
+        Kind.INVPCID, Kind.UPDATE, Kind.VMX, Kind.VMCALL, null, Kind.SVM
     };
 
     private GuestState state;
@@ -239,6 +239,10 @@ final class ScriptEngine implements ExecutionEngine {
             }
             case Script.VMCALL:
                 return cpu.vmcall();
+            case Script.SVM:
+                registers.gpr[RegisterFile.RAX] = value;
+                registers.gpr[RegisterFile.RCX] = s.address[i];
+                return cpu.svm(s.function[i]);
             case Script.WRPKRU:
                 return cpu.wrpkru((int) value);
             case Script.INVPCID:
