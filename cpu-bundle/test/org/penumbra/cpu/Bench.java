@@ -37,13 +37,20 @@ public final class Bench {
     public final PhysicalMemory memory = new PhysicalMemory(16 << 20);
     public final RegisterFile registers = new RegisterFile();
     public final HostProcessor cpu;
+    public final MemoryPort port;
     public final ExecutionEngine engine;
 
     public Bench() {
+        this(new X86EngineFactory());
+    }
+
+    /** The same with an engine of {@code engines}. */
+    public Bench(EngineFactory engines) {
         CostProfile profile = new JsonCostProfiles().all().get(0);
         cpu = new LogicalProcessorFactory().create(profile, memory, registers, new NoPorts(), null);
-        engine = factory().create(null);
-        engine.attach(cpu, new MemoryPort(cpu, 0), 0);
+        engine = engines.create(null);
+        port = new MemoryPort(cpu, 0);
+        engine.attach(cpu, port, 0);
         memory.store64(0x1000, 0x2000 | PRESENT_WRITABLE_USER);
         memory.store64(0x2000, 0x3000 | PRESENT_WRITABLE_USER);
         memory.store64(0x3000 + 8 * (CODE >>> 21), CODE_HPA | LARGE | PRESENT_WRITABLE_USER);
@@ -54,10 +61,6 @@ public final class Bench {
         registers.segments.set(Segments.DS, 0, 0, 0, Segments.UNUSABLE);
         registers.segments.set(Segments.ES, 0, 0, 0, Segments.UNUSABLE);
         registers.rip = CODE;
-    }
-
-    private static EngineFactory factory() {
-        return new X86EngineFactory();
     }
 
     /** Puts {@code code} at {@code at} and lets it begin there. */
