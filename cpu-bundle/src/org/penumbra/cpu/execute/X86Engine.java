@@ -44,7 +44,6 @@ final class X86Engine implements ExecutionEngine {
 
     /** The run that is executed, or in which the engine has exited, at instruction {@link Core#at}; null if it could not be fetched. */
     private Insn[] running;
-
     private boolean exited;
     /** Null unless somebody records. */
     private final AccessLog log;
