@@ -15,6 +15,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 import org.penumbra.api.clock.CostProfile;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.ExecutionEngine;
 import org.penumbra.api.cpu.HostProcessor;
 import org.penumbra.api.cpu.MemoryPort;
@@ -23,6 +24,7 @@ import org.penumbra.api.cpu.Segments;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.cpu.execute.X86EngineFactory;
+import org.penumbra.cpu.execute.X86InterpreterFactory;
 import org.penumbra.hardware.cpu.LogicalProcessorFactory;
 import org.penumbra.hardware.profile.JsonCostProfiles;
 
@@ -104,6 +106,10 @@ public class InstructionBenchmark {
     @Param({"modelled", "functional"})
     public String tlb = "modelled";
 
+    /** Whether hot code becomes methods. */
+    @Param({"x86", "x86-interpreter"})
+    public String engine = "x86";
+
     private ExecutionEngine integer;
     private ExecutionEngine memory;
     private ExecutionEngine tables;
@@ -137,9 +143,10 @@ public class InstructionBenchmark {
         registers.gpr[RSP] = DATA + 0x8000;
         registers.gpr[RSI] = DATA;
         registers.gpr[RDI] = WINDOW;
-        ExecutionEngine engine = new X86EngineFactory().create(null);
-        engine.attach(cpu, new MemoryPort(cpu, 0), 0);
-        return engine;
+        EngineFactory engines = engine.equals("x86") ? new X86EngineFactory() : new X86InterpreterFactory();
+        ExecutionEngine made = engines.create(null);
+        made.attach(cpu, new MemoryPort(cpu, 0), 0);
+        return made;
     }
 
     @Benchmark

@@ -38,19 +38,30 @@ public final class Bench {
     public final PhysicalMemory memory = new PhysicalMemory(16 << 20);
     public final RegisterFile registers = new RegisterFile();
     public final HostProcessor cpu;
+    public final MemoryPort port;
     public final ExecutionEngine engine;
 
     public Bench() {
-        this(true);
+        this(new X86EngineFactory(), true);
     }
 
     /** @param modelled whether TLBs are modelled, or functional */
     public Bench(boolean modelled) {
+        this(new X86EngineFactory(), modelled);
+    }
+
+    /** The same with an engine of {@code engines}. */
+    public Bench(EngineFactory engines) {
+        this(engines, true);
+    }
+
+    private Bench(EngineFactory engines, boolean modelled) {
         JsonCostProfiles profiles = new JsonCostProfiles();
         CostProfile profile = profiles.with(profiles.all().get(0), Map.of("tlb.model", modelled ? 1L : 0L));
         cpu = new LogicalProcessorFactory().create(profile, memory, registers, new NoPorts(), null);
-        engine = factory().create(null);
-        engine.attach(cpu, new MemoryPort(cpu, 0), 0);
+        engine = engines.create(null);
+        port = new MemoryPort(cpu, 0);
+        engine.attach(cpu, port, 0);
         memory.store64(0x1000, 0x2000 | PRESENT_WRITABLE_USER);
         memory.store64(0x2000, 0x3000 | PRESENT_WRITABLE_USER);
         memory.store64(0x3000 + 8 * (CODE >>> 21), CODE_HPA | LARGE | PRESENT_WRITABLE_USER);
@@ -61,10 +72,6 @@ public final class Bench {
         registers.segments.set(Segments.DS, 0, 0, 0, Segments.UNUSABLE);
         registers.segments.set(Segments.ES, 0, 0, 0, Segments.UNUSABLE);
         registers.rip = CODE;
-    }
-
-    private static EngineFactory factory() {
-        return new X86EngineFactory();
     }
 
     /** Puts {@code code} at {@code at} and lets it begin there. */

@@ -113,6 +113,34 @@ class BootTest {
         assertThat(counts).allMatch(c -> c.matches("\\d+")).containsOnly(counts.get(0));
     }
 
+    @ParameterizedTest(name = "G02 a guest whose code is compiled, all or what is hot, retires as many instructions and puts the same out as an interpreted one: {0}")
+    @ValueSource(strings = {"selftest --mmu shadow --check", "selftest --mmu shadow,ept,npt --swap-every 500 --append nopku", "state --mmu ept --check",
+        "interrupts --mmu ept", "legacy --mmu shadow", "la57 --mmu npt", "debug --mmu shadow,ept,npt --swap-every 500", "system --mmu ept"})
+    void compiled(String row) {
+        String[] words = row.split(" ", 2);
+        List<String> counts = new ArrayList<>();
+        List<String> outputs = new ArrayList<>();
+        for (String engine : List.of("x86-interpreter", "x86-eager", "x86")) {
+            List<String> options = new ArrayList<>(List.of(words[1].split(" ")));
+            options.addAll(List.of("--engine", engine, "--summary", "--hardware", "icelake-server"));
+            Outcome o = boot(KERNELS.resolve(words[0] + ".elf"), options.toArray(String[]::new));
+            assertThat(o.code()).as(o.err()).isZero();
+            // Instructions, exits and swaps; not seconds.
+            counts.add(o.err().replaceAll(", exit code (?s:.)*", ""));
+            outputs.add(o.out());
+        }
+        assertThat(outputs).containsOnly(outputs.get(0));
+        assertThat(counts).allMatch(c -> c.matches("\\d+ instructions, \\d+ exits, \\d+ swaps")).containsOnly(counts.get(0));
+    }
+
+    @Test
+    @DisplayName("G02 an engine that is not there is refused with those that are")
+    void noSuchEngine() {
+        Outcome o = boot(KERNELS.resolve("selftest.elf"), "--engine", "x87");
+        assertThat(o.code()).isNotZero();
+        assertThat(o.err()).contains("x87", "x86-interpreter");
+    }
+
     @ParameterizedTest(name = "G07 a kernel is a workload like any other: {0}")
     @ValueSource(strings = {"shadow-vs-ept --design native,shadow,ept,npt", "hot-swap --design shadow,ept,npt --vcpus 1 --every 10000"})
     void workload(String options) throws IOException {

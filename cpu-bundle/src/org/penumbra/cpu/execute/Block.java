@@ -1,5 +1,6 @@
 package org.penumbra.cpu.execute;
 
+import java.util.Arrays;
 import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.cpu.decode.Insn;
 
@@ -9,6 +10,7 @@ import org.penumbra.cpu.decode.Insn;
  */
 final class Block {
     static final int MOST = 32;
+    private static final int WORDS = PhysicalMemory.FRAME_BYTES / 8;
 
     final long hpa;
     final int bits;
@@ -19,13 +21,20 @@ final class Block {
     final int length;
     private final long[] words;
     private long[] frame;
+    /** False for an instruction in two frames, which is decoded anew each time. */
+    final boolean kept;
+    /** How often the run was entered while it had no {@link #method}. */
+    int entered;
+    /** Null while nobody has compiled the run. */
+    CompiledRun method;
 
-    Block(PhysicalMemory memory, long hpa, int bits, Insn[] code, int length) {
+    Block(PhysicalMemory memory, long hpa, int bits, Insn[] code, int length, boolean kept) {
         this.hpa = hpa;
         this.bits = bits;
         this.code = code;
         this.forms = forms(code);
         this.length = length;
+        this.kept = kept;
         this.frame = memory.frame(hpa);
         int count = (int) ((hpa + length - 1 >>> 3) - (hpa >>> 3)) + 1;
         words = new long[count];
@@ -42,16 +51,28 @@ final class Block {
         return forms;
     }
 
+    /** The method is not to be used any more. */
+    void forget() {
+        method = null;
+        entered = 0;
+    }
+
+    /** Where instruction {@code k} is if the first one is at {@code start}. */
+    long address(long start, int k) {
+        long rip = start;
+        for (int i = 0; i < k; i++) {
+            rip += code[i].length;
+        }
+        return bits == 64 ? rip : rip & 0xffff_ffffL;
+    }
+
     /** True if memory still holds what was decoded. Neighbouring bytes in the same words count, too. */
     boolean fresh(PhysicalMemory memory) {
         if (!PhysicalMemory.holds(frame, hpa)) {
             frame = memory.frame(hpa);
         }
-        for (int i = 0; i < words.length; i++) {
-            if (PhysicalMemory.word(frame, hpa + 8 * i) != words[i]) {
-                return false;
-            }
-        }
-        return true;
+        // As in PhysicalMemory: behind the mark, the contents.
+        int first = 1 + ((int) (hpa >>> 3) & WORDS - 1);
+        return Arrays.equals(frame, first, first + words.length, words, 0, words.length);
     }
 }

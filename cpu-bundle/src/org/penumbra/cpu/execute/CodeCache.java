@@ -83,7 +83,7 @@ final class CodeCache {
                 break;
             }
         }
-        return count == 0 ? null : new Block(memory, hpa, core.bits, Arrays.copyOf(code, count), (int) (at - hpa));
+        return count == 0 ? null : new Block(memory, hpa, core.bits, Arrays.copyOf(code, count), (int) (at - hpa), true);
     }
 
     private Block crossing(long gva, long hpa) {
@@ -92,7 +92,7 @@ final class CodeCache {
         for (int i = 0; i < bytes.length; i++) {
             bytes[i] = (byte) (i < here ? memory.load(hpa + i, 1) : memory.load(second + i - here, 1));
         }
-        return new Block(memory, hpa, core.bits, new Insn[] {decoder.decode(bytes, bytes.length, core.bits)}, here);
+        return new Block(memory, hpa, core.bits, new Insn[] {decoder.decode(bytes, bytes.length, core.bits)}, here, false);
     }
 
     /** The instruction at {@code gva} as the hypervisor's hooks read it; traps if they refuse. */

@@ -3,6 +3,7 @@ package org.penumbra.cpu.execute;
 import java.util.function.LongUnaryOperator;
 import org.penumbra.api.clock.Work;
 import org.penumbra.api.cpu.ExecutionEngine;
+import org.penumbra.api.cpu.InterruptLine;
 import org.penumbra.api.cpu.MemoryPort;
 import org.penumbra.api.cpu.Outcome;
 import org.penumbra.api.cpu.Processor;
@@ -44,6 +45,7 @@ final class Core {
     final DataPath memory;
     final Ports ports = new Ports(this);
     final Breakpoints breakpoints;
+    private final InterruptLine line;
 
     /** 16, 32, 64: how code is decoded. */
     int bits;
@@ -86,11 +88,16 @@ final class Core {
     Runnable pagingChanged;
     /** Retired and not yet told to the clock of guest time. */
     long retired;
+    /** The number in its run of the instruction that is executed. */
+    int at;
+    /** How many instructions of the run that is executed {@link #retired} counts already. */
+    private int counted;
 
     Core(Processor cpu, MemoryPort port, AccessLog log) {
         this.cpu = cpu;
         this.registers = cpu.registers();
         this.segments = registers.segments;
+        this.line = cpu.interruptLine();
         this.gpr = registers.gpr;
         this.flags = new Flags(registers);
         this.memory = new DataPath(this, port, log);
@@ -114,6 +121,25 @@ final class Core {
         stackBytes = in64 ? 8 : big ? 4 : 2;
         stackMask = in64 ? -1 : big ? 0xffff_ffffL : 0xffff;
         changed = true;
+    }
+
+    /** A run begins. */
+    void beginRun() {
+        at = 0;
+        counted = 0;
+        changed = false;
+        resumes = false;
+    }
+
+    /** {@code done} instructions of the run have retired. */
+    void settleRun(int done) {
+        retired += done - counted;
+        counted = done;
+    }
+
+    /** Something has to be looked at before the next instruction. */
+    boolean due() {
+        return changed || stop != null || line.raised();
     }
 
     Trap fault(int exception, int error) {
@@ -262,14 +288,19 @@ final class Core {
 
     /** Effective address of the memory operand. */
     long offset(Insn i) {
-        long off = i.disp;
-        if (i.base >= 0) {
-            off += i.base == Insn.RIP ? next : gpr[i.base];
+        return offset(i.base, i.index, i.scale, i.disp, i.addressSize);
+    }
+
+    /** Effective address of {@code bytes} bytes from two registers or -1, as of {@link Insn#base} and {@link Insn#index}. */
+    long offset(int base, int index, int scale, long disp, int bytes) {
+        long off = disp;
+        if (base >= 0) {
+            off += base == Insn.RIP ? next : gpr[base];
         }
-        if (i.index >= 0) {
-            off += gpr[i.index] << i.scale;
+        if (index >= 0) {
+            off += gpr[index] << scale;
         }
-        return i.addressSize == 8 ? off : i.addressSize == 4 ? off & 0xffff_ffffL : off & 0xffff;
+        return bytes == 8 ? off : bytes == 4 ? off & 0xffff_ffffL : off & 0xffff;
     }
 
     /** Effective address of the memory operand with {@code element} of its vector of indices. */

@@ -2,24 +2,20 @@ package org.penumbra.cpu.execute;
 
 import org.penumbra.cpu.decode.Insn;
 
-/** The operands of an instruction whose first is in memory, and whose second is a general-purpose register or an immediate value. */
-final class MemoryOperands {
-    private final Insn insn;
-    /** Bytes of both operands. */
-    final int width;
-    private final int from;
-    private final long immediate;
-
-    MemoryOperands(Insn i) {
-        insn = i;
-        width = i.aw;
-        from = i.bk == Insn.GPR ? i.br : -1;
-        immediate = Core.truncate(i.imm, i.size);
+/**
+ * The operands of an instruction whose first is in memory, and whose second is a general-purpose register or an immediate value.
+ *
+ * @param width bytes of both operands
+ * @param from the register; -1 for an immediate value
+ */
+record MemoryOperands(Address address, int width, int from, long immediate) {
+    static MemoryOperands of(Insn i) {
+        return new MemoryOperands(Address.of(i), i.aw, i.bk == Insn.GPR ? i.br : -1, Core.truncate(i.imm, i.size));
     }
 
     /** The first operand, which is not to be written. */
     long first(Core core) {
-        return core.memory.load(core.linear(insn, width, false), width, core.reading);
+        return core.memory.load(address.linear(core, width, false), width, core.reading);
     }
 
     /** The second operand. */
@@ -29,6 +25,6 @@ final class MemoryOperands {
 
     /** Writes the second operand to the first. */
     void store(Core core) {
-        core.memory.store(core.linear(insn, width, true), width, second(core), core.writing);
+        core.memory.store(address.linear(core, width, true), width, second(core), core.writing);
     }
 }

@@ -5,33 +5,22 @@ import org.penumbra.cpu.decode.Insn;
 /**
  * The operands of an instruction whose first is a general-purpose register, and whose second, if there is one, is a register, memory or
  * an immediate value. AH, CH, DH and BH are no such registers here.
+ *
+ * @param register the first operand
+ * @param mask bits of the register that the first operand has
+ * @param kept bits of the register that a write leaves as they are
+ * @param kind of the second operand
+ * @param from the second operand, if it is a register
+ * @param address of the second operand, if it is in memory
+ * @param size bytes of the operation
  */
-final class RegisterOperands {
-    private final Insn insn;
-    private final int register;
-    /** Bits of the register that the operand has, and those that a write leaves as they are. */
-    private final long mask;
-    private final long kept;
-    private final int kind;
-    private final int from;
-    private final int fromWidth;
-    private final long fromMask;
-    private final long immediate;
-    /** Bytes of the operation. */
-    final int size;
-
-    RegisterOperands(Insn i) {
-        insn = i;
-        register = i.ar;
-        size = i.size;
-        mask = mask(i.aw);
+record RegisterOperands(int register, long mask, long kept, int kind, int from, int fromWidth, long fromMask, long immediate, Address address,
+        int size) {
+    static RegisterOperands of(Insn i) {
+        long mask = mask(i.aw);
         // Writes of 4 bytes clear the upper half (SDM vol. 1, "General-Purpose Registers in 64-Bit Mode").
-        kept = i.aw < 4 ? ~mask : 0;
-        kind = i.bk;
-        from = i.br;
-        fromWidth = i.bw;
-        fromMask = mask(i.bw);
-        immediate = Core.truncate(i.imm, i.size);
+        return new RegisterOperands(i.ar, mask, i.aw < 4 ? ~mask : 0, i.bk, i.br, i.bw, mask(i.bw), Core.truncate(i.imm, i.size), Address.of(i),
+                i.size);
     }
 
     private static long mask(int bytes) {
@@ -46,7 +35,7 @@ final class RegisterOperands {
     /** The second operand. */
     long second(Core core) {
         return kind == Insn.GPR ? core.gpr[from] & fromMask
-                : kind == Insn.IMM ? immediate : core.memory.load(core.linear(insn, fromWidth, false), fromWidth, core.reading);
+                : kind == Insn.IMM ? immediate : core.memory.load(address.linear(core, fromWidth, false), fromWidth, core.reading);
     }
 
     /** Writes the first operand. */

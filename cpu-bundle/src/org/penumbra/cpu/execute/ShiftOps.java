@@ -55,22 +55,20 @@ final class ShiftOps {
         long r;
         boolean cf;
         boolean of;
-        switch (op) {
-            case SHL:
-                r = truncate(a << count, size);
-                cf = count <= bits && (a >>> bits - count & 1) != 0;
-                of = (r >>> bits - 1 & 1) != 0 != cf;
-                break;
-            case SHR:
-                r = a >>> count;
-                cf = (a >>> count - 1 & 1) != 0;
-                of = ((r >>> bits - 1 ^ r >>> bits - 2) & 1) != 0;
-                break;
-            default:
-                long wide = extend(a, size);
-                r = wide >> count;
-                cf = (wide >> count - 1 & 1) != 0;
-                of = false;
+        // Not a switch: the compiler knows which of these it is where op is a constant.
+        if (op == Op.SHL) {
+            r = truncate(a << count, size);
+            cf = count <= bits && (a >>> bits - count & 1) != 0;
+            of = (r >>> bits - 1 & 1) != 0 != cf;
+        } else if (op == Op.SHR) {
+            r = a >>> count;
+            cf = (a >>> count - 1 & 1) != 0;
+            of = ((r >>> bits - 1 ^ r >>> bits - 2) & 1) != 0;
+        } else {
+            long wide = extend(a, size);
+            r = wide >> count;
+            cf = (wide >> count - 1 & 1) != 0;
+            of = false;
         }
         flags.set(r, size, cf, of, false);
         return r;

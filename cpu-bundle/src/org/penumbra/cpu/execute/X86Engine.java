@@ -39,10 +39,11 @@ final class X86Engine implements ExecutionEngine {
     private Interpreter interpreter;
     private CodeCache cache;
     private Breakpoints breakpoints;
+    private final HotRuns hot;
     private final History history = new History();
 
-    /** The instruction that is executed, or at which the engine has exited. */
-    private Insn current;
+    /** The run that is executed, or in which the engine has exited, at instruction {@link Core#at}; null if it could not be fetched. */
+    private Insn[] running;
     private boolean exited;
     /** Null unless somebody records. */
     private final AccessLog log;
@@ -50,7 +51,8 @@ final class X86Engine implements ExecutionEngine {
     private boolean partial;
 
     /** @param listener may be null */
-    X86Engine(AccessListener listener) {
+    X86Engine(AccessListener listener, HotRuns hotRuns) {
+        hot = hotRuns;
         log = listener == null ? null : new AccessLog(listener);
     }
 
@@ -138,7 +140,7 @@ final class X86Engine implements ExecutionEngine {
     /** Executes at most {@code most} instructions, as long as nothing has to be looked at between two of them; answers how many retired. */
     private long straight(long most) {
         long rip = registers.rip;
-        current = null;
+        running = null;
         boolean watches = breakpoints.any();
         core.memory.watch(watches);
         breakpoints.begin();
@@ -157,14 +159,15 @@ final class X86Engine implements ExecutionEngine {
         boolean shadow = system.interruptShadow;
         boolean alone = watches || shadow || (registers.rflags & (Flags.TF | Flags.RF)) != 0;
         core.steps = (registers.rflags & Flags.TF) != 0;
-        core.changed = false;
-        core.resumes = false;
-        int k = 0;
-        boolean more = true;
+        running = code;
+        core.beginRun();
+        CompiledRun method = alone || log != null || code.length > most || !inside(block, rip) ? null : hot.enter(block);
+        int k = method == null ? 0 : compiled(method, block, rip);
+        boolean more = method == null;
         while (more) {
             Insn i = code[k];
+            core.at = k;
             Form form = forms[k++];
-            current = i;
             long next = rip + i.length;
             if (!in64) {
                 if (next - 1 > core.segments.limit[Segments.CS]) {
@@ -197,6 +200,24 @@ final class X86Engine implements ExecutionEngine {
         return k;
     }
 
+    /** Whether no instruction of the run reaches beyond the limit of the code segment. */
+    private boolean inside(Block block, long rip) {
+        return core.in64 || rip + block.length - 1 <= core.segments.limit[Segments.CS];
+    }
+
+    /** Executes a run by its method; answers how many instructions retired. */
+    private int compiled(CompiledRun method, Block block, long rip) {
+        int done = -1;
+        try {
+            done = method.run(core, interpreter, rip);
+        } finally {
+            boolean left = done < 0;
+            core.settleRun(left ? core.at : done);
+            registers.rip = left ? block.address(rip, core.at) : core.next;
+        }
+        return done;
+    }
+
     /** An instruction has retired: RF ends with it, and what it has met is due. */
     private void settleDebug() {
         if (!core.resumes) {
@@ -207,7 +228,7 @@ final class X86Engine implements ExecutionEngine {
 
     /** MOV SS and POP SS hold debug exceptions back for one instruction (SDM vol. 3, "Masking Exceptions and Interrupts When Switching Stacks"). */
     private boolean inhibitsDebug() {
-        return system.interruptShadow && current != null && current.op != Op.STI;
+        return system.interruptShadow && running != null && running[core.at].op != Op.STI;
     }
 
     private void begun(Insn i) {
@@ -295,11 +316,11 @@ final class X86Engine implements ExecutionEngine {
                 exited = !deliver(system.vectoringVector, system.vectoringError, system.vectoringExternal);
                 return !exited;
             }
-            Insn i = current != null ? current : cache.at(linear(registers.rip), hooks);
-            if (current == null && i.op.group == Op.Group.SYSTEM) {
+            Insn i = running != null ? running[core.at] : cache.at(linear(registers.rip), hooks);
+            if (running == null && i.op.group == Op.Group.SYSTEM) {
                 return false;
             }
-            if (current == null) {
+            if (running == null) {
                 core.steps = (registers.rflags & Flags.TF) != 0;
                 core.memory.watch(breakpoints.any());
                 breakpoints.begin();

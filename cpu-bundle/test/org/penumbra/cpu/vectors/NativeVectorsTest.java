@@ -13,10 +13,15 @@ import java.util.List;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.cpu.Bench;
 import org.penumbra.cpu.decode.Decoder;
 import org.penumbra.cpu.decode.Disassembler;
+import org.penumbra.cpu.execute.X86EngineFactory;
+import org.penumbra.cpu.execute.X86InterpreterFactory;
 import org.penumbra.cpu.table.InstructionTable;
 
 /**
@@ -40,19 +45,37 @@ class NativeVectorsTest {
     private static final int FPU = 8;
     private static final int INVALID_MASKED = 16;
 
-    private final Bench bench = new Bench();
+    private static final byte JUMP = (byte) 0xeb;
+
+    /** What executes the instruction, which is one of a run of {@link #INSTRUCTIONS}. */
+    private enum Execution {
+        INTERPRETED(new X86InterpreterFactory()), COMPILED(new X86EngineFactory(0, 64));
+
+        private final EngineFactory engines;
+
+        Execution(EngineFactory engines) {
+            this.engines = engines;
+        }
+    }
+
+    /** The one that is tested, and a jump to the next, which ends the run: all of it is executed, so that it can be compiled. */
+    private static final int INSTRUCTIONS = 2;
+
+    private Bench bench;
     private final Operands random = new Operands();
 
-    @Test
+    @ParameterizedTest(name = "{0}")
+    @EnumSource(Execution.class)
     @DisplayName("G01 user-mode integer and SSE instructions, every operand size: registers, memory and defined flags as a processor leaves them")
-    void asNative() throws IOException {
+    void asNative(Execution how) throws IOException {
+        bench = new Bench(how.engines);
         List<String> wrong = new ArrayList<>();
         long cases = 0;
         // OSFXSR, OSXMMEXCPT, OSXSAVE; x87, SSE and AVX state.
         bench.registers.paging = bench.registers.paging.withCr4(bench.registers.paging.cr4() | 1 << 9 | 1 << 10 | 1 << 18);
         bench.registers.system.xcr0 = 7;
-        // #DE and #XM go to a handler that begins with a NOP: the one instruction that is run then.
-        bench.code(HANDLER, (byte) 0x90);
+        // #DE and #XM go to a handler that jumps to itself.
+        bench.code(HANDLER, JUMP, (byte) -2);
         bench.registers.segments.idtBase = Bench.DATA + 0x1000;
         bench.registers.segments.idtLimit = 0xfff;
         for (int gate : new int[] {0, 19 << 4}) {
@@ -98,18 +121,20 @@ class NativeVectorsTest {
         int kind = Integer.parseInt(words[2]);
         RegisterFile r = bench.registers;
         bench.code(Bench.CODE, code);
+        bench.code(Bench.CODE + code.length, JUMP, (byte) 0);
+        long end = Bench.CODE + code.length + 2;
         random.seed(code);
         long digest = 0;
         for (int n = 0; n < cases; n++) {
             prepare(r, kind);
             r.gpr[RSP] = Bench.DATA + 0x8000;
             r.rip = Bench.CODE;
-            bench.run(1);
+            bench.run(INSTRUCTIONS);
             if (n % GROUP == 0) {
                 digest = BASIS;
             }
-            digest = r.rip == Bench.CODE + code.length ? digest(digest, mask, kind)
-                    : r.rip == HANDLER + 1 ? (digest ^ 0xde ^ ((kind & MXCSR) != 0 ? r.mxcsr : 0)) * PRIME : 0;
+            digest = r.rip == end ? digest(digest, mask, kind)
+                    : r.rip == HANDLER ? (digest ^ 0xde ^ ((kind & MXCSR) != 0 ? r.mxcsr : 0)) * PRIME : 0;
             if (n % GROUP == GROUP - 1 || n == cases - 1) {
                 String got = String.format("%08x", (int) (digest ^ digest >>> 32));
                 if (!got.equals(words[4 + n / GROUP])) {

@@ -66,6 +66,10 @@ final class BootCommand implements Callable<Integer> {
     @Option(names = "--module", paramLabel = "FILE[,TEXT]", description = "A module, with its command line; can be repeated.")
     private List<String> modules = new ArrayList<>();
 
+    @Option(names = "--engine", paramLabel = "NAME", defaultValue = EngineFactory.X86,
+            description = "What executes it (default: ${DEFAULT-VALUE}); x86-interpreter makes no methods of hot code.")
+    private String engine;
+
     @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "128M", converter = MemorySize.class,
             description = "Guest memory, a multiple of 2 MiB (default: ${DEFAULT-VALUE}).")
     private long memory;
@@ -114,7 +118,7 @@ final class BootCommand implements Callable<Integer> {
         MultibootGuest guest = guest();
         MachineConfig config = new MachineConfig(memory, first.hostPageLevel(),
                 new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile(), first.mmu(),
-                first.changedSettings(), driving.check(), 1, false, EngineFactory.X86, MachineConfig.WATCHDOG_MILLIS);
+                first.changedSettings(), driving.check(), 1, false, engine, MachineConfig.WATCHDOG_MILLIS);
         MachineFactory factory = session.services().machineFactory(first.machineKind()).orElseThrow();
         guest.refusal(1, memory).ifPresent(r -> {
             throw new RefusedException(file + ": " + r);

@@ -115,7 +115,7 @@ final class RestoreCommand implements Callable<Integer> {
 
     private GuestBoot guest(SnapshotHeader header) {
         Map<String, String> identity = header.under(SnapshotHeader.GUEST);
-        if (header.fact(SnapshotHeader.ENGINE).equals(EngineFactory.X86)) {
+        if (!header.fact(SnapshotHeader.ENGINE).equals(EngineFactory.STEPS)) {
             return new ResumedKernel(identity, session.console()::octet);
         }
         String name = header.fact(SnapshotHeader.GUEST + IdentifiedGuest.WORKLOAD);

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineException;
 import org.penumbra.experiments.report.AblationReport;
@@ -105,6 +106,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--module", paramLabel = "FILE[,TEXT]",
             description = "A module that such a kernel is booted with, and its command line; can be repeated.")
     private List<String> modules = new ArrayList<>();
+
+    @Option(names = "--engine", paramLabel = "NAME", defaultValue = EngineFactory.X86,
+            description = "What executes such a kernel (default: ${DEFAULT-VALUE}); x86-interpreter makes no methods of hot code.")
+    private String engine;
 
     @Option(names = "--design", split = ",", paramLabel = "NAME",
             description = "Compare these designs instead of the experiment's own: native, any installed MMU, or an MMU with -2m "
@@ -233,7 +238,7 @@ final class RunCommand implements Callable<Integer> {
 
     private RunRequest request() {
         Set<String> given = given();
-        return new RunRequest(experiment, workloads, traces, new KernelRequest(append, modules), designs, hardware, figures, memory, paging, seed, repetitions, settings,
+        return new RunRequest(experiment, workloads, traces, new KernelRequest(append, modules, engine), designs, hardware, figures, memory, paging, seed, repetitions, settings,
                 check, vcpus, new SwapRequest(every, after, hostEvents), given);
     }
 

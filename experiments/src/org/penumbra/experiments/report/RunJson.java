@@ -84,6 +84,7 @@ public final class RunJson {
                 r.given().contains("design") ? Origin.COMMAND_LINE : byExperiment));
         s.put("append", chosen(r.kernels().append(), r.origin("append")));
         s.put("modules", chosen(r.kernels().modules(), r.origin("module")));
+        s.put("engine", chosen(r.kernels().engine(), r.origin("engine")));
         s.put("hardware", chosen(r.hardware(), r.origin("hardware")));
         s.put("figures", chosen(r.figures(), r.origin("figure")));
         s.put("memory_bytes", chosen(r.memoryBytes(), r.origin("memory")));

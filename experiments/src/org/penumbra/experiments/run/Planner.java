@@ -242,7 +242,7 @@ public final class Planner {
             throw new RefusedException("--paging: a kernel chooses its paging mode itself");
         }
         try {
-            return BootWorkload.of(Path.of(file), request.kernels().append(), request.kernels().modules());
+            return BootWorkload.of(Path.of(file), request.kernels().append(), request.kernels().modules(), request.kernels().engine());
         } catch (IOException e) {
             throw new RefusedException(FileErrors.describe(e), e);
         } catch (IllegalArgumentException e) {
@@ -251,7 +251,7 @@ public final class Planner {
     }
 
     private static void requireKernel(List<SelectedWorkload> workloads, RunRequest request) {
-        for (String option : List.of("append", "module")) {
+        for (String option : List.of("append", "module", "engine")) {
             if (request.given().contains(option) && workloads.stream().noneMatch(w -> w.workload() instanceof BootWorkload)) {
                 throw new RefusedException("--" + option + ": it is for kernels, and none of the workloads is one: --workload boot:FILE");
             }

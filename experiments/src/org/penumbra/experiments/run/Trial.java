@@ -36,7 +36,7 @@ public record Trial(int number, SelectedWorkload workload, Design design, long s
      * hypervisor has no interrupt controllers.
      */
     String guest() {
-        return asked() + (workload.workload().engine().equals(EngineFactory.X86) ? '\n' + design.machineKind() : "");
+        return asked() + (!workload.workload().engine().equals(EngineFactory.STEPS) ? '\n' + design.machineKind() : "");
     }
 
     /** What trials that differ in nothing but the design have in common. */

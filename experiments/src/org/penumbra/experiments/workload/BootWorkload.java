@@ -3,7 +3,6 @@ package org.penumbra.experiments.workload;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.experiment.Workload;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
@@ -19,20 +18,23 @@ public final class BootWorkload implements Workload {
 
     private final Path file;
     private final KernelFile kernel;
+    private final String engine;
 
-    private BootWorkload(Path file, KernelFile kernel) {
+    private BootWorkload(Path file, KernelFile kernel, String engine) {
         this.file = file;
         this.kernel = kernel;
+        this.engine = engine;
     }
 
     /**
-     * The kernel in {@code file} with a command line and modules, as {@link KernelFile#read} takes them.
+     * The kernel in {@code file} with a command line and modules, as {@link KernelFile#read} takes them, executed by
+     * {@code engine}.
      *
      * @throws IOException if a file cannot be read
      * @throws IllegalArgumentException with a line for the user if it is no such kernel
      */
-    public static BootWorkload of(Path file, String append, List<String> modules) throws IOException {
-        return new BootWorkload(file, KernelFile.read(file, append, modules));
+    public static BootWorkload of(Path file, String append, List<String> modules, String engine) throws IOException {
+        return new BootWorkload(file, KernelFile.read(file, append, modules), engine);
     }
 
     @Override
@@ -42,7 +44,7 @@ public final class BootWorkload implements Workload {
 
     @Override
     public String engine() {
-        return EngineFactory.X86;
+        return engine;
     }
 
     @Override

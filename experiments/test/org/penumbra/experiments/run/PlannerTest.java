@@ -125,6 +125,10 @@ class PlannerTest {
         assertThat(workload.engine()).isEqualTo("x86");
         assertThat(plan.workloads().get(1).workload().engine()).isEqualTo("steps");
         assertThat(workload.inputIdentity()).matches("sha256:[0-9a-f]{64} '../cpu-bundle/kernels/selftest.elf nopku'");
+        assertThat(new Requests().workloads(kernel).engine("x86-interpreter").plan(container).workloads().get(0).workload().engine())
+                .isEqualTo("x86-interpreter");
+        refused(new Requests().workloads("fork-heavy").engine("x86"),
+                "--engine: it is for kernels, and none of the workloads is one: --workload boot:FILE");
         refused(new Requests().workloads("boot:nowhere"), "nowhere: there is no such file");
         refused(new Requests().workloads("boot:bnd.bnd"), "bnd.bnd has no multiboot header in its first 8192 bytes");
         refused(new Requests().workloads(kernel).paging("pae"), "--paging: a kernel chooses its paging mode itself");

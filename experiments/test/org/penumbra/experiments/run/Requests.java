@@ -46,8 +46,14 @@ public final class Requests {
     }
 
     public Requests append(String text) {
-        kernels = new KernelRequest(text, List.of());
+        kernels = new KernelRequest(text, List.of(), kernels.engine());
         given.add("append");
+        return this;
+    }
+
+    public Requests engine(String name) {
+        kernels = new KernelRequest(kernels.append(), kernels.modules(), name);
+        given.add("engine");
         return this;
     }
 
