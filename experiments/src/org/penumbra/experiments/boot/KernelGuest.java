@@ -86,7 +86,7 @@ public abstract class KernelGuest implements GuestBoot {
 
     /** A flat descriptor with attributes as {@link Segments} has them. */
     private static long descriptor(int attributes) {
-        return (long) attributes << 40 | FLAT >>> 16 << 48 | FLAT >>> 12 & 0xffff;
+        return (long) attributes << 40 | FLAT >>> 28 << 48 | FLAT >>> 12 & 0xffff;
     }
 
     /** Puts {@code text} with a zero behind it where strings are. @return its address */
