@@ -3,6 +3,7 @@ package org.penumbra.devices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
@@ -41,12 +42,12 @@ public final class PortSpaceFactory implements IoPortsFactory {
 
     @Override
     public IoPorts create() {
-        return new PortSpace(alone(), List.of());
+        return new PortSpace(ports(PortDeviceFactory::create), List.of());
     }
 
     @Override
     public IoPorts create(Board board) {
-        List<PortDevice> ports = alone();
+        List<PortDevice> ports = ports(f -> f.create(board));
         List<MemoryDevice> memory = new ArrayList<>();
         for (BoardDeviceFactory f : boardFactories) {
             BoardDeviceFactory.Device device = f.create(board);
@@ -56,9 +57,9 @@ public final class PortSpaceFactory implements IoPortsFactory {
         return new PortSpace(ports, memory);
     }
 
-    private List<PortDevice> alone() {
+    private List<PortDevice> ports(Function<PortDeviceFactory, PortDevice> create) {
         List<PortDevice> ports = new ArrayList<>();
-        factories.forEach(f -> ports.add(f.create()));
+        factories.forEach(f -> ports.add(create.apply(f)));
         return ports;
     }
 }

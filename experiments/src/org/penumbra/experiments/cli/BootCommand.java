@@ -12,7 +12,7 @@ import org.penumbra.api.cpu.EngineFactory;
 import org.penumbra.api.machine.MachineConfig;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.experiments.boot.KernelFile;
-import org.penumbra.experiments.boot.MultibootGuest;
+import org.penumbra.experiments.boot.KernelGuest;
 import org.penumbra.experiments.boot.TraceOfGuest;
 import org.penumbra.experiments.run.Design;
 import org.penumbra.experiments.run.FileErrors;
@@ -28,7 +28,7 @@ import picocli.CommandLine.Parameters;
         name = "boot",
         sortOptions = false,
         description = {
-            "Boots a kernel: an ELF executable of 32 or 64 bits with a multiboot header (version 1).",
+            "Boots a kernel: an ELF executable of 32 or 64 bits with a multiboot header (version 1), or a Linux bzImage.",
             "",
             "What it writes to the serial port at 0x3f8 appears on standard output. It ends by writing to port 0xf4, and the process "
                     + "with the low eight bits of what was written."
@@ -41,7 +41,8 @@ import picocli.CommandLine.Parameters;
             "  penumbra boot kernel.elf --mmu shadow",
             "  penumbra boot kernel.elf --mmu shadow,ept,npt --swap-every 10000    another MMU every 10,000 instructions",
             "  penumbra boot kernel.elf --snapshot 1000000=a.psnap                'penumbra restore a.psnap' goes on from there",
-            "  penumbra boot kernel.elf --append 'verbose' --module tests.env"
+            "  penumbra boot kernel.elf --append 'verbose' --module tests.env",
+            "  penumbra boot vmlinuz --initrd initrd.cpio --append 'console=ttyS0' --memory 256M"
         },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
@@ -63,7 +64,8 @@ final class BootCommand implements Callable<Integer> {
     @Option(names = "--append", paramLabel = "TEXT", defaultValue = "", description = "The kernel's command line.")
     private String commandLine;
 
-    @Option(names = "--module", paramLabel = "FILE[,TEXT]", description = "A module, with its command line; can be repeated.")
+    @Option(names = {"--module", "--initrd"}, paramLabel = "FILE[,TEXT]",
+            description = "A module, with its command line; can be repeated. For Linux, one: the initial RAM disk.")
     private List<String> modules = new ArrayList<>();
 
     @Option(names = "--engine", paramLabel = "NAME", defaultValue = EngineFactory.X86,
@@ -115,7 +117,7 @@ final class BootCommand implements Callable<Integer> {
 
     private int boot() {
         Design first = driving.first(session, "ept");
-        MultibootGuest guest = guest();
+        KernelGuest guest = guest();
         MachineConfig config = new MachineConfig(memory, first.hostPageLevel(),
                 new Planner(session.services(), session.traceWorkload()).hardware(hardware, figures).profile(), first.mmu(),
                 first.changedSettings(), driving.check(), 1, false, engine, MachineConfig.WATCHDOG_MILLIS);
@@ -126,7 +128,7 @@ final class BootCommand implements Callable<Integer> {
         return driving.drive(session, () -> factory.create(config, guest));
     }
 
-    private MultibootGuest guest() {
+    private KernelGuest guest() {
         try {
             return KernelFile.read(file, commandLine, modules).guest(session.console()::octet, recorder);
         } catch (IllegalArgumentException e) {
