@@ -29,10 +29,11 @@ class SubPageTrackingTest {
 
     private final ScriptedEngine guest = new ScriptedEngine();
     private final List<String> seen = new ArrayList<>();
+    private Rig rig;
     private VirtualMachine machine;
 
     private void start(String design, int pageLevel, Map<String, String> settings) {
-        Rig rig = new Rig(BYTES, pageLevel);
+        rig = new Rig(BYTES, pageLevel);
         rig.design("shadow", new ShadowMmuFactory());
         rig.design("ept", new EptMmuFactory());
         rig.design("npt", new NptMmuFactory());
@@ -204,5 +205,23 @@ class SubPageTrackingTest {
         start("ept", 1, ON);
         assertThatThrownBy(() -> track(PAGE + 0xff8, 16)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("within a frame");
         assertThatThrownBy(() -> track(PAGE, 0)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    @DisplayName("E14 P01 a sub-page permission table that the processor refuses takes the design out, and the guest goes on under the one before with the bytes tracked")
+    void misconfigured() {
+        start("shadow", 1, Map.of());
+        machine.hotSwap().swap("ept", ON);
+        track(PAGE + 0x200, 8);
+        store(PAGE, 8);
+        long top = machine.vcpus[0].vmcs().spptp;
+        rig.memory.physical().store64(top, rig.memory.physical().load64(top) | 1 << 5);
+        track(PAGE + 0x1000, 8);
+        store(PAGE + 8, 8);
+        assertThat(machine.hotSwap().misconduct()).singleElement().asString().contains("sub-page permission");
+        assertThat(machine.hotSwap().design()).isEqualTo("shadow");
+        store(PAGE + 0x200, 8);
+        machine.run(10);
+        assertThat(seen).containsExactly("200+8");
     }
 }
