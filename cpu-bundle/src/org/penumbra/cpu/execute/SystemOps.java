@@ -16,7 +16,7 @@ import org.penumbra.cpu.table.Op;
 
 /**
  * System instructions. Whatever the processor may refuse, or exit at, goes through its operations; what remains to be done afterwards is the
- * {@link Core#completion}, executed here or, after an exit, when a handler has done the operation's work.
+ * {@link Core#completion}, executed here or, after an exit, when a handler has done the operation's work. Long, since there are many and each is short.
  */
 final class SystemOps {
     private static final long DR6_BD = 1 << 13;

@@ -79,7 +79,7 @@ final class Tlbs {
         if (nested != null) {
             all.add(nested);
         }
-all.add(subPages);
+        all.add(subPages);
         structures.forEach(structureArrays::add);
         all.addAll(structureArrays);
         nestedStructures.forEach(all::add);

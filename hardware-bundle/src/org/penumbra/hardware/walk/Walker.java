@@ -13,6 +13,8 @@ import org.penumbra.api.paging.Pdptes;
  * <p>Accessed and dirty flags are set when the walk has found a translation that allows the access, from the root down, each by
  * compare-and-set; if an entry has changed meanwhile, the walk begins anew. A walk that ends in a fault sets none: whether
  * entries used before the fault are flagged is model-specific. Results are in the fields. Allocates nothing; one thread.
+ *
+ * <p>One class although it is long: the usual way and the general one are the same walk, with the same registers and results.
  */
 public final class Walker {
     /** A translation that allows the access. */
