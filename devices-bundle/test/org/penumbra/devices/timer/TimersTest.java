@@ -2,6 +2,11 @@ package org.penumbra.devices.timer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.penumbra.api.device.Board;
 import org.penumbra.api.device.PortDevice;
 import org.penumbra.api.interrupt.Interrupts;
+import org.penumbra.api.snapshot.Saved;
 import org.penumbra.devices.descriptor.ManualTimeline;
 
 /** The PC's timers on a time that the test moves on; a tick of the 8254 is 838.095 ns. */
@@ -160,5 +166,36 @@ class TimersTest {
         assertThat(timer.in(1, 1)).isEqualTo(3_579_545 >> 8 & 0xff);
         time.advanceTo(5_000_000_000L);
         assertThat(timer.in(0, 4)).as("it wraps").isEqualTo(5 * 3_579_545 - (1 << 24));
+    }
+
+    @Test
+    @DisplayName("P10 timers that were saved in the middle of a period go on at the same times elsewhere, with latched counts and half-written ones")
+    void saved() throws IOException {
+        out(0x43, 0x34);
+        out(0x40, 0xa9, 4);
+        clock(0x0b, 0x42);
+        clock(0x40, 0x5a);
+        time.advanceTo(5_000_123);
+        out(0x43, 0x00, 0xb0);
+        out(0x42, 0x11);
+        out(0x61, 1);
+        TimersTest other = new TimersTest();
+        other.time.advanceTo(5_000_123);
+        for (int i = 0; i < ports.size(); i++) {
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            ((Saved) ports.get(i)).save(new DataOutputStream(bytes));
+            ByteArrayInputStream in = new ByteArrayInputStream(bytes.toByteArray());
+            ((Saved) other.ports.get(i)).restore(new DataInputStream(in));
+            assertThat(in.available()).isZero();
+        }
+        raised.clear();
+        for (TimersTest t : List.of(this, other)) {
+            t.out(0x42, 0x22);
+            t.time.advanceTo(9_000_000);
+            t.raised.add("latched " + t.in(0x40) + " " + t.in(0x40) + ", counted " + t.in(0x42) + " " + t.in(0x42) + ", gate " + (t.in(0x61) & 1)
+                    + ", memory " + t.clock(0x40) + ", C " + t.clock(0x0c));
+            t.time.advanceTo(20_000_000);
+        }
+        assertThat(other.raised).isEqualTo(raised).hasSizeGreaterThan(20).anyMatch(l -> l.startsWith("8 high")).anyMatch(l -> l.startsWith("0 high"));
     }
 }
