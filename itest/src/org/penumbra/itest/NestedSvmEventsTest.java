@@ -100,6 +100,67 @@ class NestedSvmEventsTest extends SvmHypervisor {
         run();
     }
 
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({"an NMI, 0x80000281, 2", "a software interrupt, 0x80000480, 0x80", "an external interrupt, 0x80000061, 0x61"})
+    @DisplayName("V13 N05 EVENTINJ delivers NMIs, whose vector field is ignored, and interrupts to L2 whatever its RFLAGS.IF; it is valid no more after the exit")
+    void interruptsInjected(String what, String event, String vector) {
+        List<Integer> ofL2 = new ArrayList<>();
+        configured().runs(new GuestState(new InnerGuest(s -> s.load(0x5000, 8)).handles(ofL2)))
+                .then(s -> put(s, VmcbField.EVENTINJ, Long.decode(event)));
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        expect(VmcbField.EVENTINJ, Long.decode(event) & 0x7fff_ffffL);
+        expect(VmcbField.EXITINTINFO, 0);
+        l1.then(s -> assertThat(ofL2).containsExactly(Integer.decode(vector)));
+        run();
+    }
+
+    @ParameterizedTest(name = "V_INTR {0}: {1}")
+    @CsvSource({"0x5000030100, true", "0x5000030102, true", "0x5000030103, false", "0x500013010f, true", "0x5000030000, false"})
+    @DisplayName("V13 N05 a virtual interrupt is L2's if V_IRQ is 1 and its priority above V_TPR or V_IGN_TPR is 1; V_IRQ is 0 then")
+    void virtualInterrupts(String field, boolean taken) {
+        List<Integer> ofL2 = new ArrayList<>();
+        long control = Long.decode(field);
+        configured().runs(new GuestState(new InnerGuest(s -> s.load(0x5000, 8)).handles(ofL2))).then(s -> {
+            put(s, VmcbField.RFLAGS, 0x202);
+            put(s, VmcbField.V_INTR, control);
+        });
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        expect(VmcbField.V_INTR, taken ? control & ~0x100L : control);
+        l1.then(s -> assertThat(ofL2).isEqualTo(taken ? List.of(0x50) : List.of()));
+        run();
+    }
+
+    @Test
+    @DisplayName("V13 N05 a virtual interrupt waits until L2's RFLAGS.IF is 1, and ends its HLT then")
+    void virtualInterruptWaits() {
+        List<Integer> ofL2 = new ArrayList<>();
+        configured().runs(new GuestState(new InnerGuest(s -> {
+            s.load(0x5000, 8);
+            s.stiHlt();
+            s.load(0x5000, 8);
+        }).handles(ofL2))).then(s -> put(s, VmcbField.V_INTR, 0x50_000f_0100L));
+        expectExit(Vmcb.VMEXIT_VMMCALL);
+        l1.then(s -> assertThat(ofL2).containsExactly(0x50));
+        run();
+    }
+
+    @Test
+    @DisplayName("V13 N05 with the intercept of VINTR L1 is told before L2 takes a virtual interrupt, as soon as L2 is open to it; V_IRQ stays 1")
+    void virtualInterruptIntercepted() {
+        List<Integer> ofL2 = new ArrayList<>();
+        configured().runs(new GuestState(new InnerGuest(s -> {
+            s.load(0x5000, 8);
+            s.stiHlt();
+        }).handles(ofL2))).then(s -> {
+            put(s, VmcbField.INTERCEPT_MISC1, SvmIntercepts.bit(Vmcb.VMEXIT_VINTR));
+            put(s, VmcbField.V_INTR, 0x50_000f_0100L);
+        });
+        expectExit(Vmcb.VMEXIT_VINTR);
+        expect(VmcbField.V_INTR, 0x50_000f_0100L);
+        l1.then(s -> assertThat(ofL2).isEmpty());
+        run();
+    }
+
     @ParameterizedTest(name = "intercepted: {0}, masked by L1's flag: {1}")
     @CsvSource({"true, true, 0x60", "true, false, 0x81", "false, false, 0x81"})
     @DisplayName("V13 N05 an interrupt for L1 while L2 runs is an exit if L1 intercepts it and the flag that masks it is 1; L1 takes it at STGI, GIF being 0")

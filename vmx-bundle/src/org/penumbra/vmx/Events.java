@@ -42,7 +42,19 @@ final class Events {
     /** True if something is pending that ends a HLT. KVM: kvm_arch_vcpu_runnable. */
     boolean wakes() {
         return svm.globalInterruptFlag()
-                && (nmiPending && !registers.system.nmiBlocked || (registers.rflags & ControlBits.RFLAGS_IF) != 0 && interrupts.pending(vcpu.id()));
+                && (nmiPending && !registers.system.nmiBlocked
+                || (registers.rflags & ControlBits.RFLAGS_IF) != 0 && (interrupts.pending(vcpu.id()) || virtual()));
+    }
+
+    /** A hypervisor that is a guest has an interrupt pending for its own guest, which runs. */
+    private boolean virtual() {
+        return vcpu.nested().running() && vcpu.nested().virtualInterrupt() >= 0;
+    }
+
+    /** True between two instructions of the guest, with nothing on its way to it. */
+    private boolean between() {
+        return svm.globalInterruptFlag() && !vcpu.vmcs().inject && !registers.system.vectoring && !registers.system.interruptShadow
+                && registers.system.pendingDebug == 0;
     }
 
     /** An interrupt or an NMI has arrived that this entry does not deliver and no window waits for. */
@@ -58,10 +70,15 @@ final class Events {
         if (vcpu.nested().running() && interrupts.pending(id) && vcpu.nested().interruptExits()) {
             vcpu.nested().interrupt();
         }
+        int virtual = -1;
+        // One of the host's comes first (APM vol. 2, "Virtual Interrupts").
+        if (!interrupts.pending(id) && virtual() && between() && (registers.rflags & ControlBits.RFLAGS_IF) != 0) {
+            int vector = vcpu.nested().virtualInterrupt();
+            virtual = vcpu.nested().takesVirtualInterrupt() ? vector : -1;
+        }
         Vmcs vmcs = vcpu.vmcs();
         boolean inner = vcpu.nested().running();
-        boolean between = svm.globalInterruptFlag() && !vmcs.inject && !registers.system.vectoring && !registers.system.interruptShadow
-                && registers.system.pendingDebug == 0;
+        boolean between = between();
         if (nmiPending && between && !registers.system.nmiBlocked && !inner) {
             nmiPending = false;
             registers.system.nmiBlocked = true;
@@ -82,8 +99,11 @@ final class Events {
                 }
             }
         }
+        if (virtual >= 0) {
+            external(virtual);
+        }
         // STGI exits, and is looked at then.
-        vmcs.interruptWindowExiting = interrupts.pending(id) && svm.globalInterruptFlag();
+        vmcs.interruptWindowExiting = (interrupts.pending(id) || virtual()) && svm.globalInterruptFlag();
     }
 
     /** Injects the exception {@code vector}; one of a guest's guest that its hypervisor intercepts is an exit to that instead. */

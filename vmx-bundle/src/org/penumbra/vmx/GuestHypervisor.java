@@ -87,4 +87,14 @@ abstract class GuestHypervisor {
 
     /** Leaves L2 for L1 because of such an interrupt, which L1 finds pending. */
     abstract void interrupt();
+
+    /** The vector of an interrupt that L1 has pending for L2 by its processor's means, −1 for none. */
+    int virtualInterrupt() {
+        return -1;
+    }
+
+    /** L2, which is open to {@link #virtualInterrupt}, takes it now; answers false if L1 sees an exit instead, for which L2 has been left. */
+    boolean takesVirtualInterrupt() {
+        throw new IllegalStateException("there is none");
+    }
 }

@@ -30,6 +30,8 @@ final class NestedSvm {
     private Vmcb12 vmcb12;
     private SvmControls controls;
     private SvmState.Host host;
+    /** The guest that runs has taken its virtual interrupt. */
+    private boolean virtualTaken;
     /** Whose translations are cached for L2s. */
     private int lastAsid = NO_ASID;
 
@@ -165,6 +167,7 @@ final class NestedSvm {
         }
         vmcb12 = vmcb;
         controls = wanted;
+        virtualTaken = false;
         host = state.host();
         run.enter(vcpu.guest());
         gif = true;
@@ -199,14 +202,27 @@ final class NestedSvm {
     /** The event in EVENTINJ; the address of a #PF is in the guest's CR2, which VMRUN has loaded. */
     private void inject() {
         if (controls.injects()) {
-            vcpu.events().byGuest(controls.eventVector(), controls.eventErrorCode(), vcpu.registers().cr2, controls.eventIsExternal());
+            vcpu.events().byGuest(controls.eventVector(), controls.eventErrorCode(), vcpu.registers().cr2, controls.eventIsInterrupt());
         }
+    }
+
+    /** The virtual interrupt that L1 has pending for L2, −1 for none. */
+    int virtualInterrupt() {
+        return virtualTaken ? -1 : controls.virtualInterrupt();
+    }
+
+    /** L2 takes it. */
+    void takeVirtualInterrupt() {
+        virtualTaken = true;
     }
 
     /** An exit from L2 that L1 sees: L2's registers go into VMCB12, and L1 goes on behind its VMRUN with GIF = 0. */
     void exit(long code, long info1, long info2) {
         vcpu.clock().charge(Work.NESTED_SWITCH);
         state.save(vmcb12, vcpu.guest());
+        if (virtualTaken) {
+            vmcb12.set(VmcbField.V_INTR, SvmControls.withoutVirtualInterrupt(vmcb12.get(VmcbField.V_INTR)));
+        }
         information(vmcb12, code, info1, info2);
         gif = false;
         state.restore(host);
@@ -225,11 +241,14 @@ final class NestedSvm {
         vmcb.set(VmcbField.EVENTINJ, SvmControls.invalid(vmcb.get(VmcbField.EVENTINJ)));
     }
 
-    private static long undelivered(Vmcs pending) {
+    private long undelivered(Vmcs pending) {
         if (!pending.inject) {
             return 0;
         }
         pending.inject = false;
+        if (pending.injectNested) {
+            return controls.eventInj;
+        }
         boolean code = !pending.injectExternal && pending.injectVector != GuestException.UD;
         return SvmControls.event(pending.injectVector, pending.injectExternal, code, pending.injectErrorCode);
     }

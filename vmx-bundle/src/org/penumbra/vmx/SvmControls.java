@@ -14,7 +14,11 @@ import org.penumbra.api.svm.VmcbField;
  * {@code struct vmcb_ctrl_area_cached}. Immutable.
  */
 final class SvmControls {
+    private static final long V_TPR = 0xf;
     private static final long V_IRQ = 1 << 8;
+    private static final int V_INTR_PRIO_SHIFT = 16;
+    private static final long V_IGN_TPR = 1 << 20;
+    private static final int V_INTR_VECTOR_SHIFT = 32;
     private static final long V_INTR_MASKING = 1 << 24;
     private static final int IOPM_BYTES = 3 << 12;
     private static final int MSRPM_BYTES = 2 << 12;
@@ -98,13 +102,10 @@ final class SvmControls {
         if (nestedPaging && !host.mode().isLong()) {
             return "nested tables of a hypervisor that is in no long mode itself";
         }
-        if (injects() && eventType() != EVENT_EXTERNAL && eventType() != EVENT_EXCEPTION) {
-            return "injection of NMIs and software interrupts";
-        }
         if (hostMasksInterrupts() && !intercepts(Vmcb.VMEXIT_INTR)) {
             return "interrupts for a guest whose RFLAGS.IF does not mask them (V_INTR_MASKING without the intercept of INTR)";
         }
-        return (vIntr & V_IRQ) != 0 ? "virtual interrupts (V_IRQ)" : "";
+        return "";
     }
 
     /** True if an exit with {@code code} is intercepted; for I/O and MSRs if any is. */
@@ -177,16 +178,32 @@ final class SvmControls {
         return (eventInj & EVENT_VALID) != 0;
     }
 
+    /** Of an NMI the field is ignored. */
     int eventVector() {
-        return (int) eventInj & 0xff;
+        return eventType() == EVENT_NMI ? NMI : (int) eventInj & 0xff;
     }
 
     private int eventType() {
         return (int) (eventInj >>> EVENT_TYPE_SHIFT) & 7;
     }
 
-    boolean eventIsExternal() {
-        return eventType() == EVENT_EXTERNAL;
+    /** False of an exception; an interrupt, be it INTR, NMI or INTn, has neither error code nor address. */
+    boolean eventIsInterrupt() {
+        return eventType() != EVENT_EXCEPTION;
+    }
+
+    /**
+     * The vector of the virtual interrupt that is pending and whose priority lets it through, −1 for none (APM vol. 2, "Virtual Interrupts"). The
+     * task priority is V_TPR as VMRUN has found it.
+     */
+    int virtualInterrupt() {
+        boolean priority = (vIntr & V_IGN_TPR) != 0 || (vIntr >>> V_INTR_PRIO_SHIFT & 0xf) > (vIntr & V_TPR);
+        return (vIntr & V_IRQ) != 0 && priority ? (int) (vIntr >>> V_INTR_VECTOR_SHIFT) & 0xff : -1;
+    }
+
+    /** {@code field}, V_INTR, without V_IRQ. */
+    static long withoutVirtualInterrupt(long field) {
+        return field & ~V_IRQ;
     }
 
     int eventErrorCode() {

@@ -123,7 +123,8 @@ final class SvmGuest {
      * mode).
      */
     static PagingState withoutRegisters(PagingState state) {
-        return state.mode() == PagingMode.PAE ? state.withPdptes(Pdptes.IN_MEMORY) : state;
+        boolean registers = state.mode() == PagingMode.PAE && !state.pdptes().inMemory();
+        return registers ? state.withPdptes(Pdptes.IN_MEMORY) : state;
     }
 
     /** {@code state} with PDPTE registers that hold what walks found in memory, for whoever uses registers next. KVM: svm_cache_reg. */

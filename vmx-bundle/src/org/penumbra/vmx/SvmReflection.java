@@ -120,6 +120,22 @@ final class SvmReflection extends GuestHypervisor {
     }
 
     @Override
+    int virtualInterrupt() {
+        return nested.virtualInterrupt();
+    }
+
+    /** APM vol. 2, "Virtual Interrupt Intercept": before the interrupt is taken, so that V_IRQ is still 1. */
+    @Override
+    boolean takesVirtualInterrupt() {
+        if (nested.controls().intercepts(Vmcb.VMEXIT_VINTR)) {
+            nested.exit(Vmcb.VMEXIT_VINTR, 0, 0);
+            return false;
+        }
+        nested.takeVirtualInterrupt();
+        return true;
+    }
+
+    @Override
     void interrupt() {
         nested.exit(Vmcb.VMEXIT_INTR, 0, 0);
     }

@@ -17,7 +17,7 @@ public enum VmcbField {
     MSRPM_BASE_PA(0x048, 8),
     ASID(0x058, 4),
     TLB_CONTROL(0x05c, 1),
-    /** Bit 8: V_IRQ; bit 24: V_INTR_MASKING. */
+    /** Bits 7:0 V_TPR, 8 V_IRQ, 19:16 V_INTR_PRIO, 20 V_IGN_TPR, 24 V_INTR_MASKING, 39:32 V_INTR_VECTOR. */
     V_INTR(0x060, 8),
     /** Bit 0: an interrupt shadow. */
     INTERRUPT_SHADOW(0x068, 8),
@@ -28,7 +28,7 @@ public enum VmcbField {
     EXITINTINFO(0x088, 8),
     /** Bit 0. */
     NP_ENABLE(0x090, 8),
-    /** Bits 7:0 vector, 10:8 type (0 interrupt, 3 exception), 11 there is an error code, 31 valid, 63:32 error code. */
+    /** Bits 7:0 vector, 10:8 type (0 interrupt, 2 NMI, 3 exception, 4 software interrupt), 11 there is an error code, 31 valid, 63:32 error code. */
     EVENTINJ(0x0a8, 8),
     N_CR3(0x0b0, 8),
     ES(0x400, 16),

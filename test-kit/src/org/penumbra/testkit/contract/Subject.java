@@ -92,11 +92,12 @@ public final class Subject {
 
     /**
      * The paging modes that some processor model has and to which the design does not object. Below a guest hypervisor by VMX without EPT its guest
-     * has to have paging, since it is no unrestricted guest (SDM vol. 3, "Checks on Guest Control Registers, Debug Registers, and MSRs").
+     * has to have paging, since it is no unrestricted guest (SDM vol. 3, "Checks on Guest Control Registers, Debug Registers, and MSRs"); under SVM
+     * it need not, but then there is nothing that its hypervisor could do to its tables.
      */
     public List<PagingMode> modes() {
         return Arrays.stream(PagingMode.values())
-                .filter(m -> m != PagingMode.NONE || nesting != Nesting.SHADOW)
+                .filter(m -> m != PagingMode.NONE || nesting == Nesting.NONE || nesting.hasTables())
                 .filter(m -> hardware.stream().anyMatch(p -> has(p, m)) && design.objection(GuestLayout.state(m)).isEmpty()).toList();
     }
 

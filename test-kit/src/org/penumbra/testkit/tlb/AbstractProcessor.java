@@ -2,6 +2,11 @@ package org.penumbra.testkit.tlb;
 
 import static org.penumbra.api.paging.ControlBits.*;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.testkit.reference.ReferenceWalker;
 import org.penumbra.testkit.reference.TableFormat;
@@ -11,6 +16,8 @@ import org.penumbra.testkit.reference.TableFormat;
  * vCPU whose guest is a hypervisor is several of these: one for that, and one for each VPID that it gives its guests.
  */
 final class AbstractProcessor {
+    private static final List<Tables12> NONE = Collections.singletonList(null);
+
     final InvalidationTimes times = new InvalidationTimes();
     final RootHistory roots = new RootHistory();
     /** Shared by all VPIDs of the vCPU. */
@@ -18,6 +25,8 @@ final class AbstractProcessor {
     PagingState state = new PagingState(0, 0, 0, 0, 0, 0);
     /** The tables of its hypervisor by which the guest's addresses are translated; null without such. */
     Tables12 tables12;
+    /** All that have been in use under this VPID or ASID, and until when; those in use now until the end of time. */
+    private final Map<Tables12, Long> usedUntil = new LinkedHashMap<>();
     /** When everything of an ASID was dropped last, what is cached by nested tables included. */
     private long asidDropped;
     /** The paging structures in use; null while paging is off. */
@@ -115,6 +124,9 @@ final class AbstractProcessor {
     void enter(PagingState next, Tables12 nextTables, long time) {
         state = next;
         tables12 = nextTables;
+        if (tables12 != null) {
+            usedUntil.put(tables12, WatchedTable.NEVER);
+        }
         format = walker.format(next);
         roots.leave(time);
         if (format != null) {
@@ -126,6 +138,9 @@ final class AbstractProcessor {
     /** The vCPU runs something else. */
     void leave(long time) {
         roots.leave(time);
+        if (tables12 != null) {
+            usedUntil.put(tables12, time);
+        }
     }
 
     /** INVVPID of type 0 for {@code gva}: of this VPID's translations whatever their PCID. */
@@ -142,6 +157,20 @@ final class AbstractProcessor {
     void flushedAsid(long time) {
         times.dropAll(time);
         asidDropped = time;
+    }
+
+    /** {@code tables}, which are in use, and all others of which something may still be cached that serves them; of null null alone. */
+    List<Tables12> sharing(Tables12 tables) {
+        if (tables == null) {
+            return NONE;
+        }
+        List<Tables12> sharing = new ArrayList<>();
+        usedUntil.forEach((other, until) -> {
+            if (until > sinceTables(other) && tables.sharesWith(other)) {
+                sharing.add(other);
+            }
+        });
+        return sharing;
     }
 
     /** Nothing that came by {@code tables} is older; 0 without such tables. Those of EPT are tagged by EP4TA, those of nested paging by the ASID. */

@@ -188,7 +188,8 @@ public final class AbstractTlb {
         if (stage.refusesNow(now, ngpa, access, refusal)) {
             return Verdict.CURRENT;
         }
-        return stage.mayRefuse(now, cpu.sinceTables(now), ngpa, access, refusal) ? Verdict.STALE : Verdict.WRONG;
+        boolean may = cpu.sharing(now).stream().anyMatch(t -> stage.mayRefuse(t, cpu.sinceTables(now), ngpa, access, refusal));
+        return may ? Verdict.STALE : Verdict.WRONG;
     }
 
     /** One line on why {@link #stageRefused} answered WRONG; asked right after it. */

@@ -22,6 +22,11 @@ final class Ept12Tables extends Tables12 {
     }
 
     @Override
+    boolean sharesWith(Tables12 other) {
+        return other instanceof Ept12Tables && other.top == top;
+    }
+
+    @Override
     boolean isLeaf(long entry, int level) {
         return EptWalker.isLeaf(entry, level);
     }

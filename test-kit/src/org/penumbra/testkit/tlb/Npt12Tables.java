@@ -36,6 +36,11 @@ final class Npt12Tables extends Tables12 {
     }
 
     @Override
+    boolean sharesWith(Tables12 other) {
+        return other instanceof Npt12Tables;
+    }
+
+    @Override
     boolean isLeaf(long entry, int level) {
         return format.isLeaf(entry, level, true);
     }

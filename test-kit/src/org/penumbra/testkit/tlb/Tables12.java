@@ -59,6 +59,12 @@ abstract class Tables12 {
         return Access.isWrite(access) ? EptViolation.WRITE : Access.isFetch(access) ? EptViolation.FETCH : EptViolation.READ;
     }
 
+    /**
+     * True if what is cached by {@code other} is cached by these as well: of EPT, if the EP4TA is the same, bits 51:12 of the EPTP, whatever its
+     * other bits; nested tables have no tag but the ASID.
+     */
+    abstract boolean sharesWith(Tables12 other);
+
     /** False if {@code ngpa} has more bits than the tables translate. */
     final boolean hold(long ngpa) {
         return ngpa >>> 12 + 9 * levels == 0;

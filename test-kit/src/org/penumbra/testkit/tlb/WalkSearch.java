@@ -2,6 +2,7 @@ package org.penumbra.testkit.tlb;
 
 import static org.penumbra.testkit.reference.EntryBits.*;
 
+import java.util.List;
 import org.penumbra.api.paging.Access;
 import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PageFaultError;
@@ -43,6 +44,8 @@ final class WalkSearch {
     private EntryKind kind;
     /** The last drop of what came by the tables of the space's hypervisor. */
     private long sinceTables;
+    /** The tables of the guest's hypervisor by which something that serves now may be cached. */
+    private List<Tables12> sharing;
     private final long[] entry = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] from = new long[TableFormat.MOST_LEVELS + 1];
     private final long[] to = new long[TableFormat.MOST_LEVELS + 1];
@@ -89,17 +92,18 @@ final class WalkSearch {
         this.hpa = hpa;
         this.errorCode = errorCode;
         this.atAnyTime = atAnyTime;
+        sharing = vcpu.sharing(vcpu.tables12);
         if (vcpu.format == null) {
             format = null;
             sinceTables = vcpu.sinceTables(vcpu.tables12);
-            return hpa >= 0 && leads(vcpu.tables12, gva & 0xffff_ffffL);
+            return hpa >= 0 && leads(gva & 0xffff_ffffL);
         }
         for (int n = vcpu.roots.size() - 1; n >= 0; n--) {
             space = vcpu.roots.space(n);
             format = space.format();
             kind = EntryKind.of(format);
             sinceTables = vcpu.sinceTables(space.tables12());
-            if (space.tables12() == vcpu.tables12 && (isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
+            if (sharing.contains(space.tables12()) && (isCurrent() || vcpu.globals()) && top(vcpu.roots.from(n), vcpu.roots.to(n))) {
                 return true;
             }
         }
@@ -122,8 +126,13 @@ final class WalkSearch {
     /** Tries every value that the entry for gva has had in the table at {@code address}, as far as it was read in [after, before). */
     private boolean table(long address, int level, long after, long before) {
         long entryAt = address + (long) format.entryBytes() * format.index(gva, level);
-        return stage.anyOf(space.tables12(), atAnyTime ? 0 : sinceTables, entryAt, Tables12.ofTable(space.tables12()), atAnyTime,
-                (at, known) -> values(at, level, Math.max(after, known), before));
+        for (Tables12 tables12 : sharing) {
+            if (stage.anyOf(tables12, atAnyTime ? 0 : sinceTables, entryAt, Tables12.ofTable(tables12), atAnyTime,
+                    (at, known) -> values(at, level, Math.max(after, known), before))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private boolean values(long at, int level, long after, long before) {
@@ -203,7 +212,7 @@ final class WalkSearch {
         if (hpa < 0) {
             return cached(level);
         }
-        if (!leads(space.tables12(), format.gpa(entry[level], level, gva))) {
+        if (!leads(format.gpa(entry[level], level, gva))) {
             return false;
         }
         leaf = level;
@@ -212,8 +221,13 @@ final class WalkSearch {
     }
 
     /** True if the page at {@code address} may be at {@link #hpa}. */
-    private boolean leads(Tables12 tables12, long address) {
-        return stage.anyOf(tables12, atAnyTime ? 0 : sinceTables, address, Tables12.of(access), atAnyTime, (gpa, known) -> tables.hpa(gpa) == hpa);
+    private boolean leads(long address) {
+        for (Tables12 tables12 : sharing) {
+            if (stage.anyOf(tables12, atAnyTime ? 0 : sinceTables, address, Tables12.of(access), atAnyTime, (gpa, known) -> tables.hpa(gpa) == hpa)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** True if the path down to the leaf at {@code level} may be in the TLB now, or be read now. */

@@ -173,6 +173,22 @@ class NestedGuestTest {
     }
 
     @Test
+    @DisplayName("N06 what is cached by tables without flags serves an EPT pointer with flags and the same EP4TA, until INVEPT")
+    void sharedEp4ta() {
+        enter(EPTP);
+        guest.tlb.left(0, l1);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(WITH_FLAGS), l2);
+        assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).as("A is set nowhere").isEqualTo(STALE);
+        guest.tlb.left(0, l1);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(OTHER_EPTP | 1 << 6), l2);
+        assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).as("another EP4TA").isEqualTo(WRONG);
+        guest.tlb.left(0, l1);
+        guest.tlb.invalidatedEpt(0, false, EPTP);
+        guest.tlb.entered(0, 1, new TranslationRoot.TwoDimensional(WITH_FLAGS), l2);
+        assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).isEqualTo(WRONG);
+    }
+
+    @Test
     @DisplayName("N06 without VPID everything of L2 goes at each VM entry, with one nothing does")
     void vpid() {
         enter(EPTP);

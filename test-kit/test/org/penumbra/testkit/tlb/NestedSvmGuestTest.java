@@ -181,6 +181,11 @@ class NestedSvmGuestTest {
     void noExecute() {
         map(0x1_0000, L2 + 0x1_0000 | PAGE | XD);
         flush(false, 1);
+        guest.tlb.left(0, l1);
+        guest.tlb.entered(0, 1, new TranslationRoot.Nested(0x10_1000, 4, false), l2);
+        assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).as("cached while it had").isEqualTo(STALE);
+        guest.tlb.left(0, l1);
+        guest.tlb.flushedAsid(0, false, 1);
         guest.tlb.entered(0, 1, new TranslationRoot.Nested(0x10_1000, 4, false), l2);
         assertThat(guest.use(0, 0, READ, L2 + 0x1_0000)).isEqualTo(WRONG);
         assertThat(guest.tlb.stageRefused(0, 0x1_0000, RESERVED)).isEqualTo(CURRENT);
