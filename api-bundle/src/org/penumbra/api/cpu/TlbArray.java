@@ -46,9 +46,9 @@ public final class TlbArray {
 
     /** The entries, and after them one that is always empty, with which every chain ends. */
     private final long[] all;
-    /** By the low bits of a page number: the entry with which the chain of such pages begins; then entry by entry. */
-    private final char[] first;
-    private final char[] next;
+    /** By the low bits of a page number: the entry with which the chain of such pages begins; then by entry, from {@link #chains} on, the next one. */
+    private final char[] links;
+    private final int chains;
     private final int entries;
     private final int sets;
     private final int ways;
@@ -68,13 +68,13 @@ public final class TlbArray {
         this.sets = entries / ways;
         this.mask = Integer.bitCount(sets) == 1 ? sets - 1 : -1;
         all = new long[entries + 1 << STRIDE];
-        first = new char[Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries))];
-        next = new char[entries];
+        chains = Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries));
+        links = new char[chains + entries];
         empty();
     }
 
     private void empty() {
-        Arrays.fill(first, (char) entries);
+        Arrays.fill(links, (char) entries);
         for (int i = 0; i <= entries; i++) {
             empty(i);
         }
@@ -93,7 +93,7 @@ public final class TlbArray {
     /** Like {@link #find(long, int)}, of an entry in {@code context} or in {@code other}. */
     public int find(long page, int context, int other) {
         long wanted = page << CONTEXT_BITS | context;
-        int i = first[chain(page)];
+        int i = links[chain(page)];
         if (all[(i << STRIDE) + TAG] != wanted) {
             i = further(i, wanted, page << CONTEXT_BITS | other);
             if (i == entries) {
@@ -111,7 +111,7 @@ public final class TlbArray {
      * need not read anew what some other branch might have changed.
      */
     public int hit(long page, int context, int global, int access) {
-        int i = first[chain(page)];
+        int i = links[chain(page)];
         int at = i << STRIDE;
         long tag = all[at + TAG];
         if (tag != (page << CONTEXT_BITS | context)) {
@@ -133,7 +133,7 @@ public final class TlbArray {
     private int further(int i, long wanted, long alternative) {
         int at = i;
         while (at != entries && tag(at) != wanted && tag(at) != alternative) {
-            at = next[at];
+            at = links[chains + at];
         }
         return at;
     }
@@ -146,22 +146,37 @@ public final class TlbArray {
 
     /** Puts an entry in place of an equal tag, an empty one, or the least recently used of its set; returns its index. */
     public int insert(long page, int context, long hpa, long rawRights, int allowedMask) {
-        long tag = page << CONTEXT_BITS | context;
+        int i = place(page, page << CONTEXT_BITS | context);
+        int at = i << STRIDE;
+        all[at + WORD] = hpa & ~ALLOWED | allowedMask;
+        all[at + RIGHTS] = rawRights;
+        return i;
+    }
+
+    /** As {@link #insert}, of an entry equal to entry {@code index} of {@code from}, which is for {@code page}. */
+    public void insert(long page, TlbArray from, int index) {
+        int source = index << STRIDE;
+        long word = from.all[source + WORD];
+        long rawRights = from.all[source + RIGHTS];
+        int at = place(page, from.all[source + TAG]) << STRIDE;
+        all[at + WORD] = word;
+        all[at + RIGHTS] = rawRights;
+    }
+
+    /** The index of the entry with {@code tag}, which is new unless there was one, and now the most recently used of its set. */
+    private int place(long page, long tag) {
         int chain = chain(page);
-        int i = first[chain];
+        int i = links[chain];
         if (i != entries) {
             i = further(i, tag, tag);
         }
         if (i == entries) {
             i = victim(page);
             vacate(i);
-            next[i] = first[chain];
-            first[chain] = (char) i;
+            links[chains + i] = links[chain];
+            links[chain] = (char) i;
+            all[(i << STRIDE) + TAG] = tag;
         }
-        int at = i << STRIDE;
-        all[at + TAG] = tag;
-        all[at + WORD] = hpa & ~ALLOWED | allowedMask;
-        all[at + RIGHTS] = rawRights;
         use(i);
         return i;
     }
@@ -214,20 +229,15 @@ public final class TlbArray {
     }
 
     private int chain(long page) {
-        return (int) page & first.length - 1;
+        return (int) page & chains - 1;
     }
 
     private void unlink(int index, long tag) {
-        int c = chain(tag >>> CONTEXT_BITS);
-        int i = first[c];
-        if (i == index) {
-            first[c] = next[index];
-            return;
+        int link = chain(tag >>> CONTEXT_BITS);
+        while (links[link] != index) {
+            link = chains + links[link];
         }
-        while (next[i] != index) {
-            i = next[i];
-        }
-        next[i] = next[index];
+        links[link] = links[chains + index];
     }
 
     /** The tag of entry {@code index}. */

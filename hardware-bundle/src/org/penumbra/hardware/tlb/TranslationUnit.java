@@ -261,7 +261,13 @@ public final class TranslationUnit {
         }
         SecondLevelTlb second = tlbs.behind(first);
         int i = second.hitSmall(linear, context, globalContext, access);
-        return i >= 0 ? fromSecond(first, second.shared, linear, i, 12) : translate(first, second, linear, access);
+        if (i < 0) {
+            return translate(first, second, linear, access);
+        }
+        long hpa = hit(second.shared, linear, i, 12);
+        // If it is a piece of a larger page, that has been noted for the sake of the entry here.
+        first.small.insert(FirstLevelTlb.page(linear, 12), second.shared, i);
+        return hpa;
     }
 
     private long translate(FirstLevelTlb first, SecondLevelTlb second, long linear, int access) {
@@ -282,6 +288,12 @@ public final class TranslationUnit {
     }
 
     private long fromSecond(FirstLevelTlb first, TlbArray second, long gva, int i, int shift) {
+        long hpa = hit(second, gva, i, shift);
+        tlbs.fillFirst(first, gva, shift, Tlbs.context(second.tag(i)), second.frame(i), second.rights(i), second.allowed(i));
+        return hpa;
+    }
+
+    private long hit(TlbArray second, long gva, int i, int shift) {
         secondLevelHits++;
         clock.charge(Work.STLB_HIT);
         long frame = second.frame(i);
@@ -290,7 +302,6 @@ public final class TranslationUnit {
             meter.listener.served(WalkListener.Cache.SECOND_LEVEL_TLB, gva, (shift - 3) / 9, frame);
             tell(gva, hpa, shift, second.rights(i));
         }
-        tlbs.fillFirst(first, gva, shift, Tlbs.context(second.tag(i)), frame, second.rights(i), second.allowed(i));
         return hpa;
     }
 
