@@ -10,8 +10,6 @@ package org.penumbra.api.cpu;
 public final class FirstLevelTlb {
     /** Answer of {@link #lookup} on a miss. */
     public static final long MISS = -1;
-    private static final int NONE = -1;
-    private static final int REFUSED = -2;
 
     /** Translations of 4 KiB pages, tagged by gva &gt;&gt;&gt; 12. */
     public final TlbArray small;
@@ -33,18 +31,16 @@ public final class FirstLevelTlb {
 
     /** The hpa of {@code gva} for an access of kind {@code access}, or {@link #MISS}. */
     public long lookup(long gva, int access) {
-        return hpa(inSmall(gva, access), gva, access);
+        int i = isTagged(gva) ? small.find(page(gva, 12), context, other()) : -1;
+        if (i >= 0) {
+            return small.allows(i, access) ? small.frame(i) | gva & 0xfff : MISS;
+        }
+        return lookupLarge(gva, access);
     }
 
-    /** The index in {@link #small} of what lets an access of kind {@code access} to {@code gva} proceed; negative if nothing there does. */
-    int inSmall(long gva, int access) {
-        int i = isTagged(gva) ? small.find(page(gva, 12), context, other()) : NONE;
-        return i < 0 ? NONE : small.allows(i, access) ? i : REFUSED;
-    }
-
-    /** The answer of {@link #lookup} if that of {@link #inSmall} is {@code i}. */
-    long hpa(int i, long gva, int access) {
-        return i >= 0 ? small.frame(i) | gva & 0xfff : i == REFUSED || large.isEmpty() && !hasHuge() ? MISS : inLarge(gva, access);
+    /** As {@link #lookup}, where {@link #small} has nothing for {@code gva}. */
+    long lookupLarge(long gva, int access) {
+        return large.isEmpty() && !hasHuge() ? MISS : inLarge(gva, access);
     }
 
     private boolean hasHuge() {
@@ -52,7 +48,7 @@ public final class FirstLevelTlb {
     }
 
     private long inLarge(long gva, int access) {
-        int i = isTagged(gva) ? large.find(page(gva, 21), context, other()) : NONE;
+        int i = isTagged(gva) ? large.find(page(gva, 21), context, other()) : -1;
         if (i >= 0) {
             return large.allows(i, access) ? large.frame(i) | gva & 0x1f_ffff : MISS;
         }
@@ -60,7 +56,7 @@ public final class FirstLevelTlb {
     }
 
     private long inHuge(long gva, int access) {
-        int i = isTagged(gva) ? huge.find(page(gva, 30), context, other()) : NONE;
+        int i = isTagged(gva) ? huge.find(page(gva, 30), context, other()) : -1;
         return i >= 0 && huge.allows(i, access) ? huge.frame(i) | gva & 0x3fff_ffff : MISS;
     }
 
@@ -69,7 +65,7 @@ public final class FirstLevelTlb {
     }
 
     /** False if {@code gva} is not canonical in any mode; the tag does not hold the bits that say so. */
-    private static boolean isTagged(long gva) {
+    static boolean isTagged(long gva) {
         return gva << 7 >> 7 == gva;
     }
 

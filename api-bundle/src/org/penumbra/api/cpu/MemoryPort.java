@@ -23,6 +23,8 @@ public final class MemoryPort {
     private final PhysicalMemory memory;
     private final FirstLevelTlb data;
     private final FirstLevelTlb code;
+    /** Of {@link #data}. What is read from memory makes the compiler read fields again: as few as may be. */
+    private final TlbArray small;
     private final TranslationObserver observer;
     private final int vcpu;
     /** By the index of an entry of the small pages' TLB: the frame that a load found there. */
@@ -43,37 +45,64 @@ public final class MemoryPort {
         this.memory = cpu.memory();
         this.data = cpu.dataTlb();
         this.code = cpu.instructionTlb();
+        this.small = data.small;
         this.observer = cpu.observer();
         this.vcpu = vcpu;
-        this.frames = new long[data.small.entries()][];
+        this.frames = new long[small.entries()][];
         Arrays.fill(frames, memory.frame(0));
     }
 
     /** Reads {@code width} bytes, zero-extended, into {@link #value}. */
     public int load(long gva, int width, int access) {
-        int i = data.inSmall(gva, access);
-        if (i >= 0 && plain(gva, width)) {
-            accesses++;
-            long page = data.small.word(i);
-            long[] frame = frames[i];
-            if (!PhysicalMemory.holds(frame, page)) {
-                frame = memory.frame(page);
-                frames[i] = frame;
-            }
-            long word = PhysicalMemory.word(frame, gva) >>> ((int) gva << 3);
-            value = width == 8 ? word : word & (1L << (width << 3)) - 1;
-            return Outcome.DONE;
+        if (!plain(gva, width)) {
+            return loadAny(gva, width, access);
         }
-        return loadAny(data.hpa(i, gva, access), gva, width, access);
+        int i = hit(gva, access);
+        if (i < 0) {
+            return loadElsewhere(i, gva, width, access);
+        }
+        accesses++;
+        long page = small.word(i);
+        long[] frame = frames[i];
+        if (!PhysicalMemory.holds(frame, page)) {
+            frame = memory.frame(page);
+            frames[i] = frame;
+        }
+        value = cut(PhysicalMemory.word(frame, gva), gva, width);
+        return Outcome.DONE;
     }
 
     /** An access within 8 bytes that nobody watches: what most accesses are. */
     private boolean plain(long gva, int width) {
-        return (gva & 7) + width <= 8 && observer == null;
+        return (int) (gva & 7) <= 8 - width && observer == null;
     }
 
-    private int loadAny(long found, long gva, int width, int access) {
-        long hpa = translate(data, found, gva, width, access);
+    /** What {@link TlbArray#hit} says of {@link #small}. */
+    private int hit(long gva, int access) {
+        return FirstLevelTlb.isTagged(gva) ? small.hit(FirstLevelTlb.page(gva, 12), data.context, data.globalContext, access) : TlbArray.NONE;
+    }
+
+    /** What {@link FirstLevelTlb#lookup} says of {@link #data}, if {@link #hit} has said {@code i}, and not where. */
+    private long lookup(int i, long gva, int access) {
+        return i == TlbArray.NONE ? data.lookupLarge(gva, access) : data.lookup(gva, access);
+    }
+
+    /** Of the aligned 8 bytes in {@code word} the {@code width} bytes at {@code gva}, none of which lies beyond. */
+    private static long cut(long word, long gva, int width) {
+        return width == 8 ? word : word >>> ((int) gva << 3) & (1L << (width << 3)) - 1;
+    }
+
+    private int loadElsewhere(int i, long gva, int width, int access) {
+        long hpa = page(lookup(i, gva, access), gva, access);
+        if (hpa < 0) {
+            return outcome(hpa);
+        }
+        value = cut(memory.load64(hpa), gva, width);
+        return Outcome.DONE;
+    }
+
+    private int loadAny(long gva, int width, int access) {
+        long hpa = translate(data, data.lookup(gva, access), gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }
@@ -83,18 +112,18 @@ public final class MemoryPort {
 
     /** Writes the low {@code width} bytes of {@code datum}. */
     public int store(long gva, int width, long datum, int access) {
-        long hpa = data.lookup(gva, access);
-        if (hpa >= 0 && plain(gva, width)) {
+        int i = plain(gva, width) ? hit(gva, access) : -1;
+        if (i >= 0) {
             accesses++;
-            stored = hpa;
-            memory.store(hpa, width, datum);
+            stored = small.frame(i) | gva & PAGE - 1;
+            memory.store(stored, width, datum);
             return Outcome.DONE;
         }
-        return storeAny(hpa, gva, width, datum, access);
+        return storeAny(gva, width, datum, access);
     }
 
-    private int storeAny(long found, long gva, int width, long datum, int access) {
-        long hpa = translate(data, found, gva, width, access);
+    private int storeAny(long gva, int width, long datum, int access) {
+        long hpa = translate(data, data.lookup(gva, access), gva, width, access);
         if (hpa < 0) {
             return outcome(hpa);
         }

@@ -25,6 +25,9 @@ public final class TlbArray {
     public static final int CONTEXT_BITS = 16;
     /** Bits of a word that hold the allowed kinds. */
     public static final long ALLOWED = 0xfff;
+    /** Answers of {@link #hit}. */
+    public static final int NONE = -1;
+    public static final int ELSEWHERE = -2;
 
     private static final int MOST_CHAINS = 4096;
     private static final int INDEX_BITS = 15;
@@ -39,14 +42,18 @@ public final class TlbArray {
      */
     private static final int STAMP = 3;
 
+    private static final long TICK = 1L << INDEX_BITS;
+
+    /** The entries, and after them one that is always empty, with which every chain ends. */
     private final long[] all;
-    /** By the low bits of a page number: the entry with which the chain of such pages begins, -1 if there is none; then entry by entry. */
-    private final short[] first;
-    private final short[] next;
+    /** By the low bits of a page number: the entry with which the chain of such pages begins; then by entry, from {@link #chains} on, the next one. */
+    private final char[] links;
+    private final int chains;
     private final int entries;
     private final int sets;
     private final int ways;
     private final int mask;
+    /** Counts in {@link #TICK}s. */
     private long clock;
     private int live;
 
@@ -60,15 +67,15 @@ public final class TlbArray {
         this.ways = ways;
         this.sets = entries / ways;
         this.mask = Integer.bitCount(sets) == 1 ? sets - 1 : -1;
-        all = new long[entries << STRIDE];
-        first = new short[Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries))];
-        next = new short[entries];
+        all = new long[entries + 1 << STRIDE];
+        chains = Math.min(MOST_CHAINS, Integer.highestOneBit(16 * entries));
+        links = new char[chains + entries];
         empty();
     }
 
     private void empty() {
-        Arrays.fill(first, (short) -1);
-        for (int i = 0; i < entries; i++) {
+        Arrays.fill(links, (char) entries);
+        for (int i = 0; i <= entries; i++) {
             empty(i);
         }
     }
@@ -86,58 +93,108 @@ public final class TlbArray {
     /** Like {@link #find(long, int)}, of an entry in {@code context} or in {@code other}. */
     public int find(long page, int context, int other) {
         long wanted = page << CONTEXT_BITS | context;
-        int i = first[chain(page)];
-        if (i >= 0 && all[(i << STRIDE) + TAG] != wanted) {
+        int i = links[chain(page)];
+        if (all[(i << STRIDE) + TAG] != wanted) {
             i = further(i, wanted, page << CONTEXT_BITS | other);
+            if (i == entries) {
+                return -1;
+            }
         }
-        if (i >= 0) {
-            all[(i << STRIDE) + STAMP] = stamp(i);
-        }
+        use(i);
         return i;
     }
 
-    /** From entry {@code i} on along its chain: the one with the tag {@code wanted} or {@code alternative}. */
+    /**
+     * What most look-ups want: the index of the entry for {@code page} in {@code context}, or in {@code global} unless that is -1, now the most
+     * recently used of its set, if it begins its chain and lets an access of kind {@code access} proceed. Else {@link #NONE}, if there is no entry, or
+     * {@link #ELSEWHERE}, if {@link #find} has to be asked, and nothing is changed. It is apart from that one, and of few branches, so that a compiler
+     * need not read anew what some other branch might have changed.
+     */
+    public int hit(long page, int context, int global, int access) {
+        int i = links[chain(page)];
+        int at = i << STRIDE;
+        long tag = all[at + TAG];
+        if (tag != (page << CONTEXT_BITS | context)) {
+            if (i == entries) {
+                return NONE;
+            }
+            if (tag != (page << CONTEXT_BITS | global)) {
+                return ELSEWHERE;
+            }
+        }
+        if ((all[at + WORD] >>> access & 1) == 0) {
+            return ELSEWHERE;
+        }
+        use(i);
+        return i;
+    }
+
+    /** From entry {@code i} on along its chain: the one with the tag {@code wanted} or {@code alternative}; {@link #entries} if there is none. */
     private int further(int i, long wanted, long alternative) {
         int at = i;
-        while (at >= 0 && tag(at) != wanted && tag(at) != alternative) {
-            at = next[at];
+        while (at != entries && tag(at) != wanted && tag(at) != alternative) {
+            at = links[chains + at];
         }
         return at;
     }
 
-    private long stamp(int i) {
-        return ++clock << INDEX_BITS | i;
+    private void use(int i) {
+        long now = clock + TICK;
+        clock = now;
+        all[(i << STRIDE) + STAMP] = now | i;
     }
 
     /** Puts an entry in place of an equal tag, an empty one, or the least recently used of its set; returns its index. */
     public int insert(long page, int context, long hpa, long rawRights, int allowedMask) {
-        int i = find(page, context);
-        if (i < 0) {
-            i = victim(page);
-            enter(i, page, context);
-        }
+        int i = place(page, page << CONTEXT_BITS | context);
         int at = i << STRIDE;
         all[at + WORD] = hpa & ~ALLOWED | allowedMask;
         all[at + RIGHTS] = rawRights;
         return i;
     }
 
-    private void enter(int i, long page, int context) {
-        int at = i << STRIDE;
-        if (all[at + TAG] == -1) {
+    /** As {@link #insert}, of an entry equal to entry {@code index} of {@code from}, which is for {@code page}. */
+    public void insert(long page, TlbArray from, int index) {
+        int source = index << STRIDE;
+        long word = from.all[source + WORD];
+        long rawRights = from.all[source + RIGHTS];
+        int at = place(page, from.all[source + TAG]) << STRIDE;
+        all[at + WORD] = word;
+        all[at + RIGHTS] = rawRights;
+    }
+
+    /** The index of the entry with {@code tag}, which is new unless there was one, and now the most recently used of its set. */
+    private int place(long page, long tag) {
+        int chain = chain(page);
+        int i = links[chain];
+        if (i != entries) {
+            i = further(i, tag, tag);
+        }
+        if (i == entries) {
+            i = victim(page);
+            vacate(i);
+            links[chains + i] = links[chain];
+            links[chain] = (char) i;
+            all[(i << STRIDE) + TAG] = tag;
+        }
+        use(i);
+        return i;
+    }
+
+    private void vacate(int i) {
+        long old = tag(i);
+        if (old == -1) {
             live++;
         } else {
-            unlink(i);
+            unlink(i, old);
         }
-        int c = chain(page);
-        next[i] = first[c];
-        first[c] = (short) i;
-        all[at + TAG] = page << CONTEXT_BITS | context;
-        all[at + STAMP] = stamp(i);
     }
 
     private int victim(long page) {
         int i = start(page);
+        if (ways == 4) {
+            return index(oldestOfFour(i << STRIDE));
+        }
         int end = i + ways;
         long oldest;
         if ((ways & 3) == 0) {
@@ -152,7 +209,11 @@ public final class TlbArray {
                 oldest = older(oldest, all[(i << STRIDE) + STAMP]);
             }
         }
-        return (int) oldest & (1 << INDEX_BITS) - 1;
+        return index(oldest);
+    }
+
+    private static int index(long stamp) {
+        return (int) stamp & (1 << INDEX_BITS) - 1;
     }
 
     private long oldestOfFour(int at) {
@@ -168,20 +229,15 @@ public final class TlbArray {
     }
 
     private int chain(long page) {
-        return (int) page & first.length - 1;
+        return (int) page & chains - 1;
     }
 
-    private void unlink(int index) {
-        int c = chain(tag(index) >>> CONTEXT_BITS);
-        int i = first[c];
-        if (i == index) {
-            first[c] = next[index];
-            return;
+    private void unlink(int index, long tag) {
+        int link = chain(tag >>> CONTEXT_BITS);
+        while (links[link] != index) {
+            link = chains + links[link];
         }
-        while (next[i] != index) {
-            i = next[i];
-        }
-        next[i] = next[index];
+        links[link] = links[chains + index];
     }
 
     /** The tag of entry {@code index}. */
@@ -221,8 +277,9 @@ public final class TlbArray {
 
     /** Empties entry {@code index}. */
     public void drop(int index) {
-        if (tag(index) != -1) {
-            unlink(index);
+        long old = tag(index);
+        if (old != -1) {
+            unlink(index, old);
             empty(index);
             live--;
         }

@@ -37,6 +37,17 @@ final class CacheLevel {
         return depth < ways && lines[first(line) + depth] == line;
     }
 
+    /** Whether {@code line} is cached. */
+    boolean holds(long line) {
+        int first = first(line);
+        for (int i = first; i < first + ways; i++) {
+            if (lines[i] == line) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Whether {@code line} is the most recently used of its set. */
     boolean isFirst(long line) {
         return lines[first(line)] == line;

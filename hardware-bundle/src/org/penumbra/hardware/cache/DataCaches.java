@@ -63,28 +63,36 @@ public final class DataCaches {
         sequence.append(hpa >>> LINE_SHIFT, l1);
     }
 
-    /**
-     * True if reading all of {@code sequence} would find each line in the L1 and leave the caches as they are: the lines are the most recently
-     * used ones of their sets, in the order in which the sequence leaves them. Changes nothing.
-     */
-    private boolean isSettled(LineSequence sequence) {
-        for (int i = 0; i < sequence.count; i++) {
-            if (!l1.isAt(sequence.line[i], sequence.depth[i])) {
-                return false;
-            }
-        }
-        return true;
-    }
-
     /** Reads all of {@code sequence}, as {@link #reference} does one after the other, and counts in {@code served} what serves each. */
     public void reference(LineSequence sequence, long[] served) {
-        if (isSettled(sequence)) {
+        if (inL1(sequence)) {
             served[L1] += sequence.count;
             return;
         }
         for (int i = 0; i < sequence.count; i++) {
             served[reference(sequence.line[i] << LINE_SHIFT)]++;
         }
+    }
+
+    /**
+     * Reads all of {@code sequence} if the L1 has each line; else false, and nothing is done. Where nothing has to go, all that reading leaves
+     * behind is the order of last use, and not even that changes while the lines are the most recently used ones of their sets, in the right order.
+     */
+    private boolean inL1(LineSequence sequence) {
+        boolean settled = true;
+        int lines = sequence.distinctCount;
+        for (int i = 0; i < lines; i++) {
+            if (!l1.isAt(sequence.distinct[i], sequence.depth[i])) {
+                if (!l1.holds(sequence.distinct[i])) {
+                    return false;
+                }
+                settled = false;
+            }
+        }
+        for (int i = settled ? lines : 0; i < lines; i++) {
+            l1.access(sequence.distinct[i]);
+        }
+        return true;
     }
 
     private int beyondL1(long line) {

@@ -21,6 +21,11 @@ final class SecondLevelTlb {
         this.huge = huge;
     }
 
+    /** {@link TlbArray#hit} of a 4 KiB page in {@link #shared}. */
+    int hitSmall(long gva, int context, int global, int access) {
+        return shared.hit(PageTag.of(gva, 12), context, global, access);
+    }
+
     /** Index in {@link #hit} of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
     int find(long gva, int context, int other) {
         int i = (sizes & 1) == 0 ? -1 : shared.find(PageTag.of(gva, 12), context, other);

@@ -259,12 +259,24 @@ public final class TranslationUnit {
         } else if (gva << linearShift >> linearShift != gva) {
             return NOT_CANONICAL;
         }
-        int other = globalContext < 0 ? context : globalContext;
         SecondLevelTlb second = tlbs.behind(first);
+        int i = second.hitSmall(linear, context, globalContext, access);
+        if (i < 0) {
+            return translate(first, second, linear, access);
+        }
+        long hpa = hit(second.shared, linear, i, 12);
+        // If it is a piece of a larger page, that has been noted for the sake of the entry here.
+        first.small.insert(FirstLevelTlb.page(linear, 12), second.shared, i);
+        return hpa;
+    }
+
+    private long translate(FirstLevelTlb first, SecondLevelTlb second, long linear, int access) {
+        int other = globalContext < 0 ? context : globalContext;
         int i = second.find(linear, context, other);
         if (i >= 0) {
-            if (second.hit.allows(i, access)) {
-                return fromSecond(first, second.hit, linear, i);
+            TlbArray hit = second.hit;
+            if (hit.allows(i, access)) {
+                return fromSecond(first, hit, linear, i, PageTag.shift(hit.tag(i) >>> TlbArray.CONTEXT_BITS));
             }
             dropEntries(linear);
         } else {
@@ -275,13 +287,16 @@ public final class TranslationUnit {
         return hpa;
     }
 
-    private long fromSecond(FirstLevelTlb first, TlbArray second, long gva, int i) {
+    private long fromSecond(FirstLevelTlb first, TlbArray second, long gva, int i, int shift) {
+        long hpa = hit(second, gva, i, shift);
+        tlbs.fillFirst(first, gva, shift, Tlbs.context(second.tag(i)), second.frame(i), second.rights(i), second.allowed(i));
+        return hpa;
+    }
+
+    private long hit(TlbArray second, long gva, int i, int shift) {
         secondLevelHits++;
         clock.charge(Work.STLB_HIT);
-        long tag = second.tag(i);
-        int shift = PageTag.shift(tag >>> TlbArray.CONTEXT_BITS);
         long frame = second.frame(i);
-        tlbs.fillFirst(first, gva, shift, Tlbs.context(tag), frame, second.rights(i), second.allowed(i));
         long hpa = frame | gva & (1L << shift) - 1;
         if (meter.listener != null) {
             meter.listener.served(WalkListener.Cache.SECOND_LEVEL_TLB, gva, (shift - 3) / 9, frame);
