@@ -197,7 +197,7 @@ class BootTest {
         b.put(new byte[] {0x7f, 'E', 'L', 'F', 1, 1, 1}).position(16);
         b.putShort((short) 2).putShort((short) 3).putInt(1).putInt(at + 12).putInt(52).putInt(0).putInt(0);
         b.putShort((short) 52).putShort((short) 32).putShort((short) 1).position(52);
-        b.putInt(1).putInt(84).putInt(at).putInt(at).putInt(12 + code.length).putInt(0x1000).putInt(7).putInt(4);
+        b.putInt(1).putInt(84).putInt(at).putInt(at).putInt(12 + code.length).putInt(Math.max(0x1000, 12 + code.length)).putInt(7).putInt(4);
         b.putInt(0x1bad_b002).putInt(0).putInt(-0x1bad_b002).put(code);
         return b.array();
     }
