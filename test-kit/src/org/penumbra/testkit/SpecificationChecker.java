@@ -124,7 +124,8 @@ final class SpecificationChecker implements TranslationChecker {
     }
 
     @Override
-    public synchronized void stageRefused(int vcpu, long gpa, long code) {
+    public synchronized void stageRefused(int vcpu, long gva, long gpa, long code) {
+        tlb.walked(vcpu, gva);
         if (count(tlb.stageRefused(vcpu, gpa, code))) {
             complaints.add(tlb.stageComplaint(vcpu, gpa, code));
         }

@@ -200,7 +200,7 @@ final class Reflection extends GuestHypervisor {
         boolean misconfigured = fault.misconfigured;
         TranslationObserver observer = vcpu.processor().observer();
         if (observer != null) {
-            observer.stageRefused(vcpu.id(), fault.gpa, misconfigured ? -1 : fault.qualification);
+            observer.stageRefused(vcpu.id(), fault.gva, fault.gpa, misconfigured ? -1 : fault.qualification);
         }
         information(misconfigured ? 0 : fault.qualification, misconfigured ? 0 : fault.gva, fault.gpa, 0, 0);
         nested.exit(misconfigured ? ExitReason.EPT_MISCONFIG : ExitReason.EPT_VIOLATION);

@@ -105,7 +105,7 @@ final class SvmReflection extends GuestHypervisor {
     void refused(MmuFault fault) {
         TranslationObserver observer = vcpu.processor().observer();
         if (observer != null) {
-            observer.stageRefused(vcpu.id(), fault.gpa, fault.qualification);
+            observer.stageRefused(vcpu.id(), fault.gva, fault.gpa, fault.qualification);
         }
         nested.exit(Vmcb.VMEXIT_NPF, fault.qualification, fault.gpa);
     }

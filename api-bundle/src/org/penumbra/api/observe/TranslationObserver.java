@@ -73,7 +73,8 @@ public interface TranslationObserver {
      * The guest is told that its EPT or nested tables refuse its guest an access to the guest-physical address {@code gpa}; called before
      * {@link #leftNested}.
      *
+     * @param gva the linear address that was translated when it happened; entries of its walk may be cached
      * @param code the exit qualification of an EPT violation, −1 of an EPT misconfiguration; EXITINFO1 of a nested page fault
      */
-    default void stageRefused(int vcpu, long gpa, long code) {}
+    default void stageRefused(int vcpu, long gva, long gpa, long code) {}
 }

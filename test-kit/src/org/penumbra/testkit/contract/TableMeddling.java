@@ -32,6 +32,10 @@ final class TableMeddling implements Meddler {
             case 0 -> l1.flushLinear(guest.random.nextInt(4), guest.address(0));
             case 1 -> l1.tag(guest.random.nextInt(3), 0);
             case 2 -> {
+                // What the guest is about to load would come after it.
+                if (!l1.called()) {
+                    break;
+                }
                 int n = guest.anyReady();
                 guest.switching(l1.vcpu(), n);
                 guest.switched(l1.vcpu());

@@ -52,6 +52,7 @@ public abstract class Hypervisor extends ScriptedGuest {
     private final int vcpu;
     private final Meddler meddler;
     private Phase phase = Phase.BOOT;
+    private boolean called;
 
     Hypervisor(int vcpu, RegisterFile registers, Inner[] inners, Meddler meddler) {
         this.vcpu = vcpu;
@@ -79,6 +80,11 @@ public abstract class Hypervisor extends ScriptedGuest {
     /** The script that is planned. */
     public final Script plan() {
         return script;
+    }
+
+    /** True if the guest that is entered next has called, and was not interrupted in the middle of what it does. */
+    public final boolean called() {
+        return called;
     }
 
     /** Goes on with guest number {@code n}. */
@@ -133,6 +139,7 @@ public abstract class Hypervisor extends ScriptedGuest {
         Phase before = phase;
         boolean refused = before == Phase.MSR_WRITE && script.exception[0] != Script.NONE;
         Exit exit = before == Phase.EXITED ? exited() : null;
+        called = exit == Exit.CALL;
         script.clear();
         switch (before) {
             case BOOT -> boot(now);

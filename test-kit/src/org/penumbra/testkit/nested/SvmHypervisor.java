@@ -141,6 +141,8 @@ final class SvmHypervisor extends Hypervisor {
     @Override
     public void loadCr3(long cr3) {
         put(VmcbField.CR3, cr3);
+        // As MOV to CR3 would: VMRUN drops nothing by itself.
+        flush = Math.max(flush, BUT_GLOBALS);
     }
 
     @Override

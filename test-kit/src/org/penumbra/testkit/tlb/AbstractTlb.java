@@ -175,6 +175,11 @@ public final class AbstractTlb {
         vcpus[vcpu].invalidatedVpid(type, vpid, gva, event());
     }
 
+    /** The processor has walked for {@code gva}, and not to the end: tables that it met from the top on are watched from now on. */
+    public void walked(int vcpu, long gva) {
+        walk(vcpus[vcpu].current(), gva, Access.READ);
+    }
+
     /**
      * The verdict on a refusal, by its hypervisor's tables, that a guest's guest is reported to have at {@code ngpa}.
      *
