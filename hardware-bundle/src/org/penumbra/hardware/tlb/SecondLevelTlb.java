@@ -8,6 +8,7 @@ import org.penumbra.hardware.walk.PageTag;
  * pages are held: in the same array, in one of their own, or nowhere. One thread.
  */
 final class SecondLevelTlb {
+    /** Null while TLBs are functional: there is no second level. */
     final TlbArray shared;
     /** Holds 1 GiB pages: {@link #shared}, another array, or null. */
     final TlbArray huge;
@@ -23,7 +24,7 @@ final class SecondLevelTlb {
 
     /** {@link TlbArray#hit} of a 4 KiB page in {@link #shared}. */
     int hitSmall(long gva, int context, int global, int access) {
-        return shared.hit(PageTag.of(gva, 12), context, global, access);
+        return shared == null ? TlbArray.NONE : shared.hit(PageTag.of(gva, 12), context, global, access);
     }
 
     /** Index in {@link #hit} of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
