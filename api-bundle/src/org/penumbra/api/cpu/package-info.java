@@ -7,7 +7,7 @@
  * emulate through {@link org.penumbra.api.cpu.ExecutionEngine#complete}. The TLB and register classes are final data layout: an
  * access that hits crosses no interface.
  */
-@Version("0.2.0")
+@Version("0.3.0")
 package org.penumbra.api.cpu;
 
 import org.osgi.annotation.versioning.Version;

@@ -38,6 +38,20 @@ class TlbArrayTest {
     }
 
     @Test
+    @DisplayName("T09 a look-up that wants a hit finds what begins its chain and allows the access, and says whether another place has to be asked")
+    void hit() {
+        TlbArray tlb = new TlbArray(8, 2);
+        int i = tlb.insert(5, 1, 0x1000, 0, 1 << Access.READ);
+        assertThat(tlb.hit(5, 1, -1, Access.READ)).isEqualTo(i);
+        assertThat(tlb.hit(5, 2, 1, Access.READ)).as("global").isEqualTo(i);
+        assertThat(tlb.hit(5, 1, -1, Access.WRITE)).as("not allowed").isEqualTo(TlbArray.ELSEWHERE);
+        assertThat(tlb.hit(5, 2, -1, Access.READ)).as("another context").isEqualTo(TlbArray.ELSEWHERE);
+        assertThat(tlb.hit(6, 1, -1, Access.READ)).isEqualTo(TlbArray.NONE);
+        tlb.drop(i);
+        assertThat(tlb.hit(5, 1, -1, Access.READ)).isEqualTo(TlbArray.NONE);
+    }
+
+    @Test
     @DisplayName("T09 a geometry that does not divide is refused")
     void geometry() {
         assertThatThrownBy(() -> new TlbArray(10, 4)).hasMessageContaining("multiple of ways");

@@ -15,7 +15,7 @@ class TlbModelPropertyTest {
     private record Entry(long page, int context, long frame, long rights, int allowed) {}
 
     @Property
-    @Label("T09 find, insert, drop, allow and clear are those of a least-recently-used list per set, in two contexts, with every geometry")
+    @Label("T09 find, hit, insert, drop, allow and clear are those of a least-recently-used list per set, in two contexts, with every geometry")
     void model(@ForAll @IntRange(min = 1, max = 7) int sets, @ForAll @IntRange(min = 1, max = 5) int ways, @ForAll long seed) {
         Random random = new Random(seed);
         TlbArray tlb = new TlbArray(sets * ways, ways);
@@ -31,7 +31,7 @@ class TlbModelPropertyTest {
             int context = random.nextInt(3) * 0x7ffe;
             int other = random.nextInt(3) * 0x7ffe;
             List<Entry> set = model.get((int) Long.remainderUnsigned(page, sets));
-            int kind = random.nextInt(20);
+            int kind = random.nextInt(26);
             Entry found = find(set, page, context);
             if (found == null) {
                 found = find(set, page, other);
@@ -54,7 +54,13 @@ class TlbModelPropertyTest {
                 }
             } else if (kind < 16) {
                 Entry e = new Entry(page, context, random.nextLong() & 0x000f_ffff_ffff_f000L, random.nextLong(), random.nextInt(1 << 12));
-                int i = tlb.insert(page, context, e.frame, e.rights, e.allowed);
+                if (kind == 8) {
+                    TlbArray source = new TlbArray(3, 1);
+                    tlb.insert(page, source, source.insert(page, context, e.frame, e.rights, e.allowed));
+                }
+                int i = kind == 8 ? tlb.find(page, context) : tlb.insert(page, context, e.frame, e.rights, e.allowed);
+                assertThat(tlb.rights(i)).isEqualTo(e.rights);
+                assertThat(tlb.allowed(i)).isEqualTo(e.allowed);
                 assertThat(tlb.frame(i)).isEqualTo(e.frame);
                 Entry same = find(set, page, context);
                 if (same != null) {
@@ -76,6 +82,24 @@ class TlbModelPropertyTest {
                         tlb.allow(i, 5);
                         set.add(new Entry(e.page, e.context, e.frame, e.rights, 5));
                     }
+                }
+            } else if (kind >= 20) {
+                int global = random.nextBoolean() ? -1 : other;
+                int access = random.nextInt(12);
+                int i = tlb.hit(page, context, global, access);
+                Entry same = find(set, page, context);
+                Entry alternative = global < 0 ? null : find(set, page, global);
+                if (i == TlbArray.NONE) {
+                    assertThat(same).isNull();
+                    assertThat(alternative).isNull();
+                } else if (i >= 0) {
+                    Entry hit = same != null && tlb.tag(i) == (page << TlbArray.CONTEXT_BITS | context) ? same : alternative;
+                    assertThat(tlb.frame(i)).isEqualTo(hit.frame);
+                    assertThat(hit.allowed >>> access & 1).isEqualTo(1);
+                    set.remove(hit);
+                    set.add(hit);
+                } else {
+                    assertThat(i).isEqualTo(TlbArray.ELSEWHERE);
                 }
             } else if (random.nextInt(10) == 0) {
                 tlb.clear();

@@ -24,7 +24,7 @@ final class SecondLevelTlb {
 
     /** {@link TlbArray#hit} of a 4 KiB page in {@link #shared}. */
     int hitSmall(long gva, int context, int global, int access) {
-        return shared == null ? TlbArray.NONE : shared.hit(PageTag.of(gva, 12), context, global, access);
+        return (sizes & 1) == 0 ? TlbArray.NONE : shared.hit(PageTag.of(gva, 12), context, global, access);
     }
 
     /** Index in {@link #hit} of the translation of {@code gva} in {@code context} or {@code other}; −1 if there is none. */
