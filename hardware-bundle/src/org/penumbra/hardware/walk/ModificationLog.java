@@ -4,8 +4,8 @@ import org.penumbra.api.memory.PhysicalMemory;
 import org.penumbra.api.vmx.Vmcs;
 
 /**
- * Page-modification logging (SDM vol. 3, "Page-Modification Logging"): whoever is about to set a dirty flag for EPT asks whether the log has room, and
- * writes the address into it when the flag is set. The index counts down from 511; beyond 511 the log is full. One thread.
+ * Page-modification logging (SDM vol. 3, "Page-Modification Logging"): whoever is about to set an accessed or dirty flag for EPT asks whether the log has
+ * room, and writes the address into it when a dirty flag was set. The index counts down from 511; beyond 511 the log is full. One thread.
  */
 public final class ModificationLog {
     private final PhysicalMemory memory;

@@ -473,7 +473,8 @@ public final class Walker {
             }
             return stage.update(addresses[level]) < 0 ? REFUSED : CHANGED;
         }
-        if (dirty && log != null && log.full()) {
+        // A flag of either kind needs room, and a dirty flag takes it (SDM vol. 3, "Page-Modification Logging").
+        if (log != null && log.full()) {
             return LOG_FULL;
         }
         long slot = slots[level];
@@ -490,7 +491,7 @@ public final class Walker {
             return CHANGED;
         }
         meter.wrote();
-        if (dirty && log != null) {
+        if (dirty && (entry & f.dirty) == 0 && log != null) {
             log.append(address);
         }
         if (updates != null) {

@@ -99,12 +99,29 @@ class PageModificationLogTest {
     }
 
     @Test
-    @DisplayName("E06 a full log stops no access that sets no dirty flag")
+    @DisplayName("E06 a full log stops an access that sets an accessed flag alone, and none that sets no flag")
     void fullAndClean() {
         read();
         rig.vmcs.pmlIndex = 0xffff;
         rig.cpu.invlpg(GVA);
         assertThat(rig.use(GVA, Rig.SR)).isEqualTo(GPA);
+        rig.map(root, GVA + 0x1000, 0x6000, Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+        assertThat(rig.use(GVA + 0x1000, Rig.SR)).isEqualTo(Processor.EXIT);
+        assertThat(ExitReason.of(rig.cpu.exit().reason)).isEqualTo(ExitReason.PML_FULL);
+        assertThat(rig.memory.load64(rig.eptSlot(top, 0x6000, 1)) & 1 << 8).isZero();
+    }
+
+    @Test
+    @DisplayName("E06 a write that sets an accessed flag where the dirty flag was set logs nothing")
+    void dirtyAlready() {
+        read();
+        int index = rig.vmcs.pmlIndex;
+        rig.map(root, GVA + 0x1000, 0x6000, Rig.P | Rig.W | Rig.U | Rig.A | Rig.D);
+        long slot = rig.eptSlot(top, 0x6000, 1);
+        rig.memory.store64(slot, rig.memory.load64(slot) | 1 << 9);
+        assertThat(rig.use(GVA + 0x1000, Rig.SW)).isEqualTo(0x6000);
+        assertThat(rig.memory.load64(slot) & 3 << 8).isEqualTo(3 << 8);
+        assertThat(rig.vmcs.pmlIndex).isEqualTo(index);
     }
 
     @Test
