@@ -143,13 +143,12 @@ final class AbstractProcessor {
         }
     }
 
-    /** INVVPID of type 0 for {@code gva}: of this VPID's translations whatever their PCID. */
+    /** INVVPID of type 0, or INVLPGA, for {@code gva}: what this VPID or ASID would use for it, whatever the PCID, and no more. */
     void invalidatedAddress(long gva, long time) {
         for (int n = 0; n < roots.size(); n++) {
             AddressSpace space = roots.space(n);
             times.dropPage(space.pcid(), gva, space.format(), 0, time);
             times.dropGlobalPage(gva, space.format(), 0, time);
-            times.dropCaches(space.pcid(), time);
         }
     }
 
