@@ -13,7 +13,7 @@ import org.penumbra.api.guest.GuestState;
 @Component(property = EngineFactory.ENGINE_NAME + "=" + EngineFactory.X86)
 public final class X86EngineFactory implements EngineFactory {
     /** Entries of a run before it is compiled. Making a method takes about 100 µs, some ten thousand interpreted instructions. */
-    private static final int THRESHOLD = 5_000;
+    private static final int THRESHOLD = 50_000;
     /** A method takes 4 KiB of the host's metaspace, beside its machine code. */
     private static final int MOST = 2_048;
 
