@@ -13,6 +13,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.penumbra.api.clock.CostProfile;
 import org.penumbra.api.machine.MachineFactory;
 import org.penumbra.api.experiment.Workload;
+import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.paging.PagingMode;
 
 class PlannerTest {
@@ -219,7 +220,8 @@ class PlannerTest {
                 "--paging: unknown paging mode '5-level'; did you mean '5level'? known: none, 32bit, pae, 4level, 5level");
         refused(new Requests().paging("none"), "workload 'fork-heavy' cannot run without paging");
         new Requests().paging("none").workloads("trace:a").designs("native").run(container);
-        assertThat(container.guests).containsExactly(new FakeMachine.Guest("trace:a", 1, PagingMode.NONE));
+        assertThat(container.guests).extracting(GuestBoot::identity).singleElement().satisfies(i -> assertThat(i).containsEntry("workload", "trace:a")
+                .containsEntry("seed", "1").containsEntry("paging", "none"));
     }
 
     @Test
