@@ -33,6 +33,7 @@ import org.penumbra.vmx.exit.NestedPageFaultExit;
 import org.penumbra.vmx.exit.PageFaultExit;
 import org.penumbra.vmx.exit.PmlFullExit;
 import org.penumbra.vmx.exit.SppEventExit;
+import org.penumbra.vmx.exit.SvmInstructionExit;
 import org.penumbra.vmx.exit.VmFunctionExit;
 import org.penumbra.vmx.exit.VmcallExit;
 import org.penumbra.vmx.exit.VmxInstructionExit;
@@ -85,6 +86,7 @@ final class Rig {
         dispatch.add(new VmcallExit(), 0, List.of("VMCALL"));
         dispatch.add(new VmxInstructionExit(), 0, List.of("VMXON", "VMXOFF", "VMCLEAR", "VMPTRLD", "VMREAD", "VMWRITE", "VMLAUNCH", "VMRESUME",
                 "INVEPT", "INVVPID"));
+        dispatch.add(new SvmInstructionExit(), 0, List.of("VMRUN", "VMLOAD", "VMSAVE", "STGI", "CLGI", "INVLPGA"));
     }
 
     /** Adds a design; answers the id by which it is removed. */

@@ -89,7 +89,8 @@ public final class FakeMachine implements Machine {
 
     FakeMachine(MachineConfig config, GuestBoot guest, Behaviour behaviour, Runnable closed) {
         this.config = config;
-        this.guest = guest instanceof Guest g ? g : new Guest("another", 0, PagingMode.FOUR_LEVEL);
+        this.guest = new Guest(guest.identity().getOrDefault(IdentifiedGuest.WORKLOAD, "another"),
+                Long.parseLong(guest.identity().getOrDefault(IdentifiedGuest.SEED, "0")), PagingMode.FOUR_LEVEL);
         this.behaviour = behaviour;
         this.closed = closed;
         this.cycles = new CycleClock(config.hardware());
