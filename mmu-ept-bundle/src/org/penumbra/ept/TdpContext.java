@@ -87,7 +87,7 @@ final class TdpContext implements MmuContext {
         long sequence = guest.sequence();
         long pfn = guest.pfn(gfn, write);
         if (pfn == GuestMemory.NO_SLOT) {
-            mmu.markDevice(gfn, generation, share, entries, host.clock());
+            mmu.devices().mark(gfn, generation, share, entries, host.clock());
             return Resolution.MMIO;
         }
         if (write) {
@@ -108,7 +108,7 @@ final class TdpContext implements MmuContext {
     /** An entry that was made for a device, or under slots of before, which is a mapping like any that is still owed. */
     @Override
     public Resolution misconfigured(MmuFault fault) {
-        if (mmu.marked(fault.gpa >>> 12, guest.generation(), share, entries)) {
+        if (mmu.devices().marked(fault.gpa >>> 12, guest.generation(), share, entries)) {
             mmioFaults.increment();
             return Resolution.MMIO;
         }

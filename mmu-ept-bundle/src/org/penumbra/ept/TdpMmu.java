@@ -23,7 +23,6 @@ import org.penumbra.api.observe.TracePoint;
 import org.penumbra.api.observe.Tracing;
 import org.penumbra.api.paging.TranslationRoot;
 import org.penumbra.kit.Gauge;
-import org.penumbra.kit.MmioSptes;
 import org.penumbra.kit.MmuLock;
 import org.penumbra.kit.NxHugePages;
 import org.penumbra.kit.PageGauges;
@@ -44,13 +43,12 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     private final Gauge nxSplits;
     /** Of 2 MiB each, by their first gfn, that are not to be large because of a fetch. */
     private final NxHugePages<Long> nx;
-    private final MmioSptes mmio;
-    private final Counter mmioCreated;
     private final Counter fixed;
     private final Counter spurious;
     private final PageGauges mapped;
     private final TdpTables tables = new TdpTables();
     private final TdpReclaim reclaim;
+    private final TdpDevices devices;
     private final TdpSplit splitting;
     /** Tables that no entry points at any more; faults that began before may still be in them. Freed when no fault is served. */
     private final Queue<Long> removed = new ConcurrentLinkedQueue<>();
@@ -71,12 +69,11 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         this.dirty = new TdpDirty(this.format, host.dirtyLog(), settings);
         this.nxSplits = new Gauge(host.counters().counter("nx_lpage_splits"));
         this.nx = new NxHugePages<>(settings.nxHugePages(), settings.nxRecoveryPeriod(), nxSplits);
-        this.mmio = this.format.mmioSptes(host.physicalAddressBits());
-        this.mmioCreated = host.counters().counter("pf_mmio_spte_created");
         this.fixed = host.counters().counter("pf_fixed");
         this.spurious = host.counters().counter("pf_spurious");
         this.mapped = new PageGauges(host.counters());
         this.splitting = new TdpSplit(this.format, host, mapped, tables);
+        this.devices = new TdpDevices(this);
         this.reclaim = new TdpReclaim(this.format, host, tables, settings.accessedDirty());
     }
 
@@ -191,45 +188,6 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         nested.letWrite(gfn, clock);
     }
 
-    /**
-     * Has the processor tell accesses to {@code gfn}, which no slot has under {@code generation}, from those to what is only not mapped. Once
-     * the generation has outgrown what an entry holds there are no new ones, since an old one might be taken for current. KVM:
-     * mark_mmio_spte.
-     */
-    void markDevice(long gfn, long generation, MmuLock.Share share, FrameAccess entries, CycleClock clock) {
-        if (mmio == null || generation >>> MmioSptes.GENERATION_BITS != 0 || gfn >>> 9 * levels != 0) {
-            return;
-        }
-        try (MmuLock.Held held = share.shared()) {
-            long at = top + 8L * TdpFormat.index(gfn, levels);
-            for (int level = levels; level > 1; level--) {
-                long entry = entries.load(at);
-                if (entry == TdpFormat.FROZEN || format.present(entry) && TdpFormat.leaf(entry, level)) {
-                    return;
-                }
-                long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
-                at = TdpFormat.address(table) + 8L * TdpFormat.index(gfn, level - 1);
-            }
-            long entry = entries.load(at);
-            if (entry != TdpFormat.FROZEN && !format.present(entry) && entries.compareAndSet(at, entry, mmio.make(gfn, 0, generation))) {
-                mmioCreated.increment();
-            }
-        }
-    }
-
-    /** True if {@code gfn} is marked as a device's under {@code generation}. KVM: handle_mmio_page_fault. */
-    boolean marked(long gfn, long generation, MmuLock.Share share, FrameAccess entries) {
-        try (MmuLock.Held held = share.shared()) {
-            long at = top + 8L * TdpFormat.index(gfn, levels);
-            long entry = entries.load(at);
-            for (int level = levels - 1; level > 0 && format.present(entry) && !TdpFormat.leaf(entry, level + 1); level--) {
-                at = TdpFormat.address(entry) + 8L * TdpFormat.index(gfn, level);
-                entry = entries.load(at);
-            }
-            return mmio != null && generation >>> MmioSptes.GENERATION_BITS == 0 && mmio.is(entry) && mmio.current(entry, generation);
-        }
-    }
-
     /** Gives up what was split for fetches long ago, if it is time. Not under the lock. */
     void recoverNxHugePages(CycleClock clock) {
         if (!nx.due(clock)) {
@@ -279,7 +237,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
             trace.tell(TracePoint.KVM_MMU_SPTE_REQUESTED, gfn, pfn, goal, 0);
         }
         int level = levels;
-        long at = top + 8L * TdpFormat.index(gfn, levels);
+        long at = topEntry(gfn);
         long entry = entries.load(at);
         while (level > goal && entry != TdpFormat.FROZEN && !(format.present(entry) && TdpFormat.leaf(entry, level))) {
             long table = format.present(entry) ? entry : extend(at, level - 1, gfn, entries, clock);
@@ -379,7 +337,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
     }
 
     /** Puts a new empty table of {@code level} for {@code gfn} where there is none; answers the entry that is there now, whoever made it. */
-    private long extend(long at, int level, long gfn, FrameAccess entries, CycleClock clock) {
+    long extend(long at, int level, long gfn, FrameAccess entries, CycleClock clock) {
         long table = format.table(host.lease().allocate(clock));
         if (entries.compareAndSet(at, 0, table)) {
             tables.made(level, gfn);
@@ -509,6 +467,16 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         TdpTree tree = new TdpTree(format, top, levels, host.lease(), clock, host.tracer(clock), splitting, mapped, tables);
         trees.add(tree);
         return tree;
+    }
+
+    /** Where the entry of the top table for {@code gfn} is. */
+    long topEntry(long gfn) {
+        return top + 8L * TdpFormat.index(gfn, levels);
+    }
+
+    /** Entries for what no slot has. */
+    TdpDevices devices() {
+        return devices;
     }
 
     /** Levels of the tree. */

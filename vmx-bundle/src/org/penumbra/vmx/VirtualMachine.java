@@ -42,7 +42,11 @@ import org.penumbra.vmx.memory.Notifier;
 import org.penumbra.vmx.snapshot.RegisterImage;
 import org.penumbra.vmx.snapshot.SnapshotReader;
 
-/** A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state, dirty log. */
+/**
+ * A guest under the hypervisor. Holds everything that outlives the MMU: memory, slots, tracking requests, vCPU state, dirty log.
+ *
+ * <p>One class although it is long: half of it is what {@link Machine} offers, each in a line, by the parts that the rest puts together.
+ */
 final class VirtualMachine implements Machine, Notifier {
     /** Of IA32_APIC_BASE. */
     private static final long X2APIC = 1 << 10;

@@ -12,7 +12,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.penumbra.api.cpu.GuestOperation.Kind;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.machine.MachineConfig;
-import org.penumbra.api.paging.ControlBits;
 import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
@@ -31,7 +30,6 @@ class NestedControlsTest {
     private static final long EPT = 0x20_0000;
     private static final long EPTP = EPT | 6 | 3 << 3 | 1 << 6;
     private static final PagingState STATE = PagingState.longMode(0x1000);
-    private static final long VMXE = STATE.cr4() | ControlBits.CR4_VMXE;
     /** L1's tables map 2 MiB pages, L2 has the same: what EPT12 maps below is by 4 KiB pages from 2 MiB on. */
     private static final long PAGES = 0x20_0000;
 
@@ -49,9 +47,16 @@ class NestedControlsTest {
         }
     }
 
-    private void load(long gpa) {
-        engine.access(l1, Kind.LOAD, gpa, 0);
-        engine.then(l1, Kind.LOAD, 0, cpu -> {
+    /** L1 enters L2 and, when that has exited, reads {@code fields}; all that was said so far is executed. */
+    private void launch(VmcsField... fields) {
+        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
+        read(fields);
+        run();
+    }
+
+    private void load(GuestState guest, long gpa) {
+        engine.access(guest, Kind.LOAD, gpa, 0);
+        engine.then(guest, Kind.LOAD, 0, cpu -> {
             engine.read.add(engine.port.value);
             return 0;
         });
@@ -63,14 +68,7 @@ class NestedControlsTest {
 
     /** L1 in VMX operation with EPT12: identity, of 4 KiB pages from {@link #PAGES} to 4 MiB, with 2 MiB below; {@code more} secondary controls. */
     private void setUp(long more) {
-        engine.then(l1, Kind.MOV_TO_CR4, VMXE, cpu -> cpu.movToCr4(VMXE));
-        engine.vmx(l1, ExitReason.VMXON, 0, VMXON).vmx(l1, ExitReason.VMCLEAR, 0, VMCS).vmx(l1, ExitReason.VMPTRLD, 0, VMCS);
-        control(VmcsField.HOST_CR0, STATE.cr0());
-        control(VmcsField.HOST_CR3, STATE.cr3());
-        control(VmcsField.HOST_CR4, VMXE);
-        control(VmcsField.GUEST_CR0, STATE.cr0());
-        control(VmcsField.GUEST_CR3, STATE.cr3());
-        control(VmcsField.GUEST_CR4, STATE.cr4());
+        engine.useVmcs12(l1, STATE, VMXON, VMCS);
         control(VmcsField.CPU_BASED_VM_EXEC_CONTROL, VmxControls.ACTIVATE_SECONDARY);
         control(VmcsField.SECONDARY_VM_EXEC_CONTROL, VmxControls.ENABLE_EPT | more);
         control(VmcsField.EPT_POINTER, EPTP);
@@ -132,7 +130,7 @@ class NestedControlsTest {
         engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
         read(VmcsField.VM_EXIT_REASON, VmcsField.GUEST_PML_INDEX);
         for (int i = 511; i >= 507; i--) {
-            load(LOG + 8L * i);
+            load(l1, LOG + 8L * i);
         }
         run();
         // The walk of L2's own tables counts as a write to the first 2 MiB.
@@ -150,12 +148,12 @@ class NestedControlsTest {
         vmcall();
         engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
         read(VmcsField.VM_EXIT_REASON, VmcsField.EXIT_QUALIFICATION, VmcsField.GUEST_PML_INDEX);
-        load(PAGES + 0x10_2000);
+        load(l1, PAGES + 0x10_2000);
         control(VmcsField.GUEST_PML_INDEX, 511);
         engine.vmx(l1, ExitReason.VMRESUME, 0, 0);
         read(VmcsField.VM_EXIT_REASON, VmcsField.GUEST_PML_INDEX);
-        load(PAGES + 0x10_2000);
-        load(LOG + 8 * 511);
+        load(l1, PAGES + 0x10_2000);
+        load(l1, LOG + 8 * 511);
         run();
         assertThat(engine.read).containsExactly((long) ExitReason.PML_FULL.number(), 0L, 0xffffL, 0L,
                 (long) ExitReason.VMCALL.number(), 510L, 8L, PAGES + 0x10_2000);
@@ -187,9 +185,7 @@ class NestedControlsTest {
         }
         control(VmcsField.PML_ADDRESS, Long.parseLong(log, 16));
         vmcall();
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_INSTRUCTION_ERROR);
-        run();
+        launch(VmcsField.VM_INSTRUCTION_ERROR);
         assertThat(engine.read).containsExactly((long) error);
     }
 
@@ -213,28 +209,18 @@ class NestedControlsTest {
         engine.vmx(l2, ExitReason.VMFUNC, function, index);
     }
 
-    private void loadInL2(long gpa) {
-        engine.access(l2, Kind.LOAD, gpa, 0);
-        engine.then(l2, Kind.LOAD, 0, cpu -> {
-            engine.read.add(engine.port.value);
-            return 0;
-        });
-    }
-
     @Test
     @DisplayName("N06 E11 VMFUNC of L2 switches among the EPT tables that L1 lists, without an exit to L1, and VMCS12 says which it has")
     void eptpSwitching() {
         setUpList(0);
-        loadInL2(PAGES + 0x8_0000);
+        load(l2, PAGES + 0x8_0000);
         vmfunc(0, 1);
-        loadInL2(PAGES + 0x8_0000);
+        load(l2, PAGES + 0x8_0000);
         vmfunc(0, 0);
-        loadInL2(PAGES + 0x8_0000);
+        load(l2, PAGES + 0x8_0000);
         vmfunc(0, 1);
         vmcall();
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_EXIT_REASON, VmcsField.EPT_POINTER);
-        run();
+        launch(VmcsField.VM_EXIT_REASON, VmcsField.EPT_POINTER);
         assertThat(engine.read).containsExactly(11L, 22L, 11L, (long) ExitReason.VMCALL.number(), OTHER | 6 | 3 << 3 | 1 << 6);
     }
 
@@ -243,9 +229,7 @@ class NestedControlsTest {
     void refusedFunction(int function, long index) {
         setUpList(0);
         vmfunc(function, index);
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_EXIT_REASON, VmcsField.EPT_POINTER);
-        run();
+        launch(VmcsField.VM_EXIT_REASON, VmcsField.EPT_POINTER);
         assertThat(engine.read).containsExactly((long) ExitReason.VMFUNC.number(), EPTP);
     }
 
@@ -255,9 +239,7 @@ class NestedControlsTest {
         setUp(0);
         vmfunc(0, 0);
         vmcall();
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_EXIT_REASON);
-        run();
+        launch(VmcsField.VM_EXIT_REASON);
         assertThat(engine.delivered).contains("6 0");
         assertThat(engine.read).containsExactly((long) ExitReason.VMCALL.number());
     }
@@ -270,9 +252,7 @@ class NestedControlsTest {
         control(VmcsField.VM_FUNCTION_CONTROL, functions);
         control(VmcsField.EPTP_LIST_ADDRESS, Long.parseLong(list, 16));
         vmcall();
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_INSTRUCTION_ERROR);
-        run();
+        launch(VmcsField.VM_INSTRUCTION_ERROR);
         assertThat(engine.read).containsExactly((long) error);
     }
 
@@ -297,7 +277,7 @@ class NestedControlsTest {
         engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
         read(VmcsField.VM_EXIT_REASON);
         for (int i = 0; i < 5; i++) {
-            load(AREA + 8 * i);
+            load(l1, AREA + 8 * i);
         }
         run();
         assertThat(engine.delivered).containsExactly("20 0");
@@ -331,9 +311,7 @@ class NestedControlsTest {
         control(VmcsField.SECONDARY_VM_EXEC_CONTROL, VmxControls.EPT_VIOLATION_VE | (ept ? VmxControls.ENABLE_EPT : 0));
         control(VmcsField.VE_INFORMATION_ADDRESS, Long.parseLong(area, 16));
         vmcall();
-        engine.vmx(l1, ExitReason.VMLAUNCH, 0, 0);
-        read(VmcsField.VM_INSTRUCTION_ERROR);
-        run();
+        launch(VmcsField.VM_INSTRUCTION_ERROR);
         assertThat(engine.read).containsExactly((long) error);
     }
 }

@@ -39,7 +39,6 @@ class ReflectionTest {
     private static final long VMXON = 0x10_0000;
     private static final long VMCS = 0x10_1000;
     private static final PagingState STATE = PagingState.longMode(0x1000);
-    private static final long VMXE = STATE.cr4() | ControlBits.CR4_VMXE;
     private static final int VMCALL = ExitReason.VMCALL.number();
     private static final long WP = ControlBits.CR0_WP;
 
@@ -207,14 +206,7 @@ class ReflectionTest {
     }
 
     private void setUp() {
-        engine.then(l1, Kind.MOV_TO_CR4, VMXE, cpu -> cpu.movToCr4(VMXE));
-        engine.vmx(l1, ExitReason.VMXON, 0, VMXON).vmx(l1, ExitReason.VMCLEAR, 0, VMCS).vmx(l1, ExitReason.VMPTRLD, 0, VMCS);
-        control(VmcsField.HOST_CR0, STATE.cr0());
-        control(VmcsField.HOST_CR3, STATE.cr3());
-        control(VmcsField.HOST_CR4, VMXE);
-        control(VmcsField.GUEST_CR0, STATE.cr0());
-        control(VmcsField.GUEST_CR3, STATE.cr3());
-        control(VmcsField.GUEST_CR4, STATE.cr4());
+        engine.useVmcs12(l1, STATE, VMXON, VMCS);
     }
 
     private void run(String design) {

@@ -15,6 +15,8 @@ import org.penumbra.api.cpu.Processor;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.paging.Access;
+import org.penumbra.api.paging.ControlBits;
+import org.penumbra.api.paging.PagingState;
 import org.penumbra.api.vmx.ExitReason;
 import org.penumbra.api.vmx.VmcsField;
 
@@ -67,6 +69,15 @@ final class TwoGuestsEngine extends StepwiseEngine {
 
     TwoGuestsEngine vmwrite(GuestState guest, VmcsField field, long value) {
         return vmx(guest, ExitReason.VMWRITE, field.encoding(), value);
+    }
+
+    /** {@code l1} goes into VMX operation, and makes a VMCS12 current by which host and guest have the paging of {@code state}. */
+    void useVmcs12(GuestState l1, PagingState state, long vmxonRegion, long vmcs12) {
+        long cr4 = state.cr4() | ControlBits.CR4_VMXE;
+        then(l1, Kind.MOV_TO_CR4, cr4, cpu -> cpu.movToCr4(cr4));
+        vmx(l1, ExitReason.VMXON, 0, vmxonRegion).vmx(l1, ExitReason.VMCLEAR, 0, vmcs12).vmx(l1, ExitReason.VMPTRLD, 0, vmcs12);
+        vmwrite(l1, VmcsField.HOST_CR0, state.cr0()).vmwrite(l1, VmcsField.HOST_CR3, state.cr3()).vmwrite(l1, VmcsField.HOST_CR4, cr4);
+        vmwrite(l1, VmcsField.GUEST_CR0, state.cr0()).vmwrite(l1, VmcsField.GUEST_CR3, state.cr3()).vmwrite(l1, VmcsField.GUEST_CR4, state.cr4());
     }
 
     /** A load or store of 8 bytes at {@code gva}; what is loaded is kept. */

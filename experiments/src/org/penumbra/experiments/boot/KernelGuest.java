@@ -3,6 +3,7 @@ package org.penumbra.experiments.boot;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 import org.penumbra.api.cpu.RegisterFile;
 import org.penumbra.api.cpu.Segments;
@@ -64,6 +65,21 @@ public abstract class KernelGuest implements GuestBoot {
     /** The registers of the vCPU, once it is booted. */
     public final RegisterFile registers() {
         return registers;
+    }
+
+    /** Why the kernel cannot be loaded into {@code memoryBytes} of memory, in one line for the user; empty if it can. */
+    abstract Optional<String> refusal(long memoryBytes);
+
+    @Override
+    public final Optional<String> refusal(int vcpus, long memoryBytes) {
+        return vcpus == 1 ? refusal(memoryBytes) : Optional.of("a kernel is booted on one vCPU, not on " + vcpus);
+    }
+
+    /** That kernel and modules take more than the {@code there} bytes that there are. */
+    static Optional<String> tooLittle(long needed, long there) {
+        return needed > there
+                ? Optional.of(String.format("kernel and modules need 0x%x bytes of memory, and 0x%x are there", needed, there))
+                : Optional.empty();
     }
 
     @Override

@@ -90,19 +90,9 @@ public final class LinuxGuest extends KernelGuest {
         return Math.max(UPPER + file.length - setUpBytes(), header.getLong(0x258) + unsigned(0x260));
     }
 
-    private long diskBytes() {
-        return modules.stream().mapToLong(Module::room).sum();
-    }
-
     @Override
-    public Optional<String> refusal(int vcpus, long memoryBytes) {
-        if (vcpus != 1) {
-            return Optional.of("a kernel is booted on one vCPU, not on " + vcpus);
-        }
-        long needed = kernelEnd() + diskBytes();
-        return needed > memoryBytes
-                ? Optional.of(String.format("kernel and modules need 0x%x bytes of memory, and 0x%x are there", needed, memoryBytes))
-                : Optional.empty();
+    Optional<String> refusal(long memoryBytes) {
+        return tooLittle(kernelEnd() + modules.stream().mapToLong(Module::room).sum(), memoryBytes);
     }
 
     @Override

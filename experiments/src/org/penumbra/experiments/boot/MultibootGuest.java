@@ -69,18 +69,14 @@ public final class MultibootGuest extends KernelGuest {
     }
 
     @Override
-    public Optional<String> refusal(int vcpus, long memoryBytes) {
-        if (vcpus != 1) {
-            return Optional.of("a multiboot kernel is booted on one vCPU, not on " + vcpus);
-        }
+    Optional<String> refusal(long memoryBytes) {
         for (ElfImage.Segment s : elf.segments()) {
             if (s.physical() + s.bytes() > memoryBytes || s.physical() < LOWEST || info < 0) {
                 return Optional.of(String.format("the kernel is to be loaded from 0x%x to 0x%x; memory from 0x%x to 0x%x is there",
                         s.physical(), s.physical() + s.bytes(), info < 0 ? UPPER : LOWEST, memoryBytes));
             }
         }
-        return moduleEnd() > memoryBytes ? Optional.of(String.format("kernel and modules need 0x%x bytes of memory, and 0x%x are there",
-                moduleEnd(), memoryBytes)) : Optional.empty();
+        return tooLittle(moduleEnd(), memoryBytes);
     }
 
     private long kernelEnd() {
