@@ -56,6 +56,15 @@ final class Guest {
         memory.store64(hpa(table) + 8L * index, value);
     }
 
+    /** Puts tables at {@code base} whose root is at 0x1000, and which lead the first two pages to 0x10000 and 0x11000; they name one another as if {@code base} were 0. */
+    void twoPages(long base) {
+        silently(base + 0x1000, 0, 0x2000 | USED);
+        silently(base + 0x2000, 0, 0x3000 | USED);
+        silently(base + 0x3000, 0, 0x4000 | USED);
+        silently(base + 0x4000, 0, 0x1_0000 | USED);
+        silently(base + 0x4000, 1, 0x1_1000 | USED);
+    }
+
     /** {@link #set} of an entry of 4 bytes. */
     void set4(long table, int index, long value) {
         silently4(table, index, value);

@@ -42,13 +42,8 @@ class NestedSvmGuestTest {
 
     @BeforeEach
     void tables() {
-        for (long base : new long[] {0, L2}) {
-            guest.silently(base + 0x1000, 0, 0x2000 | USED);
-            guest.silently(base + 0x2000, 0, 0x3000 | USED);
-            guest.silently(base + 0x3000, 0, 0x4000 | USED);
-            guest.silently(base + 0x4000, 0, 0x1_0000 | USED);
-            guest.silently(base + 0x4000, 1, 0x1_1000 | USED);
-        }
+        guest.twoPages(0);
+        guest.twoPages(L2);
         guest.silently(0x10_1000, 0, 0x10_2000 | PAGE);
         guest.silently(0x10_2000, 0, 0x10_3000 | PAGE);
         guest.silently(0x10_3000, 0, NPT_PT | PAGE);
