@@ -53,7 +53,7 @@ final class PowerPorts implements PortDevice, Saved {
 
     @Override
     public void out(int offset, int bytes, long value, Host host) {
-        if (ends(value)) {
+        if (ends(value << 8 * offset)) {
             host.powerOff(0);
         }
     }

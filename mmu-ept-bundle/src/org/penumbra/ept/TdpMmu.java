@@ -154,13 +154,21 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
         }
         boolean[] permitted = {false};
         alone(clock, tree -> {
-            permitted[0] = writableInPart(gpa, guest) && dirty.mayBeWritable(gfn, true) && tree.permitSubPages(gfn);
+            if (writableInPart(gpa, guest) && dirty.mayBeWritable(gfn, true)) {
+                // The vector first: processors read it as soon as the leaf says so.
+                subPages.change(gfn, permitting(gfn), tree.entries());
+                permitted[0] = tree.permitSubPages(gfn);
+            }
             if (permitted[0]) {
-                subPages.change(gfn, SubPageTable.permitting(host.writeTracking().trackedSubPages(gfn)), tree.entries());
                 dirty.noticed(gfn);
             }
         });
         return permitted[0];
+    }
+
+    /** The vector for {@code gfn} by which all that is not tracked is permitted. */
+    private long permitting(long gfn) {
+        return SubPageTable.permitting(host.writeTracking().trackedSubPages(gfn));
     }
 
     private boolean writableInPart(long gpa, GuestMemory guest) {
@@ -170,7 +178,7 @@ final class TdpMmu implements Mmu, DirtyLogging, PageAgeing, NestedPaging {
 
     /** Fills in what the sub-page permission table still owes for {@code gfn}. Not under the lock. */
     void fillSubPages(long gfn, CycleClock clock) {
-        alone(clock, tree -> subPages.fill(gfn, SubPageTable.permitting(host.writeTracking().trackedSubPages(gfn)), tree.entries(), clock));
+        alone(clock, tree -> subPages.fill(gfn, permitting(gfn), tree.entries(), clock));
     }
 
     /** The sub-pages that the processor lets the guest write where {@code leaf} maps {@code gfn}, bit 2i for the one of 128 i. */

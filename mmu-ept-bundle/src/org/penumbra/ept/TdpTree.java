@@ -50,11 +50,11 @@ final class TdpTree {
     /** Has the sub-page permission table say what may be written of {@code gfn}, if a 4 KiB leaf maps it. */
     boolean permitSubPages(long gfn) {
         Place place = find(gfn);
-        boolean mapped = format.present(place.entry) && place.level == 1;
-        if (mapped) {
+        boolean there = format.present(place.entry) && place.level == 1;
+        if (there) {
             replace(place.at, entry -> TdpFormat.writable(entry) ? entry : entry | TdpFormat.SUB_PAGES);
         }
-        return mapped;
+        return there;
     }
 
     /** The handle to entries. */

@@ -273,7 +273,7 @@ public final class GuestWalker {
         for (int l = format.levels(); l >= level; l--) {
             long wanted = format.accessed() | (write && l == level ? format.dirty() : 0);
             if (flags && (gpte[l] & wanted) != wanted) {
-                boolean asked = dirtyFlags != null && format.isEpt() && (wanted & ~gpte[l] & format.dirty()) != 0 && write && l == level;
+                boolean asked = dirtyFlags != null && format.isEpt() && (wanted & ~gpte[l] & format.dirty()) != 0;
                 if (asked && !dirtyFlags.maySet()) {
                     unflagged = true;
                     return true;

@@ -93,7 +93,7 @@ final class MachineImage {
             to.section("vcpu " + vcpu.id(), vcpu::save);
             to.section("guest " + vcpu.id(), vcpu.booted()::save);
         }
-        to.section("time", machine.clock()::save);
+        to.section("time", machine.timeline()::save);
         to.section("interrupts", saved(machine.interrupts, "interrupts")::save);
         to.section("devices", saved(machine.ports, "devices")::save);
         to.section("slots", machine.memory::saveSlots);
@@ -148,7 +148,7 @@ final class MachineImage {
             from.read("guest " + vcpu.id(), vcpu.booted()::restore);
         }
         // Guest time first: timers are set by it.
-        from.read("time", machine.clock()::restore);
+        from.read("time", machine.timeline()::restore);
         for (VirtualCpu vcpu : machine.vcpus) {
             from.read("vcpu " + vcpu.id(), vcpu::restore);
         }

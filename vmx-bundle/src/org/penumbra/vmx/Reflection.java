@@ -185,7 +185,7 @@ final class Reflection extends GuestHypervisor {
         return NestedEntry.secondary(nested.vmcs12().fields, VmxControls.ENABLE_PML);
     }
 
-    /** The same because EPT12 refuses an access, or L1's page-modification log is full. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
+    /** Leaves L2 for L1 because EPT12 refuses an access, or L1's page-modification log is full. A misconfiguration has no qualification (SDM vol. 3, "EPT Misconfigurations"). */
     @Override
     void refused(MmuFault fault) {
         if (fault.logFull) {
@@ -227,7 +227,7 @@ final class Reflection extends GuestHypervisor {
         vcpu.events().exception(GuestException.VE, 0, 0);
     }
 
-    /** The same because an interrupt for L1 is pending: "acknowledge interrupt on exit" is 0, so that L1 finds it pending. */
+    /** Leaves L2 for L1 because an interrupt for L1 is pending: "acknowledge interrupt on exit" is 0, so that L1 finds it pending. */
     @Override
     void interrupt() {
         information(0, 0, 0, 0, 0);

@@ -268,6 +268,13 @@ final class VirtualCpu implements Vcpu {
         emulator.tell();
     }
 
+    /** The same where there is memory, while an MMU is asked: who must know hears of it before the next entry. */
+    void putQuietly(long gpa, long value) {
+        if (guestMemory.pfn(gpa >>> 12, true) != GuestMemory.NO_SLOT) {
+            emulator.put(gpa, value);
+        }
+    }
+
     /**
      * A guest of the guest has gone over to other tables of its hypervisor's. What is cached is tagged by their root, and survives; only where the
      * hypervisor gave its guest no VPID is it dropped, as an entry would do.
@@ -281,13 +288,6 @@ final class VirtualCpu implements Vcpu {
         TranslationObserver observer = machine.checker();
         if (observer != null) {
             observer.enteredNested(id, nested().tag(), tables12(), registers.paging);
-        }
-    }
-
-    /** The same where there is memory, while an MMU is asked: who must know hears of it before the next entry. */
-    void putQuietly(long gpa, long value) {
-        if (guestMemory.pfn(gpa >>> 12, true) != GuestMemory.NO_SLOT) {
-            emulator.put(gpa, value);
         }
     }
 

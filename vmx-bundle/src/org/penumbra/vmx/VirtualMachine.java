@@ -17,10 +17,9 @@ import org.penumbra.api.guest.GuestState;
 import org.penumbra.api.interrupt.ControllerState;
 import org.penumbra.api.interrupt.GsiRoute;
 import org.penumbra.api.interrupt.InterruptTarget;
-import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.interrupt.Interrupts;
 import org.penumbra.api.interrupt.InterruptsFactory;
-import org.penumbra.api.interrupt.Timeline;
+import org.penumbra.api.interrupt.LocalApic;
 import org.penumbra.api.machine.GuestBoot;
 import org.penumbra.api.machine.HostPages;
 import org.penumbra.api.machine.HotSwap;
@@ -172,18 +171,18 @@ final class VirtualMachine implements Machine, Notifier {
             if (from != null) {
                 from.read("registers " + i, in -> RegisterImage.restore(r, in));
             }
-            if (!ControlRegisterRules.la57Allowed(registers[i].paging.cr4(), linearAddressBits())) {
+            if (!ControlRegisterRules.la57Allowed(r.paging.cr4(), linearAddressBits())) {
                 throw new MachineException("the guest boots with CR4.LA57, and linear addresses of processor '" + config.hardware().name()
                         + "' have " + linearAddressBits() + " bits");
             }
-            HostProcessor processor = processors.create(config.hardware(), memory.physical(), registers[i], ports, checker);
-            vcpus[i] = new VirtualCpu(this, i, registers[i], processor, guests[i], config.hardware());
+            HostProcessor processor = processors.create(config.hardware(), memory.physical(), r, ports, checker);
+            vcpus[i] = new VirtualCpu(this, i, r, processor, guests[i], config.hardware());
             if (!guest.programsInterrupts()) {
                 LocalApic apic = vcpus[i].localApic();
                 apic.base(apic.base() | X2APIC);
             }
             if (checker != null) {
-                checker.loaded(i, registers[i].paging, false);
+                checker.loaded(i, r.paging, false);
             }
         }
         if (from != null) {
@@ -202,11 +201,6 @@ final class VirtualMachine implements Machine, Notifier {
     /** What the guest needs to be made again. */
     Map<String, String> identity() {
         return guest.identity();
-    }
-
-    /** Guest time. */
-    GuestTimeline clock() {
-        return timeline;
     }
 
     /** Every pin masked, and the interval timer at pin 2, where PCs have it; pin 0 is for the 8259s, GSI 2 is where they are chained. */
@@ -545,7 +539,7 @@ final class VirtualMachine implements Machine, Notifier {
     }
 
     @Override
-    public Timeline timeline() {
+    public GuestTimeline timeline() {
         return timeline;
     }
 }

@@ -57,8 +57,8 @@ final class DataPath {
         if (plain) {
             return read(gva, width, access);
         }
-        long value = read(gva, width, access);
         requireAligned(gva, width, access);
+        long value = read(gva, width, access);
         if (log != null) {
             log.load(gva, width, access);
         }
@@ -66,8 +66,14 @@ final class DataPath {
         return value;
     }
 
+    /** A page fault comes before #AC, and a device sees nothing of the access. */
     private void requireAligned(long gva, int width, int access) {
         if (misaligned(gva, width, access)) {
+            if (hooks == null) {
+                read(gva, width, access);
+            } else {
+                prepare(gva, width, access & 3, access);
+            }
             throw core.fault(Core.AC, 0);
         }
     }
@@ -114,11 +120,7 @@ final class DataPath {
             write(gva, width, value, access);
             return;
         }
-        if (misaligned(gva, width, access)) {
-            // A page fault comes first.
-            read(gva, width, access);
-            throw core.fault(Core.AC, 0);
-        }
+        requireAligned(gva, width, access);
         write(gva, width, value, access);
         if (log != null) {
             log.store(gva, width);

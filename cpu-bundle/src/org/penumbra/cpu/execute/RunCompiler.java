@@ -40,13 +40,13 @@ import org.penumbra.cpu.decode.Insn;
  * instruction itself.
  *
  * <pre>
- *  static final Form f0, f1 …       for an instruction without a common form: static final Insn i2
+ *  static final Form c0, c1 …       for an instruction without a common form: static final Insn c2
  *  int run(Core core, Interpreter interpreter, long rip) {
- *      f0.run(core);                                                        registers only
- *      core.at = 1; core.next = rip + 7; f1.run(core);                      may trap, or looks at where it stands
+ *      c0.run(core);                                                        registers only
+ *      core.at = 1; core.next = rip + 7; c1.run(core);                      may trap, or looks at where it stands
  *      if (core.due()) return 2;                                            may have changed something
  *      core.at = 2; core.next = rip + 9;
- *      if (!step(core, interpreter, i2, rip + 7)) { core.next = rip + 7; return 2; }
+ *      if (!step(core, interpreter, c2, rip + 7)) { core.next = rip + 7; return 2; }
  *      …
  *      core.next = rip + 30; return 8;
  *  }

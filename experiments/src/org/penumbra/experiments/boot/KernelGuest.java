@@ -46,7 +46,6 @@ public abstract class KernelGuest implements GuestBoot {
     final List<Module> modules;
     private final IntConsumer console;
     private final AccessListener recorder;
-    private RegisterFile registers;
     private GuestState state;
     private long strings;
 
@@ -62,17 +61,17 @@ public abstract class KernelGuest implements GuestBoot {
     /** Puts kernel, modules and what there is to say of the machine into {@code image}. */
     abstract Entry load(BootImage image, long memoryBytes);
 
-    /** The registers of the vCPU, once it is booted. */
-    public final RegisterFile registers() {
-        return registers;
-    }
-
     /** Why the kernel cannot be loaded into {@code memoryBytes} of memory, in one line for the user; empty if it can. */
     abstract Optional<String> refusal(long memoryBytes);
 
     @Override
     public final Optional<String> refusal(int vcpus, long memoryBytes) {
         return vcpus == 1 ? refusal(memoryBytes) : Optional.of("a kernel is booted on one vCPU, not on " + vcpus);
+    }
+
+    /** Bytes of all modules, each in whole pages. */
+    final long moduleBytes() {
+        return modules.stream().mapToLong(Module::room).sum();
     }
 
     /** That kernel and modules take more than the {@code there} bytes that there are. */
@@ -94,8 +93,7 @@ public abstract class KernelGuest implements GuestBoot {
         image.put(gdt + entry.code, 8, descriptor(FLAT_CODE));
         image.put(gdt + entry.code + 8, 8, descriptor(FLAT_DATA));
         image.store(loader);
-        registers = vcpus[0];
-        enter(registers, entry, gdt);
+        enter(vcpus[0], entry, gdt);
         state = new GuestState(recorder == null ? new MachineCode() : new RecordedCode(recorder));
         return new GuestState[] {state};
     }

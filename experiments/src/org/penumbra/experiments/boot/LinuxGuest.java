@@ -2,6 +2,7 @@ package org.penumbra.experiments.boot;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -59,8 +60,9 @@ public final class LinuxGuest extends KernelGuest {
             throw new IllegalArgumentException(String.format("has boot protocol %d.%02d; a bzImage of protocol 2.10 or later is needed",
                     header.get(0x207), header.get(0x206)));
         }
-        if (commandLine.length() > unsigned(0x238)) {
-            throw new IllegalArgumentException("takes a command line of " + unsigned(0x238) + " bytes, not of " + commandLine.length());
+        int length = commandLine.getBytes(StandardCharsets.UTF_8).length;
+        if (length > unsigned(0x238)) {
+            throw new IllegalArgumentException("takes a command line of " + unsigned(0x238) + " bytes, not of " + length);
         }
         if (modules.size() > 1) {
             throw new IllegalArgumentException("takes one module, the initial RAM disk, not " + modules.size());
@@ -90,9 +92,14 @@ public final class LinuxGuest extends KernelGuest {
         return Math.max(UPPER + file.length - setUpBytes(), header.getLong(0x258) + unsigned(0x260));
     }
 
+    /** Where the initial RAM disk ends: as high as it may be. */
+    private long diskEnd(long memoryBytes) {
+        return Math.min(memoryBytes, unsigned(0x22c) + 1 & -4096);
+    }
+
     @Override
     Optional<String> refusal(long memoryBytes) {
-        return tooLittle(kernelEnd() + modules.stream().mapToLong(Module::room).sum(), memoryBytes);
+        return tooLittle(kernelEnd() + moduleBytes(), modules.isEmpty() ? memoryBytes : diskEnd(memoryBytes));
     }
 
     @Override
@@ -107,7 +114,7 @@ public final class LinuxGuest extends KernelGuest {
         image.put(INFO + 0x210, 1, LOADER_TYPE);
         image.put(INFO + 0x228, 4, string(image, commandLine));
         for (Module disk : modules) {
-            long at = Math.min(memoryBytes, unsigned(0x22c) + 1 & -4096) - disk.room();
+            long at = diskEnd(memoryBytes) - disk.room();
             image.put(at, disk.content(), 0, disk.content().length);
             image.put(INFO + 0x218, 4, at);
             image.put(INFO + 0x21c, 4, disk.content().length);

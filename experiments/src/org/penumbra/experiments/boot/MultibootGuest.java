@@ -89,11 +89,7 @@ public final class MultibootGuest extends KernelGuest {
     }
 
     private long moduleEnd() {
-        long at = moduleBegin();
-        for (Module m : modules) {
-            at += m.room();
-        }
-        return at;
+        return moduleBegin() + moduleBytes();
     }
 
     @Override

@@ -75,6 +75,14 @@ final class DriveOptions {
         return designs.get(0);
     }
 
+    /** Refuses snapshots of what a guest that has retired {@code operations} has left behind. */
+    void requireSnapshotsAfter(long operations) {
+        long first = snapshots.keySet().stream().mapToLong(n -> n).min().orElse(Long.MAX_VALUE);
+        if (first <= operations) {
+            throw new RefusedException("--snapshot " + first + ": the guest has retired " + operations + " instructions already");
+        }
+    }
+
     /** Drives the machine that {@code maker} makes; the exit code of the process. */
     int drive(Session session, Supplier<Machine> maker) {
         long begun = System.nanoTime();
@@ -92,9 +100,6 @@ final class DriveOptions {
     private int run(Session session, Machine machine, Interrupt interrupt) {
         TreeMap<Long, Path> due = new TreeMap<>(snapshots);
         long swapAt = swapEvery > 0 ? machine.operations() + swapEvery : Long.MAX_VALUE;
-        if (!due.isEmpty() && due.firstKey() <= machine.operations()) {
-            throw new MachineException("--snapshot " + due.firstKey() + ": the guest has retired " + machine.operations() + " instructions already");
-        }
         boolean alive = true;
         while (alive) {
             long until = Math.min(swapAt, due.isEmpty() ? Long.MAX_VALUE : due.firstKey());

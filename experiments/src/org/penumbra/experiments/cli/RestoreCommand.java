@@ -83,6 +83,7 @@ final class RestoreCommand implements Callable<Integer> {
         MachineFactory factory;
         try {
             header = SnapshotHeader.of(file);
+            driving.requireSnapshotsAfter(header.number(SnapshotHeader.OPERATIONS));
             String own = header.fact(SnapshotHeader.DESIGN) + (header.number(SnapshotHeader.HOST_PAGE_LEVEL) == 2 ? Design.LARGE : "");
             Design first = driving.first(session, own);
             if (first.mmu().isEmpty()) {

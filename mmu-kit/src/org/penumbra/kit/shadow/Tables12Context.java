@@ -24,14 +24,15 @@ final class Tables12Context extends FaultPath implements NestedContext {
     Tables12Context(ShadowPaging mmu, MmuContextHost host, Worker w) {
         super(mmu, host, w);
         this.stage = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace);
-        flagBy(walker);
-        flagBy(stage);
+        GuestWalker.DirtyFlags logged = logged();
+        walker.flagBy(logged);
+        stage.flagBy(logged);
         this.pages = new GuestWalker(w.guest, mmu.host.physicalAddressBits(), w.trace, stage);
     }
 
-    /** Dirty flags that {@code by} sets in EPT12 go into the log of L1. KVM: nested_vmx_write_pml_buffer. */
-    private void flagBy(GuestWalker by) {
-        by.flagBy(new GuestWalker.DirtyFlags() {
+    /** Dirty flags that are set in EPT12 go into the log of L1. KVM: nested_vmx_write_pml_buffer. */
+    private GuestWalker.DirtyFlags logged() {
+        return new GuestWalker.DirtyFlags() {
             @Override
             public boolean maySet() {
                 return host.mayLog12();
@@ -41,7 +42,7 @@ final class Tables12Context extends FaultPath implements NestedContext {
             public void set(long gpa) {
                 host.log12(gpa & -4096L);
             }
-        });
+        };
     }
 
     @Override

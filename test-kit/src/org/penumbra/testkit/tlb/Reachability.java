@@ -66,7 +66,7 @@ final class Reachability {
 
     private void markStageEntry(Tables12 tables12, long entry, int level) {
         if ((entry & tables12.kind.present) != 0 && !tables12.isLeaf(entry, level)) {
-            markStage(tables12, tables12.table(entry), level - 1);
+            markStage(tables12, Tables12.table(entry), level - 1);
         }
     }
 }

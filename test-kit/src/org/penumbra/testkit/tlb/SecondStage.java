@@ -176,7 +176,7 @@ final class SecondStage {
             int rights = place == null ? allowed : needed;
             long used = above.accessed & entry;
             if (!tables12.isLeaf(entry, level)) {
-                note(tablesBelow, new Reached(tables12.table(entry), rights, used, start));
+                note(tablesBelow, new Reached(Tables12.table(entry), rights, used, start));
                 return false;
             }
             if (place == null) {
@@ -185,7 +185,7 @@ final class SecondStage {
             boolean dirty = (needed & EptViolation.WRITE) == 0 || (entry & tables12.dirty) != 0;
             if (!flags || used != 0 && dirty) {
                 long offset = (1L << 12 + 9 * (level - 1)) - 1;
-                note(pages, new Reached(tables12.table(entry) & ~offset | ngpa & offset, 0, 0, start));
+                note(pages, new Reached(Tables12.table(entry) & ~offset | ngpa & offset, 0, 0, start));
             }
             return false;
         }

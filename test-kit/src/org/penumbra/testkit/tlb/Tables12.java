@@ -76,7 +76,7 @@ abstract class Tables12 {
     }
 
     /** The address of the table that {@code entry} names. */
-    final long table(long entry) {
+    static long table(long entry) {
         return entry & 0x000f_ffff_ffff_f000L;
     }
 

@@ -158,12 +158,7 @@ public final class ApicRegisters implements LocalApic, Saved {
 
     /** SDM vol. 3, "Task and Processor Priorities": the higher of the task priority and the class of what is in service. */
     private long processorPriority() {
-        long[] isr = interrupts.state().isr();
-        int serving = 0;
-        for (int i = 3; i >= 0 && serving == 0; i--) {
-            long word = isr[4 * id + i];
-            serving = word == 0 ? 0 : 64 * i + 63 - Long.numberOfLeadingZeros(word);
-        }
+        int serving = Math.max(0, ControllerState.highest(interrupts.state().isr(), id));
         return taskPriority() >> 4 >= serving >> 4 ? taskPriority() : serving & 0xf0;
     }
 
